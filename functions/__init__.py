@@ -1,0 +1,1 @@
+"""The three Lambda functions, each deployed alone."""

@@ -1,0 +1,101 @@
+-- What is kept of a viewer. Every table here is keyed by the viewer first (user_id, or follower_id),
+-- so that it can be hash-distributed by it, and no hot path crosses viewers.
+
+CREATE TABLE IF NOT EXISTS public.follows (
+  follower_id uuid NOT NULL,
+  creator_id  uuid NOT NULL,
+  created_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (follower_id, creator_id)
+);
+
+-- One row an impression: what the never-repeat promise rests on. No foreign key to posts, since its
+-- row lock would make a viral post one hot row; the functions that write look the post up instead.
+CREATE TABLE IF NOT EXISTS public.user_post_impressions (
+  user_id    uuid NOT NULL,
+  event_id   uuid NOT NULL DEFAULT gen_random_uuid(),  -- the client's, so that a retry is harmless
+  post_id    uuid NOT NULL,
+  seen_at    timestamptz NOT NULL DEFAULT now(),
+  source     text NOT NULL DEFAULT 'unknown',
+  score      double precision,
+  session_id uuid,
+  position   smallint,
+  visible_ms integer,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, event_id)
+);
+CREATE INDEX IF NOT EXISTS impressions_by_post ON public.user_post_impressions (user_id, post_id, seen_at);
+CREATE INDEX IF NOT EXISTS impressions_by_time ON public.user_post_impressions (user_id, seen_at, post_id);
+
+-- One bit a post of which an impression of the viewer is stored, in blocks of 1,024 posts: exact, and
+-- beside post_blocks the answer to "what has this viewer not seen" without reading their history.
+CREATE TABLE IF NOT EXISTS public.viewer_seen (
+  user_id  uuid NOT NULL,
+  block_no bigint NOT NULL,
+  seen     bit(1024) NOT NULL,
+  PRIMARY KEY (user_id, block_no)
+) WITH (fillfactor = 70);
+
+CREATE TABLE IF NOT EXISTS public.user_interest_signals (
+  user_id              uuid PRIMARY KEY,
+  like_rate            double precision NOT NULL DEFAULT 0,
+  avg_watch_ratio      double precision NOT NULL DEFAULT 0,
+  comment_rate         double precision NOT NULL DEFAULT 0,
+  share_rate           double precision NOT NULL DEFAULT 0,
+  freshness_preference double precision NOT NULL DEFAULT 0.5  -- 0 likes old as much as new, 1 only new
+                       CHECK (freshness_preference BETWEEN 0 AND 1),
+  samples              bigint NOT NULL DEFAULT 0,
+  updated_at           timestamptz NOT NULL DEFAULT now()
+);
+
+-- What viewers asked for. A row is in force while undone_at is null.
+CREATE TABLE IF NOT EXISTS public.feedback (
+  user_id    uuid NOT NULL,
+  id         uuid NOT NULL DEFAULT gen_random_uuid(),
+  action     text NOT NULL CHECK (action IN ('not_interested', 'hide_creator', 'report')),
+  post_id    uuid,
+  creator_id uuid,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  undone_at  timestamptz,
+  PRIMARY KEY (user_id, id),
+  CHECK (post_id IS NOT NULL OR creator_id IS NOT NULL)
+);
+CREATE INDEX IF NOT EXISTS feedback_in_force ON public.feedback (user_id, action) WHERE undone_at IS NULL;
+
+-- Keeps viewer_seen in step with the impressions, whoever writes them.
+CREATE OR REPLACE FUNCTION vroom_private.impressions_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO viewer_seen AS v (user_id, block_no, seen)
+    SELECT i.user_id, s.post_no >> 10, bit_or(vroom_private.bit_of(s.post_no))
+    FROM new_impressions i
+    JOIN post_stats s ON s.post_id = i.post_id
+    GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (user_id, block_no) DO UPDATE SET seen = v.seen | excluded.seen
+    WHERE v.seen | excluded.seen <> v.seen;
+  ELSE
+    UPDATE viewer_seen v SET seen = v.seen & ~gone.bits
+    FROM (
+      SELECT i.user_id, s.post_no >> 10 AS block_no, bit_or(vroom_private.bit_of(s.post_no)) AS bits
+      FROM old_impressions i
+      JOIN post_stats s ON s.post_id = i.post_id
+      WHERE NOT EXISTS (
+        SELECT FROM user_post_impressions other
+        WHERE other.user_id = i.user_id AND other.post_id = i.post_id
+      )
+      GROUP BY 1, 2 ORDER BY 1, 2
+    ) gone
+    WHERE v.user_id = gone.user_id AND v.block_no = gone.block_no;
+  END IF;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER impressions_inserted AFTER INSERT ON public.user_post_impressions
+  REFERENCING NEW TABLE AS new_impressions
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_changed();
+CREATE OR REPLACE TRIGGER impressions_deleted AFTER DELETE ON public.user_post_impressions
+  REFERENCING OLD TABLE AS old_impressions
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_changed();

@@ -1,0 +1,53 @@
+-- What a session was served, which experiments run, and what requests cost.
+
+-- Page n of a session, written once. The durable record behind the session cache: it keeps retries,
+-- races and sessions whose cache is gone on one and the same pages.
+CREATE TABLE IF NOT EXISTS public.feed_pages (
+  user_id    uuid NOT NULL,
+  session_id uuid NOT NULL,
+  page_no    integer NOT NULL CHECK (page_no >= 0),
+  version    integer NOT NULL,  -- grows when a post that is no longer eligible is replaced
+  post_ids   uuid[] NOT NULL,   -- in the order shown
+  entries    jsonb NOT NULL,    -- per post: source, score and its parts, reasons, propensity
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, session_id, page_no)
+);
+CREATE INDEX IF NOT EXISTS feed_pages_by_age ON public.feed_pages USING brin (created_at);
+
+CREATE TABLE IF NOT EXISTS public.feed_requests (
+  user_id          uuid NOT NULL,
+  request_id       uuid NOT NULL DEFAULT gen_random_uuid(),
+  session_id       uuid,
+  page_no          integer,
+  page_size        integer,
+  response_time_ms double precision NOT NULL,  -- from the handler's start to the commit of this row
+  cache_hit        boolean NOT NULL,
+  stale_cursor     boolean NOT NULL DEFAULT false,
+  degraded         text,
+  variant          text,
+  sources          jsonb NOT NULL DEFAULT '{}',  -- posts of the page by source
+  trace            jsonb NOT NULL DEFAULT '{}',  -- candidates by rung, drops by filter
+  created_at       timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, request_id)
+);
+CREATE INDEX IF NOT EXISTS feed_requests_by_age ON public.feed_requests USING brin (created_at);
+
+-- The last day's requests in one row; no row where there was none.
+CREATE OR REPLACE VIEW public.feed_stats WITH (security_invoker = true) AS
+SELECT count(*)                                             AS total_requests,
+       count(*) FILTER (WHERE cache_hit)                    AS cache_hits,
+       count(*) FILTER (WHERE degraded IS NOT NULL)         AS degraded_requests,
+       avg(response_time_ms)                                AS avg_response_time_ms,
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms) AS p95_response_time_ms
+FROM public.feed_requests
+WHERE created_at > now() - interval '1 day'
+HAVING count(*) > 0;
+
+CREATE TABLE IF NOT EXISTS public.feature_flags (
+  name               text PRIMARY KEY,
+  enabled            boolean NOT NULL DEFAULT false,
+  rollout_percentage integer NOT NULL DEFAULT 100 CHECK (rollout_percentage BETWEEN 0 AND 100),
+  metadata           jsonb NOT NULL DEFAULT '{}',
+  created_at         timestamptz NOT NULL DEFAULT now(),
+  updated_at         timestamptz NOT NULL DEFAULT now()
+);

@@ -1,0 +1,197 @@
+-- What is written while viewers scroll: pages served, requests, impressions.
+
+-- A post as clients are shown it, as far as the database knows it.
+CREATE OR REPLACE FUNCTION vroom_private.posts_as_shown(ids uuid[]) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+    'post_id', p.id, 'creator_id', p.creator_id, 'caption', p.caption, 'tags', to_jsonb(p.tags),
+    'playback_id', p.mux_playback_id, 'hls_url', p.mux_hls_url, 'duration_ms', p.mux_duration_ms,
+    'aspect_ratio', p.aspect_ratio,
+    'created_at', to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+  )), '[]')
+  FROM posts p
+  WHERE p.id = ANY (ids)
+$$;
+
+-- The feed_requests row of one request, as the feed function describes it.
+CREATE OR REPLACE FUNCTION vroom_private.log_request(viewer uuid, session uuid, page integer, request jsonb)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  INSERT INTO feed_requests (
+    user_id, request_id, session_id, page_no, page_size, response_time_ms, cache_hit, stale_cursor,
+    degraded, variant, sources, trace)
+  SELECT viewer, r.request_id, session, page, r.page_size,
+         r.elapsed_ms + extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000,
+         r.cache_hit, r.stale_cursor, r.degraded, r.variant, coalesce(r.sources, '{}'), coalesce(r.trace, '{}')
+  FROM jsonb_to_record(request) AS r(
+    request_id uuid, page_size integer, elapsed_ms double precision, cache_hit boolean,
+    stale_cursor boolean, degraded text, variant text, sources jsonb, trace jsonb)
+  ON CONFLICT DO NOTHING
+$$;
+
+-- Writes page `page_no` of a session, once, or checks that it still holds.
+--
+-- expected   the version of the page that the caller has read; 0 = it believes the page unwritten
+-- shown      the posts in order; entries[i] describes shown[i]
+-- unserved   those of `shown` that no other page of the session may hold
+-- hydrate    further posts whose content is wanted (the queue's)
+-- request    the feed_requests row's columns, written where a page is answered
+--
+-- status `committed`  the page stands as given (written now, or unchanged since)
+--        `existing`   another version stands: it is returned instead
+--        `rejected`   some posts may no longer be shown or were served elsewhere: `bad` names them
+-- posts: the content of the page returned, of eligible posts only, and of `hydrate`.
+CREATE OR REPLACE FUNCTION public.commit_page(
+  viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
+  unserved uuid[], hydrate uuid[], request jsonb
+) RETURNS TABLE (status text, version integer, entries jsonb, bad uuid[], posts jsonb)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer   uuid := viewer;
+  v_session  uuid := session;
+  v_version  integer;
+  v_entries  jsonb;
+  v_stored   uuid[];
+  v_shown    uuid[];
+  v_bad      uuid[];
+BEGIN
+  PERFORM vroom_private.assert_viewer(v_viewer);
+  -- One writer a session at a time: two pages written at once could hold the same post.
+  PERFORM pg_advisory_xact_lock(hashtextextended(v_session::text, 0));
+
+  SELECT f.version, f.entries, f.post_ids INTO v_version, v_entries, v_stored
+  FROM feed_pages f
+  WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no = page;
+
+  v_shown := CASE WHEN v_version IS NULL OR v_version = expected THEN shown ELSE v_stored END;
+  SELECT coalesce(array_agg(g.id), '{}') INTO v_bad
+  FROM unnest(v_shown) AS g(id)
+  WHERE g.id NOT IN (SELECT unnest(vroom_private.still_eligible(v_viewer, v_shown)));
+
+  IF v_version IS NOT NULL AND v_version <> expected THEN
+    IF cardinality(v_bad) = 0 THEN
+      PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
+    END IF;
+    RETURN QUERY SELECT 'existing', v_version, v_entries, v_bad, vroom_private.posts_as_shown(v_stored);
+    RETURN;
+  END IF;
+
+  SELECT v_bad || coalesce(array_agg(DISTINCT g.id), '{}') INTO v_bad
+  FROM feed_pages f, unnest(f.post_ids) AS g(id)
+  WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no <> page AND g.id = ANY (unserved);
+
+  IF cardinality(v_bad) > 0 THEN
+    RETURN QUERY SELECT 'rejected', coalesce(v_version, 0), '[]'::jsonb, v_bad, '[]'::jsonb;
+    RETURN;
+  END IF;
+
+  IF v_version IS NULL OR v_stored <> shown THEN
+    INSERT INTO feed_pages AS f (user_id, session_id, page_no, version, post_ids, entries)
+    VALUES (v_viewer, v_session, page, expected + 1, shown, described)
+    ON CONFLICT (user_id, session_id, page_no)
+    DO UPDATE SET version = excluded.version, post_ids = excluded.post_ids, entries = excluded.entries;
+    v_version := expected + 1;
+  END IF;
+
+  PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
+
+  RETURN QUERY SELECT 'committed', v_version, described, '{}'::uuid[],
+                      vroom_private.posts_as_shown(shown || hydrate);
+END
+$$;
+
+-- Of `ids`, those that the viewer may be shown at all, seen or not.
+CREATE OR REPLACE FUNCTION vroom_private.still_eligible(viewer uuid, ids uuid[]) RETURNS uuid[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT coalesce(array_agg(s.post_id), '{}')
+  FROM post_stats s
+  WHERE s.post_id = ANY (ids) AND s.eligible AND s.creator_id <> viewer
+    AND NOT EXISTS (
+      SELECT FROM feedback f
+      WHERE f.user_id = viewer AND f.undone_at IS NULL
+        AND (f.action = 'hide_creator' AND f.creator_id = s.creator_id
+             OR f.action = 'not_interested' AND f.post_id = s.post_id)
+    )
+$$;
+
+-- Records a batch of impressions: rows are {event_id, post_id, source, position, visible_ms, seen_at}.
+-- Answers one row each, by index: accepted, duplicate (the event was recorded before) or unknown_post.
+CREATE OR REPLACE FUNCTION public.record_impressions(viewer uuid, session uuid, batch jsonb)
+RETURNS TABLE (index integer, outcome text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer  uuid := viewer;
+  v_session uuid := session;
+BEGIN
+  PERFORM vroom_private.assert_viewer(v_viewer);
+  RETURN QUERY
+  WITH given AS MATERIALIZED (
+    SELECT (g.ord - 1)::integer AS index, r.*,
+           row_number() OVER (PARTITION BY r.event_id ORDER BY g.ord) AS nth,
+           EXISTS (SELECT FROM posts p WHERE p.id = r.post_id) AS known
+    FROM jsonb_array_elements(batch) WITH ORDINALITY AS g(item, ord)
+    CROSS JOIN LATERAL jsonb_to_record(g.item) AS r(
+      event_id uuid, post_id uuid, source text, score double precision, position smallint,
+      visible_ms integer, seen_at timestamptz)
+  ),
+  inserted AS (
+    INSERT INTO user_post_impressions (
+      user_id, event_id, post_id, seen_at, source, score, session_id, position, visible_ms)
+    SELECT v_viewer, g.event_id, g.post_id, coalesce(g.seen_at, now()), coalesce(g.source, 'unknown'),
+           g.score, v_session, g.position, g.visible_ms
+    FROM given g
+    WHERE g.known AND g.nth = 1
+    ORDER BY g.event_id  -- one order of locks, whatever the order of the batch
+    ON CONFLICT (user_id, event_id) DO NOTHING
+    RETURNING event_id
+  )
+  SELECT g.index,
+         CASE WHEN NOT g.known THEN 'unknown_post'
+              WHEN g.nth = 1 AND i.event_id IS NOT NULL THEN 'accepted'
+              ELSE 'duplicate' END
+  FROM given g
+  LEFT JOIN inserted i ON i.event_id = g.event_id
+  ORDER BY g.index;
+END
+$$;
+
+-- One impression by named parameters. The event id is made of the parameters, so that a repeated call
+-- records nothing twice. True where it was recorded now.
+CREATE OR REPLACE FUNCTION public.record_impression(
+  user_id uuid, post_id uuid, source text DEFAULT 'unknown', score double precision DEFAULT NULL,
+  session_id uuid DEFAULT NULL, visible_at timestamptz DEFAULT now()
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  result text;
+BEGIN
+  SELECT r.outcome INTO result
+  FROM record_impressions(
+    record_impression.user_id,
+    record_impression.session_id,
+    jsonb_build_array(jsonb_build_object(
+      'event_id', md5(concat_ws('/', record_impression.user_id, record_impression.post_id,
+                                record_impression.session_id, record_impression.visible_at))::uuid,
+      'post_id', record_impression.post_id, 'source', record_impression.source,
+      'score', record_impression.score, 'seen_at', record_impression.visible_at))
+  ) r;
+  IF result = 'unknown_post' THEN
+    RAISE EXCEPTION 'no post has this id' USING ERRCODE = 'foreign_key_violation';
+  END IF;
+  RETURN result = 'accepted';
+END
+$$;

@@ -1,0 +1,1 @@
+"""The feed: pages of posts, and what comes back of them."""

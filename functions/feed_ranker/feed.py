@@ -1,0 +1,231 @@
+"""The feed: sources → cooldown → scoring → diversity → page → session.
+
+A page is taken from the session's cached queue where that still serves, else from one ranked anew.
+The ledger in Postgres decides which page n stands; the cache makes it quick. Either may be gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from functions.feed_ranker import answer, ledger
+from functions.feed_ranker.exchange import FeedRequest, Progress, Served
+from functions.feed_ranker.exploration import Explorer
+from functions.feed_ranker.ledger import Status
+from functions.feed_ranker.page import Page, assemble
+from functions.feed_ranker.session import CachedQueue
+from shared.errors import CacheUnavailableError, DatabaseUnavailableError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from uuid import UUID
+
+    from functions.feed_ranker.builder import Builder
+    from functions.feed_ranker.cache import Cache
+    from functions.feed_ranker.cursor import Position
+    from functions.feed_ranker.ledger import Commit
+    from functions.feed_ranker.queue import Queue
+    from shared.postgres import Database
+
+_GRACE_S = 600  # how long an expired queue may still stand in for a lost Postgres
+_ATTEMPTS = 8  # late losses of posts that one request outlives
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Serves pages.
+
+    Attributes:
+        database: Postgres.
+        cache: Session pages and queues.
+        builder: Retrieval and ranking.
+        exploration_rate: Share of positions drawn for discovery.
+        budget_s: Seconds per round trip to Postgres.
+        variant: The experiment's arm that answers carry.
+    """
+
+    database: Database
+    cache: Cache
+    builder: Builder
+    exploration_rate: float
+    budget_s: float
+    variant: str = "control"
+
+    def page(self, request: FeedRequest) -> Served:
+        """The page that `request` asks for: written now, or as it was written.
+
+        Raises:
+            UnavailableError: Neither Postgres nor the cache can give one.
+        """
+        progress = Progress()
+        if request.resumed:
+            try:
+                progress.cached = self.cache.read(request.viewer, request.at, request.moment.now)
+            except CacheUnavailableError:
+                progress.cache_gone = True
+        try:
+            cached = progress.cached
+            if cached is not None and cached.page is not None:
+                return self._replay(request, progress, cached.page, cached.version, cached.stale)
+            return self._write(request, progress)
+        except DatabaseUnavailableError:
+            return self._without_database(request, progress)
+
+    def _write(self, request: FeedRequest, progress: Progress) -> Served:
+        """Page n from the cached queue, or from one ranked anew."""
+        at, now = request.at, request.moment.now
+        cached = progress.cached.queue if progress.cached else None
+        current = cached.queue if cached and now.timestamp() < cached.fresh_until else None
+        stale = at.page_no > 0 and current is None and not progress.cache_gone
+        built = False
+        for _ in range(_ATTEMPTS):
+            if current is None or (not built and not _serves(current, at, request, progress)):
+                current = self.builder.build(request, progress)
+                at = replace(at, built=at.page_no, used=0)
+                built = True
+            page = self._assemble(request, current, at, progress.dropped)
+            done = self._commit(
+                request,
+                progress,
+                page,
+                expected=0,
+                unserved=page.unseen_ids,
+                stale=stale,
+                built=current if built else None,
+            )
+            if done.status is Status.COMMITTED:
+                fresh_until = self.cache.fresh_until(now)
+                queue = CachedQueue(current, done.content, fresh_until) if built else None
+                self._store(request, progress, done, queue, expected=0)
+                return _served(progress, done, hit=not built)
+            if done.status is Status.EXISTING:
+                if not done.bad:
+                    return _served(progress, done, hit=True)
+                return self._replay(
+                    request, progress, done.page, done.version, done.stale, done.bad
+                )
+            progress.dropped |= done.bad
+            if built:
+                current, built = None, False
+        raise UnavailableError
+
+    def _replay(  # a stored page and what is known of it
+        self,
+        request: FeedRequest,
+        progress: Progress,
+        page: Page,
+        version: int,
+        stale: bool,  # noqa: FBT001  # part of the page
+        lost: frozenset[UUID] = frozenset(),
+    ) -> Served:
+        """The page as it was written, less posts that are no longer eligible, refilled."""
+        added: set[UUID] = set()
+        for _ in range(_ATTEMPTS):
+            if lost:
+                progress.dropped |= lost
+                before = set(page.ids)
+                page = self.builder.mend(request, progress, page, lost)
+                added = (added | set(page.unseen_ids)) - before
+            done = self._commit(
+                request, progress, page, expected=version, unserved=added, stale=stale, built=None
+            )
+            if done.status is Status.COMMITTED:
+                if done.version != version or progress.cached is None:
+                    self._store(request, progress, done, None, expected=version)
+                return _served(progress, done, hit=True)
+            if done.status is Status.EXISTING:
+                if not done.bad:
+                    return _served(progress, done, hit=True)
+                page, version, stale, added = done.page, done.version, done.stale, set()
+            lost = done.bad
+        raise UnavailableError
+
+    def _without_database(self, request: FeedRequest, progress: Progress) -> Served:
+        """What the cache still holds: the page as it was written, or what is left of the queue."""
+        cached = progress.cached
+        if cached is None or cached.queue is None:
+            raise UnavailableError
+        if request.moment.now.timestamp() > cached.queue.fresh_until + _GRACE_S:
+            raise UnavailableError  # too old: it would show what was taken down since
+        content = cached.queue.content
+        page = cached.page
+        if page is None:
+            page = self._assemble(request, cached.queue.queue, request.at, ())
+            posts = tuple(p for p in page.posts if p.post_id in content)
+            if not posts:
+                raise UnavailableError
+            page = replace(
+                page, posts=posts, degraded="database", after=replace(page.after, gap=True)
+            )
+            page = self.cache.write_alone(request.viewer, page, request.moment.now) or page
+        shown = tuple(p for p in page.posts if p.post_id in content)
+        if not shown:
+            raise UnavailableError
+        page = replace(page, posts=shown)
+        return Served(page, content, hit=True, stale=False, degraded="database")
+
+    def _assemble(
+        self, request: FeedRequest, queue: Queue, at: Position, dropped: Collection[UUID]
+    ) -> Page:
+        explorer = Explorer(at.session, at.page_no, self.exploration_rate)
+        return assemble(queue, at, request.page_size, explorer, self.builder.cooldown, dropped)
+
+    def _commit(
+        self,
+        request: FeedRequest,
+        progress: Progress,
+        page: Page,
+        *,
+        expected: int,
+        unserved: Collection[UUID],
+        stale: bool,
+        built: Queue | None,
+    ) -> Commit:
+        return ledger.commit(
+            self.database,
+            request.viewer,
+            page,
+            expected=expected,
+            unserved=unserved,
+            hydrate=[entry.post_id for entry in built.entries] if built else [],
+            stale=stale,
+            request={
+                "request_id": request.request_id,
+                "page_size": request.page_size,
+                "elapsed_ms": round(request.elapsed_ms(), 3),
+                "cache_hit": built is None,
+                "stale_cursor": stale,
+                "degraded": progress.degraded or page.degraded,
+                "variant": self.variant,
+                "sources": answer.sources(page),
+            },
+            budget_s=self.budget_s,
+        )
+
+    def _store(
+        self,
+        request: FeedRequest,
+        progress: Progress,
+        done: Commit,
+        queue: CachedQueue | None,
+        *,
+        expected: int,
+    ) -> None:
+        if progress.cache_gone:
+            return
+        try:
+            self.cache.write(request.viewer, done, queue, expected=expected, now=request.moment.now)
+        except CacheUnavailableError:
+            progress.cache_gone = True
+
+
+def _serves(queue: Queue, at: Position, request: FeedRequest, progress: Progress) -> bool:
+    """Whether a cached queue fills the page with unseen posts, its variety arranged for that length."""
+    left = sum(1 for e in queue.left(at.used).values() if e.post_id not in progress.dropped)
+    return left >= request.page_size == queue.page_size
+
+
+def _served(progress: Progress, done: Commit, *, hit: bool) -> Served:
+    degraded = progress.degraded or done.page.degraded
+    return Served(done.page, done.content, hit=hit, stale=done.stale, degraded=degraded)

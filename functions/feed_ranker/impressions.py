@@ -1,0 +1,115 @@
+"""Impressions: what viewers have seen, row by row, each once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from functions.feed_ranker.requests import ImpressionBatch, ImpressionIn
+from shared import sql
+from shared.http import field_problems
+from shared.postgres import Database, Json, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+VIEWABLE_MS = 500  # shorter is no impression
+_CLOCK_SKEW = timedelta(minutes=2)
+
+
+def record(
+    database: Database,
+    viewer: UUID,
+    batch: ImpressionBatch,
+    *,
+    now: datetime,
+    cooldown: timedelta,
+    budget_s: float,
+) -> dict[str, Any]:
+    """Record a batch; what is counted as accepted is committed.
+
+    Args:
+        database: Where to.
+        viewer: Whose impressions.
+        batch: The rows as sent.
+        now: The time that `seen_at` is held against.
+        cooldown: Older impressions are refused: they no longer matter.
+        budget_s: Seconds for the write.
+
+    Returns:
+        `accepted` and `duplicates` as counts, `rejected` as a list of index and reason.
+
+    Raises:
+        DatabaseUnavailableError: Nothing was recorded, as far as one can tell; send it again.
+    """
+    rejected: dict[int, str] = {}
+    good: list[tuple[int, ImpressionIn]] = []
+    for index, raw in enumerate(batch.impressions):
+        row = _valid(raw, now, cooldown)
+        if isinstance(row, str):
+            rejected[index] = row
+        else:
+            good.append((index, row))
+    counts = {"accepted": 0, "duplicate": 0}
+    for (index, _), outcome in zip(
+        good, _write(database, viewer, batch.session_id, good, now, budget_s), strict=True
+    ):
+        if outcome == "unknown_post":
+            rejected[index] = "post_id: no such post"
+        else:
+            counts[outcome] += 1
+    return {
+        "accepted": counts["accepted"],
+        "duplicates": counts["duplicate"],
+        "rejected": [{"index": i, "reason": rejected[i]} for i in sorted(rejected)],
+    }
+
+
+def _valid(raw: object, now: datetime, cooldown: timedelta) -> ImpressionIn | str:
+    """The row, or why it is none."""
+    try:
+        row = ImpressionIn.model_validate(raw)
+    except ValidationError as error:
+        problem = field_problems(error)[0]
+        return f"{problem.field}: {problem.message}"
+    if row.visible_ms < VIEWABLE_MS:
+        return f"visible_ms: under {VIEWABLE_MS} ms visible is not an impression"
+    if row.seen_at > now + _CLOCK_SKEW:
+        return "seen_at: lies in the future"
+    if row.seen_at <= now - cooldown:
+        return "seen_at: lies before the cooldown"
+    return row
+
+
+def _write(
+    database: Database,
+    viewer: UUID,
+    session: UUID,
+    rows: Sequence[tuple[int, ImpressionIn]],
+    now: datetime,
+    budget_s: float,
+) -> list[str]:
+    """The outcome of each row, in order."""
+    if not rows:
+        return []
+    batch = [
+        {
+            "event_id": str(row.event_id),
+            "post_id": str(row.post_id),
+            "source": row.source,
+            "position": row.position,
+            "visible_ms": row.visible_ms,
+            "seen_at": min(row.seen_at, now).isoformat(),
+        }
+        for _, row in rows
+    ]
+    statement = Statement(
+        sql.FEED["record_impressions"],
+        {"viewer": viewer, "session": session, "batch": Json(batch)},
+        lambda _, outcome: outcome,
+    )
+    (outcomes,) = database.run(statement, viewer=viewer, budget_s=budget_s)
+    return [str(outcome) for outcome in outcomes]

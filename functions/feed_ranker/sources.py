@@ -1,0 +1,80 @@
+"""Sources: one round trip to Postgres that retrieves a viewer's candidates and signals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared import sql
+from shared.models import Candidate, Retrieval, Signals
+from shared.postgres import Database, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where candidates come from, and within which windows.
+
+    Attributes:
+        database: Postgres.
+        cooldown: How long an impression keeps its post from being unseen.
+        fresh_window: The age up to which a post is fresh.
+        budget_s: Seconds for the round trip.
+    """
+
+    database: Database
+    cooldown: timedelta
+    fresh_window: timedelta
+    budget_s: float
+
+    def retrieve(  # who, where, how many, when
+        self,
+        viewer: UUID,
+        session: UUID,
+        *,
+        want: int,
+        page_size: int,
+        now: datetime,
+        served: Mapping[UUID, int],
+    ) -> tuple[Retrieval, Signals]:
+        """Candidates for the viewer's next posts, and how the viewer engages.
+
+        Args:
+            viewer: Whose feed.
+            session: Posts served in it are seen.
+            want: Unseen candidates that are enough.
+            page_size: Below so many unseen ones, seen ones are added.
+            now: The time that windows are measured from.
+            served: Posts served that Postgres may not know of, with their order.
+
+        Raises:
+            DatabaseUnavailableError: No answer within the budget.
+        """
+        candidates = Statement(
+            sql.FEED["candidates"],
+            {
+                "viewer": viewer,
+                "session": session,
+                "want": want,
+                "page_size": page_size,
+                "cooldown": self.cooldown,
+                "fresh_window": self.fresh_window,
+                "at": now,
+                "served_ids": list(served.keys()),
+                "served_order": list(served.values()),
+            },
+            _candidate,
+        )
+        signals = Statement(sql.FEED["signals"], {"viewer": viewer}, Signals)
+        rows, known = self.database.run(candidates, signals, viewer=viewer, budget_s=self.budget_s)
+        found = [candidate for _, candidate in rows]
+        complete = all(flag for flag, _ in rows)
+        return Retrieval.of(found, complete=complete), known[0] if known else Signals()
+
+
+def _candidate(complete: object, *columns: object) -> tuple[bool, Candidate]:  # a row's columns
+    return bool(complete), Candidate._make(columns)

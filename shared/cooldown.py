@@ -1,0 +1,53 @@
+"""Which posts repeat, where they may stand, and what they are then called. Pure.
+
+An impression inside the cooldown, or having been served in this session, makes a post a repeat.
+Repeats fill only what unseen posts cannot: up to `max_repeats` controlled ones per page from
+`first_repeat_position` on, and only while the unseen inventory is below the waterline; whatever
+exact fill needs beyond that is recycled, openly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.models import Source
+
+
+@dataclass(frozen=True, slots=True)
+class CooldownRules:
+    """Limits on repeats.
+
+    Attributes:
+        days: Length of the cooldown.
+        max_repeats: Controlled repeats per page.
+        waterline: Unseen inventory below which they are allowed.
+        first_repeat_position: The first position, from 0, at which one may stand.
+    """
+
+    days: int = 30
+    max_repeats: int = 2
+    waterline: int = 24
+    first_repeat_position: int = 6
+
+
+def label_repeats(
+    first_position: int, count: int, inventory: int, rules: CooldownRules
+) -> list[Source]:
+    """What to call the `count` repeats that follow a page's unseen posts.
+
+    Args:
+        first_position: The page position of the first of them.
+        count: How many there are, the longest ago first.
+        inventory: Unseen posts that there were before this page.
+        rules: The limits.
+
+    Returns:
+        `repeat` or `recycled` for each, in order.
+    """
+    allowed = rules.max_repeats if inventory < rules.waterline else 0
+    labels = []
+    for position in range(first_position, first_position + count):
+        controlled = allowed > 0 and position >= rules.first_repeat_position
+        labels.append(Source.REPEAT if controlled else Source.RECYCLED)
+        allowed -= controlled
+    return labels

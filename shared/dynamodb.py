@@ -1,0 +1,207 @@
+"""DynamoDB session store: what a session was shown and will be shown, until it expires.
+
+One item a page: `page` is the page as served; `queue`, where the page was ranked anew, what the
+next pages are taken from. DynamoDB deletes expired items late, so expiry is checked on every read.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
+
+from shared.errors import CacheUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from uuid import UUID
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutItemInputTypeDef
+
+T = TypeVar("T")
+
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A stored page.
+
+    Attributes:
+        version: Grows when the page is mended.
+        page: The page, encoded.
+        queue: The queue that was built for it, encoded; None where it came from an earlier one.
+    """
+
+    version: int
+    page: bytes
+    queue: bytes | None
+
+
+def connect(endpoint_url: str | None, budget_s: float) -> DynamoDBClient:
+    """A client whose calls end within the budget, without retries: the feed can do without it."""
+    config = Config(
+        connect_timeout=budget_s,
+        read_timeout=budget_s,
+        retries={"total_max_attempts": 1},
+        tcp_keepalive=True,
+        parameter_validation=False,
+    )
+    return boto3.client("dynamodb", endpoint_url=endpoint_url or None, config=config)
+
+
+class SessionStore:
+    """Pages of sessions in one table (pk = viewer and session, sk = page)."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(
+        self, viewer: UUID, session: UUID, pages: Collection[int], now: int
+    ) -> dict[int, Item]:
+        """Those of `pages` that are stored and have not expired, in one call.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget.
+        """
+        keys = [_key(viewer, session, page) for page in sorted(set(pages))]
+        if len(keys) == 1:
+            one = _call(
+                lambda: self._client.get_item(
+                    TableName=self._table, Key=keys[0], ConsistentRead=True
+                )
+            )
+            found = [one["Item"]] if "Item" in one else []
+        else:
+            many = _call(
+                lambda: self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+                )
+            )
+            if many.get("UnprocessedKeys"):
+                raise CacheUnavailableError
+            found = many["Responses"].get(self._table, [])
+        return _alive(found, now)
+
+    def read_all(self, viewer: UUID, session: UUID, now: int) -> dict[int, Item]:
+        """Every page of a session that is stored and has not expired.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget.
+        """
+        found: list[dict[str, AttributeValueTypeDef]] = []
+        query = functools.partial(
+            self._client.query,
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": _key(viewer, session, 0)["pk"]},
+            ConsistentRead=True,
+        )
+        while True:
+            answer = _call(query)
+            found += answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return _alive(found, now)
+            query = functools.partial(query, ExclusiveStartKey=answer["LastEvaluatedKey"])
+
+    def write(  # a key, an item, a condition
+        self,
+        viewer: UUID,
+        session: UUID,
+        page: int,
+        item: Item,
+        *,
+        expected: int,
+        expires_at: int,
+        now: int,
+    ) -> Item | None:
+        """Write a page, once.
+
+        Args:
+            viewer: Whose.
+            session: Of which session.
+            page: Its number.
+            item: What to store.
+            expected: The version that it replaces; 0 where none may be there.
+            expires_at: Unix seconds after which it is no longer read.
+            now: Unix seconds.
+
+        Returns:
+            None where it was written; else the page that was there.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget.
+        """
+        values: dict[str, AttributeValueTypeDef] = {
+            ":now": {"N": str(now)},
+            ":expected": {"N": str(expected)},
+        }
+        attributes: dict[str, AttributeValueTypeDef] = {
+            **_key(viewer, session, page),
+            "version": {"N": str(item.version)},
+            "page": {"B": item.page},
+            "expires_at": {"N": str(expires_at)},
+        }
+        if item.queue is not None:
+            attributes["queue"] = {"B": item.queue}
+        request: PutItemInputTypeDef = {
+            "TableName": self._table,
+            "Item": attributes,
+            "ConditionExpression": (
+                "attribute_not_exists(pk) OR expires_at <= :now OR version = :expected"
+            ),
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        try:
+            _call(lambda: self._client.put_item(**request))
+        except _ConditionFailed as failed:
+            return _item(failed.item)
+        return None
+
+
+class _ConditionFailed(Exception):  # noqa: N818  # no error: another write was first  # no error: another write was first
+    def __init__(self, item: dict[str, Any]) -> None:
+        super().__init__()
+        self.item = item
+
+
+def _call(send: Callable[[], T]) -> T:
+    try:
+        try:
+            return send()
+        except ConnectionClosedError:
+            return send()  # an idle connection that the other side had closed
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == _CONDITION_FAILED:
+            item: Any = error.response.get("Item") or {}
+            raise _ConditionFailed(item) from None
+        raise CacheUnavailableError from error
+    except BotoCoreError as error:
+        raise CacheUnavailableError from error
+
+
+def _key(viewer: UUID, session: UUID, page: int) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": f"feed#{viewer}#{session}"}, "sk": {"S": f"page#{page:010}"}}
+
+
+def _alive(found: list[dict[str, Any]], now: int) -> dict[int, Item]:
+    return {
+        int(item["sk"]["S"].rpartition("#")[2]): _item(item)
+        for item in found
+        if int(item["expires_at"]["N"]) > now
+    }
+
+
+def _item(found: dict[str, Any]) -> Item:
+    return Item(
+        version=int(found["version"]["N"]),
+        page=bytes(found["page"]["B"]),
+        queue=bytes(found["queue"]["B"]) if "queue" in found else None,
+    )

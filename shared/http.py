@@ -1,0 +1,183 @@
+"""HTTP at the edge: API Gateway v2 events in, JSON and problem documents (RFC 9457) out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.errors import (
+    FieldProblem,
+    ForbiddenError,
+    InvalidInputError,
+    UnauthorizedError,
+    UnavailableError,
+    VroomError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+class Body(BaseModel):
+    """Base of request bodies: unknown fields are refused; `user_id` may name the viewer again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user_id: UUID | None = None
+
+
+def create_app(logger: Logger) -> APIGatewayHttpResolver:
+    """A resolver that answers every error with a problem document."""
+    app = APIGatewayHttpResolver()
+
+    @app.exception_handler(VroomError)
+    def on_known(error: VroomError) -> Response[str]:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.warning("request refused", exc_info=error)
+        return problem(error, request_id=request_id(app))
+
+    @app.exception_handler(ServiceError)
+    def on_routing(error: ServiceError) -> Response[str]:
+        return _document(HTTPStatus(error.status_code), str(error.msg), request_id(app))
+
+    @app.exception_handler(Exception)
+    def on_unknown(error: Exception) -> Response[str]:
+        logger.error("unexpected error", exc_info=error)
+        return _document(HTTPStatus.INTERNAL_SERVER_ERROR, "The request failed.", request_id(app))
+
+    return app
+
+
+def request_id(app: APIGatewayHttpResolver) -> str:
+    """The invocation's id, a UUID: it stands in answers, logs and feed_requests alike."""
+    return str(app.lambda_context.aws_request_id)
+
+
+def answer(body: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response[str]:
+    """A JSON answer. Nothing that a viewer gets may be kept by a shared cache."""
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return Response(status, content_type=JSON, body=text, headers=dict(_NO_STORE))
+
+
+def problem(error: VroomError, request_id: str) -> Response[str]:
+    """The problem document of an error of this project."""
+    extra: dict[str, Any] = {}
+    if isinstance(error, InvalidInputError):
+        extra["errors"] = [{"field": p.field, "message": p.message} for p in error.problems]
+    response = _document(error.status, error.detail, request_id, extra)
+    if isinstance(error, UnavailableError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _document(
+    status: HTTPStatus, detail: str, request_id: str, extra: Mapping[str, Any] | None = None
+) -> Response[str]:
+    document = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+        "request_id": request_id,
+        **(extra or {}),
+    }
+    return Response(
+        status, content_type=PROBLEM, body=json.dumps(document), headers=dict(_NO_STORE)
+    )
+
+
+def viewer_of(event: APIGatewayProxyEventV2) -> UUID:
+    """Who asks: the `sub` that API Gateway's JWT authorizer has verified.
+
+    Raises:
+        UnauthorizedError: No claims, or a `sub` that is no UUID.
+        ForbiddenError: The query names another viewer.
+    """
+    raw = event.raw_event
+    claims = (((raw.get("requestContext") or {}).get("authorizer") or {}).get("jwt") or {}).get(
+        "claims"
+    ) or {}
+    try:
+        viewer = UUID(str(claims["sub"]))
+    except (KeyError, ValueError):
+        raise UnauthorizedError("The token's sub is not a UUID.") from None
+    named = (raw.get("queryStringParameters") or {}).get("user_id")
+    if named is not None and named.lower() != str(viewer):
+        raise ForbiddenError
+    return viewer
+
+
+def parse_query(model: type[ModelT], event: APIGatewayProxyEventV2) -> ModelT:
+    """The query parameters as `model`.
+
+    Raises:
+        InvalidInputError: Naming each bad parameter.
+    """
+    return _parse(model, event.raw_event.get("queryStringParameters") or {})
+
+
+def parse_body(model: type[ModelT], event: APIGatewayProxyEventV2, viewer: UUID) -> ModelT:
+    """The JSON body as `model`.
+
+    Raises:
+        InvalidInputError: No JSON, or naming each bad field.
+        ForbiddenError: The body names another viewer.
+    """
+    body = raw_body(event)
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidInputError(FieldProblem("body", "is not JSON in UTF-8")) from None
+    if not isinstance(data, dict):
+        raise InvalidInputError(FieldProblem("body", "is not a JSON object"))
+    parsed = _parse(model, data)
+    if isinstance(parsed, Body) and parsed.user_id not in {None, viewer}:
+        raise ForbiddenError
+    return parsed
+
+
+def raw_body(event: APIGatewayProxyEventV2) -> bytes:
+    """The body's bytes as they were sent.
+
+    Raises:
+        InvalidInputError: Flagged as base64, yet no base64.
+    """
+    text = event.raw_event.get("body") or ""
+    if not event.raw_event.get("isBase64Encoded"):
+        return str(text).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidInputError(FieldProblem("body", "is not base64")) from None
+
+
+def _parse(model: type[ModelT], data: Mapping[str, Any]) -> ModelT:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InvalidInputError(*field_problems(error)) from None
+
+
+def field_problems(error: ValidationError) -> list[FieldProblem]:
+    """Each fault of a pydantic error with its dotted field name; inputs are not repeated."""
+    return [
+        FieldProblem(".".join(str(part) for part in fault["loc"]) or "body", fault["msg"])
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
