@@ -26,7 +26,12 @@ class VroomError(Exception):
 
 
 class SettingsError(VroomError):
-    """The environment lacks settings or holds invalid ones."""
+    """The function is not set up."""
+
+    @property
+    def detail(self) -> str:
+        """Clients are not told which settings are wrong; the log is."""
+        return "The function is not set up."
 
 
 class InvalidInputError(VroomError):

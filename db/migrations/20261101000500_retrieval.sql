@@ -113,6 +113,9 @@ DECLARE
   v_complete   boolean := false;
   v_all        boolean;
   v_block      record;
+  v_share      integer := 2 * ceil(want / 2.0 / page_size);  -- at most 2 a page by one creator
+  v_usable     integer;
+  v_prolific   uuid[];
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
 
@@ -244,6 +247,26 @@ BEGIN
           EXIT WHEN NOT v_complete;
         END LOOP;
       END IF;
+    END IF;
+
+    -- Where few creators hold all that was found, the hottest of others: pages want variety.
+    SELECT sum(least(c.posts, v_share)), array_agg(c.creator_id) FILTER (WHERE c.posts >= v_share)
+    INTO v_usable, v_prolific
+    FROM (
+      SELECT s.creator_id, count(*) AS posts FROM post_stats s WHERE s.post_id = ANY (v_kept) GROUP BY 1
+    ) c;
+    IF NOT v_complete AND v_usable < want / 2 AND v_prolific IS NOT NULL THEN
+      v_walked := ARRAY(
+        SELECT w.post_id
+        FROM (
+          SELECT s.post_id, s.creator_id FROM post_stats s
+          WHERE s.eligible ORDER BY s.hot_score DESC, s.post_id LIMIT 20 * walk
+        ) w
+        WHERE w.creator_id NOT IN (SELECT unnest(v_prolific))
+        LIMIT walk
+      );
+      v_kept := v_kept || vroom_private.keep_unseen(
+        v_viewer, v_walked, v_cutoff, v_served || v_kept, v_hidden, v_refused, want);
     END IF;
   END IF;
 

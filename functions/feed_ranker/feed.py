@@ -85,6 +85,9 @@ class Feed:
                 at = replace(at, built=at.page_no, used=0)
                 built = True
             page = self._assemble(request, current, at, progress.dropped)
+            if page.uniform and not built:
+                current = None  # others remain, but not in this queue
+                continue
             done = self._commit(
                 request,
                 progress,
@@ -221,9 +224,10 @@ class Feed:
 
 
 def _serves(queue: Queue, at: Position, request: FeedRequest, progress: Progress) -> bool:
-    """Whether a cached queue fills the page with unseen posts, its variety arranged for that length."""
-    left = sum(1 for e in queue.left(at.used).values() if e.post_id not in progress.dropped)
-    return left >= request.page_size == queue.page_size
+    """Whether a cached queue, arranged for this page size, fills the page with unseen posts."""
+    left = queue.left(at.used).items()
+    ranked = sum(1 for i, e in left if i < queue.ranked and e.post_id not in progress.dropped)
+    return ranked >= request.page_size == queue.page_size
 
 
 def _served(progress: Progress, done: Commit, *, hit: bool) -> Served:

@@ -46,6 +46,7 @@ class Page:
         posts: In order.
         page_size: What was asked for.
         after: Where the next page begins.
+        uniform: Creator variety was given up, though the queue does not hold all unseen posts.
         degraded: `inventory` where posts were recycled, `catalogue` where there are too few.
     """
 
@@ -53,6 +54,7 @@ class Page:
     page_size: int
     after: Position
     degraded: str | None
+    uniform: bool = False
 
     @property
     def ids(self) -> list[UUID]:
@@ -88,41 +90,47 @@ def assemble(
     """
     left = {i: e for i, e in queue.left(at.used).items() if e.post_id not in dropped}
     inventory = len(left) + (0 if queue.complete else rules.waterline)
-    indices = {entry.post_id: i for i, entry in left.items()}
-    rest = {entry.post_id: entry for entry in left.values()}
-    would_show = _ranking_alone(rest, at.last_creator, page_size)
-    discoveries = [e for e in rest.values() if e.post_id not in would_show]
+    ranked = {entry.post_id: entry for i, entry in left.items() if i < queue.ranked}
+    would_show = _ranking_alone(ranked, at.last_creator, page_size)
+    discoveries = {e.post_id: e for e in left.values() if e.post_id not in would_show}
 
     variety = PageVariety(at.last_creator)
     posts: list[Placed] = []
-    while rest and len(posts) < page_size:
+    uniform = False
+    while ranked and len(posts) < page_size:
         pool = []
         if explorer.explores(len(posts)):
-            pool = [e for e in discoveries if e.post_id in rest and variety.allows(e.creator_id)]
+            pool = [e for e in discoveries.values() if variety.allows(e.creator_id)]
         if pool:
             entry, propensity = explorer.draw(len(posts), pool, [e.weight for e in pool])
             posts.append(_placed(entry, Source.EXPLORE, propensity))
         else:
-            entry = _first(variety, rest.values())
+            entry = _first(variety, ranked.values())
+            uniform = uniform or not variety.allows(entry.creator_id)
             posts.append(_placed(entry, entry.source))
-        del rest[entry.post_id]
+        ranked.pop(entry.post_id, None)
+        discoveries.pop(entry.post_id, None)
         variety.take(entry.creator_id)
+    taken = {post.post_id for post in posts}
 
-    repeats = _repeats(queue.seen, page_size - len(posts), {*dropped, *(p.post_id for p in posts)})
+    repeats = _repeats(queue.seen, page_size - len(posts), {*dropped, *taken})
     labels = label_repeats(len(posts), len(repeats), inventory, rules)
     for entry, label in zip(repeats, labels, strict=True):
         posts.append(_placed(entry, label))
         variety.take(entry.creator_id)
 
     used = at.used
-    for post_id, i in indices.items():
-        if post_id not in rest:
-            used |= 1 << i
     for i, entry in enumerate(queue.entries):
-        if entry.post_id in dropped:
+        if entry.post_id in taken or entry.post_id in dropped:
             used |= 1 << i
     after = replace(at, page_no=at.page_no + 1, used=used, last_creator=variety.last_creator)
-    return Page(tuple(posts), page_size, after, _degraded(posts, page_size))
+    return Page(
+        posts=tuple(posts),
+        page_size=page_size,
+        after=after,
+        degraded=_degraded(posts, page_size),
+        uniform=uniform and not queue.complete,
+    )
 
 
 def mend(page: Page, lost: Collection[UUID], queue: Queue, rules: CooldownRules) -> Page:

@@ -44,13 +44,15 @@ class Queue:
     """Posts in the order in which pages take them.
 
     Attributes:
-        entries: Unseen posts.
+        entries: Unseen posts: those that ranking would show, then those for discovery alone.
+        ranked: How many of them ranking would show.
         seen: Posts that would repeat, the longest ago first; never cached.
         complete: No unseen post exists besides `entries`.
         page_size: The page size that variety was arranged for.
     """
 
     entries: tuple[Entry, ...]
+    ranked: int
     seen: tuple[Entry, ...]
     complete: bool
     page_size: int
@@ -94,14 +96,20 @@ def build(
             ranked.append(order.pop(entry.post_id))
             variety.take(entry.creator_id)
         last_creator = variety.last_creator
-    discovery = heapq.nlargest(_DISCOVERY, order.values(), key=lambda e: (e.weight, e.post_id))
+    complete = retrieval.complete and len(order) <= _DISCOVERY
+    if complete:
+        discovery = list(order.values())
+    else:
+        discovery = heapq.nlargest(_DISCOVERY, order.values(), key=lambda e: (e.weight, e.post_id))
     return Queue(
         entries=(*ranked, *discovery),
+        # where there is nothing else, ranking shows all of it
+        ranked=len(ranked) + (len(discovery) if complete else 0),
         seen=tuple(
             _entry(c, Source.RECYCLED, ranker.parts(c, c.creator_served), ranker, now)
             for c in retrieval.seen
         ),
-        complete=retrieval.complete and len(discovery) == len(order),
+        complete=complete,
         page_size=page_size,
     )
 

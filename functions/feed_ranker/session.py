@@ -98,6 +98,7 @@ def queue_document(cached: CachedQueue) -> dict[str, Any]:
     return {
         "page_size": queue.page_size,
         "complete": queue.complete,
+        "ranked": queue.ranked,
         "fresh_until": cached.fresh_until,
         "entries": [
             [
@@ -122,6 +123,7 @@ def read_queue(document: Mapping[str, Any]) -> CachedQueue:
             Entry(UUID(post), UUID(creator), Source(source), Parts(*parts), score, followed, weight)
             for post, creator, source, parts, score, followed, weight in document["entries"]
         ),
+        ranked=document["ranked"],
         seen=(),
         complete=document["complete"],
         page_size=document["page_size"],
