@@ -1,0 +1,218 @@
+"""The state machine of the stand-in: uploads, assets and the events they cause.
+
+Nothing here reads a clock, a file or a socket: the clock and the randomness are passed in, and
+whoever has read a file tells the books what it holds. So a test can drive it alone::
+
+    books = Books(clock=lambda: now, rng=random.Random(1))
+    upload = books.create_upload({"new_asset_settings": {"passthrough": post_id}})
+    asset = books.complete_upload(upload.id)
+    books.finish_asset(asset.id, Media(duration=200.0, width=64, height=36))
+    books.events  # envelopes as a webhook's body holds them, in the order of their making
+"""
+
+from local.mux import fields
+from local.mux.errors import InvalidParametersError, MuxError
+from local.mux.ledger import Ledger
+from local.mux.records import Asset, IngestType, Media, PlaybackId, Upload
+
+MIN_CLIP_SECONDS = 0.5
+CLIP_SCHEME = "mux://assets/"
+
+
+class Books(Ledger):
+    """Uploads and assets of one account, and every change they may undergo."""
+
+    def create_upload(self, body: object) -> Upload:
+        """Create a direct upload from a request's body.
+
+        Raises:
+            InvalidParametersError: A field breaks its rule.
+        """
+        asked = fields.parse(fields.UploadSettings, body)
+        upload_id, secret = self._new_id(), self._new_id()
+        upload = Upload(
+            id=upload_id,
+            secret=secret,
+            url=f"{self._base_url}/upload/{upload_id}/{secret}",
+            created_at=self._clock(),
+            timeout=asked.timeout,
+            cors_origin=asked.cors_origin,
+            test=asked.test,
+            new_asset_settings=asked.new_asset_settings.model_dump(exclude_none=True),
+        )
+        self.uploads[upload.id] = upload
+        self._upload_changed(upload, "created")
+        return upload
+
+    def cancel_upload(self, upload_id: str) -> Upload:
+        """Cancel an upload that still waits for its file.
+
+        Raises:
+            NotFoundError: No upload has this id.
+            MuxError: The upload waits no longer (403).
+        """
+        upload = self._waiting(upload_id)
+        upload.status = "cancelled"
+        self._upload_changed(upload, "cancelled")
+        return upload
+
+    def fail_upload(self, upload_id: str, message: str) -> Upload:
+        """End a waiting upload with an error, as Mux does where no asset can be made of it.
+
+        Raises:
+            NotFoundError: No upload has this id.
+            MuxError: The upload waits no longer (403).
+        """
+        upload = self._waiting(upload_id)
+        upload.status = "errored"
+        upload.error = {"type": "invalid_input", "message": message}
+        self._upload_changed(upload, "errored")
+        return upload
+
+    def complete_upload(self, upload_id: str) -> Asset:
+        """Make the asset of an upload whose file has arrived whole.
+
+        Raises:
+            NotFoundError: No upload has this id.
+            MuxError: The upload waits no longer (403).
+        """
+        upload = self._waiting(upload_id)
+        settings = fields.parse(fields.AssetSettings, upload.new_asset_settings)
+        asset = self._new_asset(settings, ingest_type="on_demand_direct_upload")
+        asset.upload_id = upload.id
+        asset.test = asset.test or upload.test
+        upload.status = "asset_created"
+        upload.asset_id = asset.id
+        self.assets[asset.id] = asset
+        self._upload_changed(upload, "asset_created")
+        self._asset_changed(asset, "created")
+        return asset
+
+    def create_asset(self, body: object) -> Asset:
+        """Create a clip of an asset; other inputs are refused.
+
+        Raises:
+            InvalidParametersError: A field breaks its rule, the source is unknown or not ready,
+                or the clip would be shorter than 0.5 s.
+        """
+        settings = fields.parse(fields.AssetSettings, body)
+        if not settings.inputs or not (settings.inputs[0].url or "").startswith(CLIP_SCHEME):
+            raise InvalidParametersError(f"inputs: the stand-in takes only {CLIP_SCHEME}ASSET_ID")
+        clip = settings.inputs[0]
+        source_id = (clip.url or "").removeprefix(CLIP_SCHEME)
+        source = self.assets.get(source_id)
+        if source is None or source.deleted_at is not None:
+            raise InvalidParametersError(f"inputs: there is no asset with the id {source_id!r}")
+        if source.status != "ready" or source.media is None:
+            raise InvalidParametersError(f"inputs: asset {source_id!r} is {source.status}")
+        start = clip.start_time or 0.0
+        end = source.media.duration if clip.end_time is None else clip.end_time
+        if min(end, source.media.duration) - start < MIN_CLIP_SECONDS:
+            raise InvalidParametersError(f"inputs: a clip lasts at least {MIN_CLIP_SECONDS} s")
+        asset = self._new_asset(settings, ingest_type="on_demand_clip")
+        asset.source_asset_id = source_id
+        asset.clip = (start, clip.end_time)
+        self.assets[asset.id] = asset
+        self._asset_changed(asset, "created")
+        return asset
+
+    def finish_asset(self, asset_id: str, media: Media) -> Asset:
+        """Make an asset ready, or errored where it is a clip whose source is gone.
+
+        An asset that is preparing no longer stays as it is.
+
+        Raises:
+            NotFoundError: No asset has this id.
+        """
+        asset = self.asset(asset_id)
+        if asset.status != "preparing":
+            return asset
+        source = self.assets.get(asset.source_asset_id or "")
+        if asset.source_asset_id and (source is None or source.deleted_at is not None):
+            return self.fail_asset(asset_id, "The source asset was deleted while it was clipped")
+        asset.media = media
+        asset.track_ids = [self._new_id() for _ in range(2)]
+        asset.status = "ready"
+        asset.billed = True
+        self._asset_changed(asset, "ready")
+        return asset
+
+    def fail_asset(self, asset_id: str, message: str) -> Asset:
+        """End the making of an asset with an error.
+
+        An asset that is preparing no longer stays as it is.
+
+        Raises:
+            NotFoundError: No asset has this id.
+        """
+        asset = self.asset(asset_id)
+        if asset.status == "preparing":
+            asset.status = "errored"
+            asset.errors = {"type": "invalid_input", "messages": [message]}
+            self._asset_changed(asset, "errored")
+        return asset
+
+    def delete_asset(self, asset_id: str) -> Asset:
+        """Delete an asset.
+
+        Raises:
+            NotFoundError: No asset has this id, or it was deleted.
+            MuxError: The asset is still preparing (400).
+        """
+        asset = self.asset(asset_id)
+        if asset.status == "preparing":
+            raise MuxError(400, "invalid_parameters", "An asset cannot be deleted while preparing")
+        asset.deleted_at = self._clock()
+        self._asset_changed(asset, "deleted")
+        return asset
+
+    def update_asset(self, asset_id: str, body: object) -> Asset:
+        """Change the passthrough or the meta of an asset.
+
+        Raises:
+            NotFoundError: No asset has this id, or it was deleted.
+            InvalidParametersError: A field breaks its rule.
+        """
+        asset = self.asset(asset_id)
+        changes = fields.parse(fields.AssetUpdate, body).model_dump(exclude_unset=True)
+        for name in {"passthrough", "meta"} & changes.keys():
+            setattr(asset, name, changes[name])
+        self._asset_changed(asset, "updated")
+        return asset
+
+    def create_playback_id(self, asset_id: str, body: object) -> PlaybackId:
+        """Give an asset another playback id.
+
+        Raises:
+            NotFoundError: No asset has this id, or it was deleted.
+            InvalidParametersError: A field breaks its rule.
+        """
+        asset = self.asset(asset_id)
+        policy = fields.parse(fields.PlaybackIdSettings, body).policy
+        asset.playback_ids.append(PlaybackId(id=self._new_id(), policy=policy))
+        self._asset_changed(asset, "updated")
+        return asset.playback_ids[-1]
+
+    def delete_playback_id(self, asset_id: str, playback_id: str) -> None:
+        """Take a playback id from an asset.
+
+        Raises:
+            NotFoundError: The asset or the playback id is unknown.
+        """
+        known = self.playback_id(asset_id, playback_id)
+        asset = self.asset(asset_id)
+        asset.playback_ids.remove(known)
+        self._asset_changed(asset, "updated")
+
+    def _new_asset(self, settings: fields.AssetSettings, ingest_type: IngestType) -> Asset:
+        return Asset(
+            id=self._new_id(),
+            created_at=self._clock(),
+            passthrough=settings.passthrough,
+            meta=settings.meta.model_dump(exclude_none=True) if settings.meta else None,
+            max_resolution_tier=settings.max_resolution_tier or "1080p",
+            video_quality=settings.video_quality or "basic",
+            test=settings.test or False,
+            playback_ids=[PlaybackId(id=self._new_id(), policy=p) for p in settings.policies()],
+            ingest_type=ingest_type,
+        )

@@ -1,0 +1,32 @@
+"""Runs ffmpeg as a child that never outlives its caller."""
+
+import asyncio
+from pathlib import Path
+
+from imageio_ffmpeg import get_ffmpeg_exe
+
+
+async def run_ffmpeg(*arguments: str | Path) -> tuple[int, str]:
+    """Run ffmpeg to its end; when the caller is cancelled, it is killed.
+
+    Args:
+        arguments: The command line after ffmpeg's own name.
+
+    Returns:
+        The exit code and what ffmpeg wrote to stderr.
+    """
+    child = await asyncio.create_subprocess_exec(
+        get_ffmpeg_exe(),
+        *("-hide_banner", "-nostdin", "-y"),
+        *map(str, arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _, stderr = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    return child.returncode or 0, stderr.decode(errors="replace")

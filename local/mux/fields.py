@@ -1,0 +1,90 @@
+"""Mux's rules about the fields of a request, as models that refuse what Mux refuses."""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from local.mux.errors import InvalidParametersError
+from local.mux.records import Policy
+
+Passthrough = Annotated[str, Field(max_length=255)]
+Tier = Literal["1080p", "1440p", "2160p"]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Fields(BaseModel):
+    """Fields of a request; those that the stand-in has no use for are let through."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class Meta(Fields):
+    """Descriptive fields of an asset."""
+
+    title: Annotated[str, Field(max_length=512)] | None = None
+    creator_id: Annotated[str, Field(max_length=128)] | None = None
+    external_id: Annotated[str, Field(max_length=128)] | None = None
+
+
+class Input(Fields):
+    """One input of an asset; times are seconds."""
+
+    url: str | None = None
+    start_time: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    end_time: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class AssetSettings(Fields):
+    """Settings of a new asset, whether of an upload or of a clip."""
+
+    inputs: list[Input] | None = None
+    playback_policies: list[Policy] | None = None
+    playback_policy: list[Policy] | None = None
+    passthrough: Passthrough | None = None
+    meta: Meta | None = None
+    max_resolution_tier: Tier | None = None
+    video_quality: Literal["basic", "plus", "premium"] | None = None
+    test: bool | None = None
+
+    def policies(self) -> list[Policy]:
+        """Return the playback policies, given under the current name or the deprecated one."""
+        return self.playback_policies or self.playback_policy or []
+
+
+class UploadSettings(Fields):
+    """Body of a request for a direct upload."""
+
+    timeout: int = Field(default=3600, ge=60, le=604_800)
+    cors_origin: str | None = None
+    new_asset_settings: AssetSettings = Field(default_factory=AssetSettings)
+    test: bool = False
+
+
+class AssetUpdate(Fields):
+    """Body of a request that changes an asset."""
+
+    passthrough: Passthrough | None = None
+    meta: Meta | None = None
+
+
+class PlaybackIdSettings(Fields):
+    """Body of a request for a playback id."""
+
+    policy: Policy = "public"
+
+
+def parse(model: type[Model], body: object) -> Model:
+    """Return a request's body as a model.
+
+    Raises:
+        InvalidParametersError: A field breaks its rule; 422 for an unknown resolution tier.
+    """
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        faults = error.errors()
+        unknown_tier = any("max_resolution_tier" in fault["loc"] for fault in faults)
+        raise InvalidParametersError(
+            *(f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}" for fault in faults),
+            status=422 if unknown_tier else 400,
+        ) from error

@@ -1,0 +1,62 @@
+"""Where the media files are: what was uploaded, and the streams made of it."""
+
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+from local.mux.media import RENDITION
+from local.mux.records import Asset
+
+
+class Files:
+    """The media files under a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._uploads = folder / "uploads"
+        self._streams = folder / "streams"
+        self._make_folders()
+
+    def upload(self, upload_id: str) -> Path:
+        """Return where an uploaded file is, or what has arrived of it."""
+        return self._uploads / upload_id
+
+    def received(self, upload_id: str) -> int:
+        """Return how many bytes of an upload have arrived."""
+        path = self.upload(upload_id)
+        return path.stat().st_size if path.exists() else 0
+
+    def append(self, upload_id: str, start: int) -> BinaryIO:
+        """Open an upload for writing; what it holds from `start` on is cut off."""
+        self.cut(upload_id, start)
+        return self.upload(upload_id).open("ab")
+
+    def cut(self, upload_id: str, size: int) -> None:
+        """Cut what has arrived of an upload down to a number of bytes."""
+        with self.upload(upload_id).open("ab") as file:
+            file.truncate(size)
+
+    def stream(self, asset_id: str) -> Path:
+        """Return the folder of an asset's stream."""
+        return self._streams / asset_id
+
+    def source(self, asset: Asset) -> Path:
+        """Return the file from which others may be cut: what was uploaded, else the stream."""
+        return (
+            self.upload(asset.upload_id) if asset.upload_id else self.stream(asset.id) / RENDITION
+        )
+
+    def delete(self, asset: Asset) -> None:
+        """Delete all that belongs to an asset."""
+        if asset.upload_id:
+            self.upload(asset.upload_id).unlink(missing_ok=True)
+        shutil.rmtree(self.stream(asset.id), ignore_errors=True)
+
+    def clear(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self._uploads, ignore_errors=True)
+        shutil.rmtree(self._streams, ignore_errors=True)
+        self._make_folders()
+
+    def _make_folders(self) -> None:
+        self._uploads.mkdir(parents=True, exist_ok=True)
+        self._streams.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,154 @@
+"""What the stand-in keeps: uploads, assets and what is known of a file, and how Mux shows them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+Json = dict[str, Any]
+
+UploadStatus = Literal["waiting", "asset_created", "errored", "cancelled", "timed_out"]
+AssetStatus = Literal["preparing", "ready", "errored"]
+Policy = Literal["public", "signed"]
+IngestType = Literal["on_demand_direct_upload", "on_demand_clip"]
+
+# Pixels of the largest frame each tier holds, by Mux's price list.
+TIER_PIXELS = {"720p": 921_600, "1080p": 2_073_600, "1440p": 4_194_304, "2160p": 8_294_400}
+STORED_RESOLUTION = {"720p": "HD", "1080p": "FHD", "1440p": "UHD", "2160p": "UHD"}
+SD_PIXELS = 720 * 576
+
+
+class Media(BaseModel):
+    """What is known of a file once it was read through.
+
+    Attributes:
+        duration: Seconds of the longest track.
+        width: Pixels as displayed, rotation applied; None without a video track.
+        height: Likewise.
+        frame_rate: Frames per second; -1 where it cannot be told.
+        aspect_ratio: As in `16:9`; None without a video track.
+        channels: Audio channels; None without an audio track.
+    """
+
+    duration: float
+    width: int | None = None
+    height: int | None = None
+    frame_rate: float | None = None
+    aspect_ratio: str | None = None
+    channels: int | None = None
+
+
+class PlaybackId(BaseModel):
+    """An id under which an asset is streamed."""
+
+    id: str
+    policy: Policy
+
+
+class Upload(BaseModel):
+    """A direct upload. `secret` is the part of its URL that nobody can guess."""
+
+    id: str
+    secret: str
+    url: str
+    created_at: float
+    timeout: int
+    cors_origin: str | None = None
+    test: bool = False
+    new_asset_settings: Json = Field(default_factory=dict)
+    status: UploadStatus = "waiting"
+    asset_id: str | None = None
+    error: Json | None = None
+
+    def view(self) -> Json:
+        """Return the upload as Mux's API and webhooks show it."""
+        return self.model_dump(exclude={"secret", "created_at"}, exclude_none=True)
+
+
+class Asset(BaseModel):
+    """An asset. A deleted one is kept, so that the books stay complete.
+
+    Attributes:
+        clip: Start and end in seconds of the source, None = its end; for clips only.
+        billed: True once the asset was encoded, for Mux then bills it, deleted or not.
+        deleted_at: Unix seconds; None while the asset exists.
+    """
+
+    id: str
+    created_at: float
+    ingest_type: IngestType
+    status: AssetStatus = "preparing"
+    passthrough: str | None = None
+    meta: Json | None = None
+    max_resolution_tier: str = "1080p"
+    video_quality: str = "basic"
+    test: bool = False
+    upload_id: str | None = None
+    source_asset_id: str | None = None
+    clip: tuple[float, float | None] | None = None
+    playback_ids: list[PlaybackId] = Field(default_factory=list)
+    track_ids: list[str] = Field(default_factory=list)
+    media: Media | None = None
+    errors: Json | None = None
+    billed: bool = False
+    deleted_at: float | None = None
+
+    def view(self, *, webhook: bool = False) -> Json:
+        """Return the asset as Mux shows it.
+
+        Args:
+            webhook: True for a webhook's `data`, where `created_at` is a number; in the API it
+                is a string.
+        """
+        hidden = {"created_at", "clip", "track_ids", "media", "billed", "deleted_at"}
+        shown = self.model_dump(exclude=hidden, exclude_none=True)
+        if not self.playback_ids:
+            del shown["playback_ids"]
+        seconds = int(self.created_at)
+        shown["created_at"] = seconds if webhook else str(seconds)
+        shown |= {"master_access": "none", "mp4_support": "none"}
+        return shown | (self._media_view() if self.media else {})
+
+    def _media_view(self) -> Json:
+        media = self.media
+        if media is None:
+            return {}
+        shown: Json = {"duration": media.duration, "tracks": self._tracks()}
+        if media.width is None or media.height is None:
+            return shown | {"resolution_tier": "audio-only"}
+        pixels = media.width * media.height
+        tier = next((name for name, most in TIER_PIXELS.items() if pixels <= most), "2160p")
+        tier = min(tier, self.max_resolution_tier, key=TIER_PIXELS.__getitem__)
+        return shown | {
+            "resolution_tier": tier,
+            "max_stored_resolution": "SD" if pixels <= SD_PIXELS else STORED_RESOLUTION[tier],
+            "max_stored_frame_rate": media.frame_rate,
+            "aspect_ratio": media.aspect_ratio,
+        }
+
+    def _tracks(self) -> list[Json]:
+        media = self.media
+        ids = iter(self.track_ids)
+        tracks: list[Json] = []
+        if media and media.width is not None:
+            tracks.append(
+                {
+                    "type": "video",
+                    "id": next(ids),
+                    "duration": media.duration,
+                    "max_width": media.width,
+                    "max_height": media.height,
+                    "max_frame_rate": media.frame_rate,
+                }
+            )
+        if media and media.channels is not None:
+            tracks.append(
+                {
+                    "type": "audio",
+                    "id": next(ids),
+                    "duration": media.duration,
+                    "max_channels": media.channels,
+                    "primary": True,
+                    "status": "ready",
+                }
+            )
+        return tracks

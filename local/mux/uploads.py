@@ -1,0 +1,119 @@
+"""The address that a file is sent to: opaque, without credentials but the secret within it."""
+
+import asyncio
+import hmac
+from collections import defaultdict
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from local.mux.records import Upload
+from local.mux.resumable import (
+    ContentRange,
+    RangeRefusedError,
+    bytes_to_skip,
+    parse_range,
+    range_header,
+    whole_chunks,
+)
+from local.mux.standin import StandIn
+
+METHODS = "PUT, OPTIONS"
+EXPOSED = "Range, Content-Length"
+
+
+class UploadEndpoint:
+    """Takes files, whole or in chunks, of one client at a time per upload."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self._stand_in = stand_in
+        self._files = stand_in.files
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.route = Route("/upload/{upload_id}/{secret}", self._answer, methods=["PUT", "OPTIONS"])
+
+    async def _answer(self, request: Request) -> Response:
+        upload = self._stand_in.books.uploads.get(request.path_params["upload_id"])
+        secret = request.path_params["secret"].encode()
+        if upload is None or not hmac.compare_digest(secret, upload.secret.encode()):
+            raise HTTPException(404)
+        if request.method == "OPTIONS":
+            response = Response(status_code=204)
+        else:
+            async with self._locks[upload.id]:
+                response = await self._put(request, upload)
+        response.headers.update(cors_headers(upload, request))
+        return response
+
+    async def _put(self, request: Request, upload: Upload) -> Response:
+        status = self._stand_in.books.upload(upload.id).status
+        if status in {"asset_created", "errored"}:
+            return Response()
+        if status != "waiting":
+            return PlainTextResponse(f"This upload is {status}", 410)
+        header = request.headers.get("content-range")
+        try:
+            if header is None:
+                return await self._take_whole(request, upload)
+            return await self._take_chunk(request, upload, parse_range(header))
+        except RangeRefusedError as error:
+            return PlainTextResponse(str(error), 400)
+        except ClientDisconnect:
+            self._files.cut(upload.id, whole_chunks(self._files.received(upload.id)))
+            return Response(status_code=400)
+
+    async def _take_whole(self, request: Request, upload: Upload) -> Response:
+        await self._write(request, upload, start=0, skip=0)
+        return self._done(upload)
+
+    async def _take_chunk(self, request: Request, upload: Upload, asked: ContentRange) -> Response:
+        received = self._files.received(upload.id)
+        skip = bytes_to_skip(received, asked)
+        if skip is not None:
+            came = await self._write(request, upload, start=received, skip=skip)
+            if came != asked.length:
+                self._files.cut(upload.id, received)
+                raise RangeRefusedError(f"Content-Range is of {asked.length} bytes, not {came}")
+            received = self._files.received(upload.id)
+        if asked.total and received == asked.total:
+            return self._done(upload)
+        return Response(status_code=308, headers=range_header(received))
+
+    async def _write(self, request: Request, upload: Upload, start: int, skip: int) -> int:
+        """Write a body behind what is there, without its first bytes; return the body's length."""
+        came = 0
+        with self._files.append(upload.id, start) as file:
+            async for piece in request.stream():
+                file.write(piece[max(0, skip - came) :])
+                came += len(piece)
+        return came
+
+    def _done(self, upload: Upload) -> Response:
+        # It may have been cancelled while the file came in.
+        if self._stand_in.books.upload(upload.id).status != "waiting":
+            self._files.upload(upload.id).unlink(missing_ok=True)
+            return PlainTextResponse("This upload waits no longer", 410)
+        self._stand_in.file_arrived(upload)
+        return Response()
+
+
+def cors_headers(upload: Upload, request: Request) -> dict[str, str]:
+    """Return the headers that let a page of the upload's `cors_origin` send and read."""
+    origin = request.headers.get("origin")
+    allowed = upload.cors_origin
+    if origin is None or allowed is None or (allowed != "*" and origin != allowed.rstrip("/")):
+        return {}
+    headers = {
+        "access-control-allow-origin": "*" if allowed == "*" else origin,
+        "access-control-expose-headers": EXPOSED,
+        "vary": "Origin",
+    }
+    if request.method == "OPTIONS":
+        asked = request.headers.get("access-control-request-headers", "content-type, content-range")
+        headers |= {
+            "access-control-allow-methods": METHODS,
+            "access-control-allow-headers": asked,
+            "access-control-max-age": "3600",
+        }
+    return headers

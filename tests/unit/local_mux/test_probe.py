@@ -1,0 +1,42 @@
+import pytest
+
+from local.mux.probe import parse
+from local.mux.records import Media
+
+PHONE = """\
+Input #0, mov,mp4,m4a,3gp,3g2,mj2, from 'source':
+  Metadata:
+    major_brand     : qt
+  Duration: 00:03:20.05, start: 0.000000, bitrate: 9000 kb/s
+  Stream #0:0[0x1](und): Video: h264 (High) (avc1 / 0x31637661), yuv420p(tv, bt709, progressive), \
+1920x1080 [SAR 1:1 DAR 16:9], 8800 kb/s, 29.97 fps, 29.97 tbr, 600 tbn (default)
+      Side data:
+        displaymatrix: rotation of -90.00 degrees
+  Stream #0:1[0x2](und): Audio: aac (LC) (mp4a / 0x6134706D), 44100 Hz, 5.1(side), fltp, 96 kb/s
+"""
+SONG = """\
+Input #0, mp3, from 'source':
+  Duration: 01:00:03.10, start: 0.025057, bitrate: 128 kb/s
+  Stream #0:0: Audio: mp3 (mp3float), 44100 Hz, mono, fltp, 128 kb/s
+  Stream #0:1: Video: png, rgb24(pc), 500x500, 90k tbr, 90k tbn (attached pic)
+"""
+
+
+def test_a_video_held_upright_is_described_as_it_is_displayed() -> None:
+    assert parse(PHONE) == Media(
+        duration=200.05, width=1080, height=1920, frame_rate=29.97, aspect_ratio="9:16", channels=6
+    )
+
+
+def test_a_cover_picture_is_no_video_track() -> None:
+    assert parse(SONG) == Media(duration=3603.1, channels=1)
+
+
+def test_a_frame_rate_that_is_not_told_is_minus_one() -> None:
+    media = parse("  Stream #0:0: Video: vp8, yuv420p, 64x36, 1k tbr, 1k tbn\n")
+    assert (media.width, media.frame_rate, media.duration) == (64, -1, 0)
+
+
+@pytest.mark.parametrize("text", ["", "source: Invalid data found when processing input\n"])
+def test_nothing_is_found_where_nothing_is(text: str) -> None:
+    assert parse(text) == Media(duration=0)
