@@ -51,5 +51,7 @@ lock: install  ## Resolve the pinned requirement files anew
 			--output-file functions/$$function/requirements.txt || exit 1; \
 	done
 
+include build.mk
+
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis

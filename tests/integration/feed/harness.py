@@ -47,11 +47,11 @@ class Harness:
     def __exit__(self, *_: object) -> None:
         self.admin.close()
         for container in self._containers:
-            container.database.close()  # type: ignore[attr-defined]  # tests may put fakes there
+            container.database.close()
 
     def new_container(self, **environ: str) -> Container:
         settings = load(FeedSettings, {**self.environ, **environ})
-        container = Container(settings, logging.getLogger("feed"))  # type: ignore[arg-type]
+        container = Container(settings, logging.getLogger("feed"))
         self._containers.append(container)
         return container
 
@@ -73,8 +73,8 @@ class Harness:
         with (
             self.admin.cursor() as cursor,
             cursor.copy(
-                "COPY posts (id, creator_id, created_at, mux_ready, mux_playback_id, mux_duration_ms)"
-                " FROM STDIN"
+                "COPY posts (id, creator_id, created_at, mux_ready, mux_playback_id,"
+                " mux_duration_ms) FROM STDIN"
             ) as copy,
         ):
             for post, owner, created in rows:
@@ -84,7 +84,7 @@ class Harness:
     def sees(
         self, viewer: UUID, posts: Iterable[UUID], *, ago: timedelta = timedelta(hours=1)
     ) -> None:
-        """Record impressions straight in the table, one second apart, the first the longest ago."""
+        """Put impressions straight into the table, in order, the first the longest ago."""
         posts = list(posts)
         with (
             self.admin.cursor() as cursor,
@@ -96,7 +96,7 @@ class Harness:
                 copy.write_row((viewer, post, self.now - ago + timedelta(milliseconds=i)))
 
     def execute(self, statement: str, *params: object) -> None:
-        self.admin.execute(statement, params)  # type: ignore[arg-type]
+        self.admin.execute(statement, params)
 
     def viewer(self) -> Viewer:
         return Viewer(self, uuid4())

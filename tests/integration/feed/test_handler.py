@@ -40,7 +40,7 @@ class Api:
 
     feed: Harness
 
-    def call(  # noqa: PLR0913  # the parts of a request
+    def call(  # the parts of a request
         self,
         method: str,
         path: str,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import pytest
 
@@ -20,6 +19,7 @@ from tests.integration.feed.test_races import as_shown, at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from functions.feed_ranker.container import Container
     from shared.postgres import Statement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_only_eligible_posts_are_shown(feed: Harness) -> None:
         ("mux_playback_id", "''"),
     ]:
         bad = feed.add_posts(3)
-        feed.execute(f"UPDATE posts SET {column} = {value} WHERE id = ANY (%s)", bad)
+        feed.execute(f"UPDATE posts SET {column} = {value} WHERE id = ANY (%s)", bad)  # noqa: S608
     hidden = feed.add_posts(4, creator=feed.viewer().id)
     feed.execute(
         "INSERT INTO feedback (user_id, action, creator_id)"
@@ -228,4 +229,4 @@ def test_other_creators_are_found_behind_one_who_holds_the_top(feed: Harness) ->
     for page in viewer.scroll(12):
         creators = [post["creator_id"] for post in page["posts"]]
         assert max(creators.count(c) for c in creators) <= 2
-        assert all(a != b for a, b in zip(creators, creators[1:], strict=False))
+        assert all(a != b for a, b in pairwise(creators))

@@ -25,8 +25,7 @@ def test_a_retry_gets_the_same_page(feed: Harness) -> None:
     feed.add_posts(200)
     viewer = feed.viewer()
     cursors: list[Any] = [None]
-    for _ in viewer.scroll(7):
-        cursors.append(viewer.cursor)
+    cursors += [page["next_cursor"] for page in viewer.scroll(7)]
     session = str(viewer.session)
     again = [viewer.page(session_id=session, cursor=cursor) for cursor in cursors[:-1]]
     assert [as_shown(p) for p in again] == [as_shown(p) for p in viewer.pages]
@@ -164,7 +163,8 @@ def test_every_request_leaves_one_row_of_figures(feed: Harness) -> None:
     pages = [viewer.next() for _ in range(3)]
     pages.append(viewer.page(cursor=pages[0]["next_cursor"]))
     rows = feed.admin.execute(
-        "SELECT request_id::text, cache_hit, page_no, sources FROM feed_requests ORDER BY created_at"
+        "SELECT request_id::text, cache_hit, page_no, sources FROM feed_requests"
+        " ORDER BY created_at"
     ).fetchall()
     assert [row[0] for row in rows] == [page["request_id"] for page in pages]
     assert [row[1] for row in rows] == [False, True, True, True]
