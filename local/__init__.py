@@ -1,0 +1,1 @@
+"""The local stack: everything that production gets from AWS, Mux and a Postgres server."""

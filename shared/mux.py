@@ -81,8 +81,8 @@ class AssetSettings:
 class Mux(Protocol):
     """What the functions need of Mux. Answers are Mux's own JSON objects.
 
-    Every method takes `budget_s`, the seconds it may last, and raises MuxBusyError (429: nothing was
-    done), MuxNotSentError (nothing was done), MuxRefusedError (4xx) or MuxUnknownOutcomeError.
+    Every method takes `budget_s`, the seconds it may last, and raises MuxBusyError or
+    MuxNotSentError (nothing was done), MuxRefusedError (4xx) or MuxUnknownOutcomeError.
     """
 
     def create_upload(

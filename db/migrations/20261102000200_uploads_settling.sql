@@ -94,7 +94,7 @@ BEGIN
     IF v_state = 'failed' THEN
       v_reason := 'upload_failed'; v_detail := u.detail;
     END IF;
-  ELSIF source.status = 'errored' THEN
+  ELSIF source.error IS NOT NULL AND source.status IN ('errored', 'deleted') THEN
     v_state := 'failed'; v_reason := 'not_a_video'; v_detail := source.error;
   ELSIF source.audio_only THEN
     v_state := 'failed'; v_reason := 'audio_only';
@@ -106,10 +106,10 @@ BEGIN
     IF source.playback_id IS NULL THEN v_state := 'processing'; ELSE v_state := 'ready'; shown := source; END IF;
   ELSIF u.trim_refusal IS NOT NULL THEN
     v_state := 'failed'; v_reason := 'trim_refused'; v_detail := u.trim_refusal;
+  ELSIF clip.status IN ('ready', 'deleted') AND clip.duration_ms > v_longest THEN
+    v_state := 'failed'; v_reason := 'trim_too_long';
   ELSIF clip.status IN ('errored', 'deleted') THEN
     v_state := 'failed'; v_reason := 'trim_failed'; v_detail := clip.error;
-  ELSIF clip.status = 'ready' AND clip.duration_ms > v_longest THEN
-    v_state := 'failed'; v_reason := 'trim_too_long';
   ELSIF clip.status = 'ready' AND clip.duration_ms IS NOT NULL AND clip.playback_id IS NOT NULL THEN
     v_state := 'ready'; shown := clip;
   ELSE

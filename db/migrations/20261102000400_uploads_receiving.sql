@@ -55,7 +55,8 @@ BEGIN
       INSERT INTO mux_assets AS a (
         asset_id, post_id, is_clip, status, playback_id, duration_ms, audio_only, aspect_ratio, resolution, error)
       VALUES (f.asset_id, v_post, coalesce(v_clip, false), coalesce(f.asset_status, 'preparing'), f.playback_id,
-              f.duration_ms, f.audio_only, f.aspect_ratio, f.resolution, f.error)
+              f.duration_ms, f.audio_only, f.aspect_ratio, f.resolution,
+              coalesce(f.error, CASE f.asset_status WHEN 'errored' THEN 'no reason given' END))
       ON CONFLICT (asset_id) DO UPDATE
       SET status = CASE
             WHEN vroom_private.asset_status_rank(excluded.status) > vroom_private.asset_status_rank(a.status)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
 import psycopg
+from aws_lambda_powertools import Logger
 
 from functions.feed_ranker import impressions
 from functions.feed_ranker.container import Container
@@ -51,7 +51,7 @@ class Harness:
 
     def new_container(self, **environ: str) -> Container:
         settings = load(FeedSettings, {**self.environ, **environ})
-        container = Container(settings, logging.getLogger("feed"))
+        container = Container(settings, Logger(service="feed", level="ERROR"))
         self._containers.append(container)
         return container
 
