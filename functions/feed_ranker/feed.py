@@ -79,7 +79,7 @@ class Feed:
         current = cached.queue if cached and now.timestamp() < cached.fresh_until else None
         stale = at.page_no > 0 and current is None and not progress.cache_gone
         built = False
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             if current is None or (not built and not _serves(current, at, request, progress)):
                 current = self.builder.build(request, progress)
                 at = replace(at, built=at.page_no, used=0)
@@ -109,8 +109,8 @@ class Feed:
                     request, progress, done.page, done.version, done.stale, done.bad
                 )
             progress.dropped |= done.bad
-            if built:
-                current, built = None, False
+            if built or attempt > 0:
+                current, built = None, False  # much has changed: what is retrieved now may be shown
         raise UnavailableError
 
     def _replay(  # a stored page and what is known of it
