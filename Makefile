@@ -51,7 +51,8 @@ lock: install  ## Resolve the pinned requirement files anew
 			--output-file functions/$$function/requirements.txt || exit 1; \
 	done
 
-include build.mk
+# By an absolute path: `sam build` calls this file from another folder.
+include $(dir $(abspath $(lastword $(MAKEFILE_LIST))))build.mk
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis

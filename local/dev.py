@@ -1,0 +1,67 @@
+"""The stack in the foreground: `python -m local.dev` (PORT, STATE_DIR and settings by environment).
+
+Prints `ready <base URL>` when everything answers and writes STATE_DIR/stack.json just before.
+Ctrl-C, SIGTERM and a closed terminal end everything that it started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from local.errors import StackError
+from local.settings import StackSettings
+from local.stack import Stack
+from local.state import write_json
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+class Interruption:
+    """Turns the first signal into SystemExit, wherever the program is, and ignores later ones."""
+
+    def __init__(self) -> None:
+        self._came = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        # A second Ctrl-C must not cut off the orderly end that the first one began.
+        if not self._came:
+            self._came = True
+            raise SystemExit(0)
+
+    def ignore(self) -> None:
+        """Ignores signals from now on."""
+        self._came = True
+
+
+def main() -> int:
+    """Runs the stack until a signal comes; returns the exit status."""
+    interruption = Interruption()
+    try:
+        settings = StackSettings.from_environment(os.environ)
+        with Stack(settings, lambda step: print(f"starting {step} …", flush=True)) as stack:
+            books = settings.state_dir.resolve() / "stack.json"
+            try:
+                write_json(books, stack.info)
+                print(f"ready {stack.base_url}", flush=True)
+                pause = threading.Event()
+                while (failure := stack.failure()) is None:
+                    pause.wait(0.5)
+                raise StackError(failure)
+            finally:
+                interruption.ignore()
+                books.unlink(missing_ok=True)
+    except StackError as error:
+        print(f"The stack does not run: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""HTTP requests as API Gateway's HTTP API hands them to Lambda (payload 2.0), and answers back.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+from local.aws import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from local.template import Route
+
+API_ID = "local"
+MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
+MAX_EVENT_BYTES = 6 * 1024 * 1024
+# Request line and header values together, as HTTP APIs limit them.
+MAX_HEADER_BYTES = 10_240
+# Bodies of these types travel as text, all others (no type at all included) as base64.
+TEXT_TYPES = {"application/json", "application/xml", "application/javascript"}
+# Hop-by-hop headers are the gateway's own affair.
+NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"}
+
+
+class MalformedAnswerError(Exception):
+    """A function's answer that API Gateway can't turn into HTTP."""
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request as it came over the wire.
+
+    Attributes:
+        method: upper case.
+        raw_path: still percent-encoded, without the query.
+        raw_query: the query as sent, without the question mark.
+        headers: names and values in the order sent.
+        body: the raw bytes.
+        source_ip: the client's address.
+        protocol: such as `HTTP/1.1`.
+    """
+
+    method: str
+    raw_path: str
+    raw_query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes = b""
+    source_ip: str = "127.0.0.1"
+    protocol: str = "HTTP/1.1"
+
+    @property
+    def path(self) -> str:
+        """The path decoded; HTTP APIs match routes on it and pass it on like that."""
+        return unquote(self.raw_path)
+
+    def header(self, name: str) -> str | None:
+        """A header's value, repeated ones joined by commas; None where it is absent."""
+        values = [value for key, value in self.headers if key.lower() == name]
+        return ",".join(values) if values else None
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What goes back over the wire; header names may repeat."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+
+def build_event(
+    request: HttpRequest,
+    route: Route,
+    path_parameters: Mapping[str, str],
+    *,
+    request_id: str,
+    now: datetime,
+    claims: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The event for a request.
+
+    Args:
+        request: the request.
+        route: the route that takes it.
+        path_parameters: decoded values of the route's placeholders.
+        request_id: API Gateway's id of the request.
+        now: when it came, timezone-aware.
+        claims: the token's claims as the authorizer passes them on; None without authorizer.
+    """
+    domain = (request.header("host") or API_ID).split(":")[0]
+    context: dict[str, Any] = {
+        "accountId": ACCOUNT,
+        "apiId": API_ID,
+        "domainName": domain,
+        "domainPrefix": domain.split(".")[0],
+        "http": {
+            "method": request.method,
+            "path": request.path,
+            "protocol": request.protocol,
+            "sourceIp": request.source_ip,
+            "userAgent": request.header("user-agent") or "",
+        },
+        "requestId": request_id,
+        "routeKey": route.key,
+        "stage": "$default",
+        "time": now.strftime("%d/%b/%Y:%H:%M:%S %z"),
+        "timeEpoch": int(now.timestamp() * 1000),
+    }
+    if claims is not None:
+        context["authorizer"] = {"jwt": {"claims": dict(claims), "scopes": None}}
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route.key,
+        "rawPath": request.path,
+        "rawQueryString": request.raw_query,
+        "headers": _event_headers(request),
+        "requestContext": context,
+        "isBase64Encoded": False,
+    }
+    cookies = [
+        cookie.strip()
+        for name, value in request.headers
+        if name.lower() == "cookie"
+        for cookie in value.split(";")
+        if cookie.strip()
+    ]
+    if cookies:
+        event["cookies"] = cookies
+    query = _joined(parse_qsl(request.raw_query, keep_blank_values=True))
+    if query:
+        event["queryStringParameters"] = query
+    if path_parameters:
+        event["pathParameters"] = dict(path_parameters)
+    if request.body:
+        text = _as_text(request)
+        event["isBase64Encoded"] = text is None
+        event["body"] = base64.b64encode(request.body).decode() if text is None else text
+    return event
+
+
+def read_answer(result: Any) -> HttpAnswer:  # noqa: ANN401  (whatever the handler returned)
+    """Turns what a handler returned into HTTP.
+
+    Without a `statusCode` the whole value is the body: 200, `application/json`.
+
+    Raises:
+        MalformedAnswerError: it has a `statusCode`, but not the format that goes with it.
+    """
+    if not isinstance(result, dict) or "statusCode" not in result:
+        text = result if isinstance(result, str) else json.dumps(result)
+        return HttpAnswer(200, [("content-type", "application/json")], text.encode())
+    status = _status(result["statusCode"])
+    headers = [(name.lower(), text) for name, text in _headers(result.get("headers"))]
+    if all(name != "content-type" for name, _ in headers):
+        headers.append(("content-type", "text/plain;charset=UTF-8"))
+    cookies = result.get("cookies") or []
+    if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
+        raise MalformedAnswerError("cookies is no list of strings")
+    headers += [("set-cookie", cookie) for cookie in cookies]
+    for _, value in headers:
+        if re.search(r"[\r\n\0]", value) or not value.isascii():
+            raise MalformedAnswerError("a header's value has characters that HTTP does not allow")
+    body = result.get("body")
+    if body is None:
+        body = ""
+    if not isinstance(body, str):
+        raise MalformedAnswerError("body is no string")
+    if not result.get("isBase64Encoded"):
+        return HttpAnswer(status, headers, body.encode("utf-8", errors="replace"))
+    try:
+        return HttpAnswer(status, headers, base64.b64decode(body, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise MalformedAnswerError("body is not base64") from error
+
+
+def _event_headers(request: HttpRequest) -> dict[str, str]:
+    passed_on = [
+        (name.lower(), value)
+        for name, value in request.headers
+        if name.lower() != "cookie" and name.lower() not in NOT_PASSED_ON
+    ]
+    # The client is appended to x-forwarded-for; the other two say how it reached API Gateway.
+    forwarded = {"x-forwarded-port": "443", "x-forwarded-proto": "https"}
+    joined = _joined([*passed_on, ("x-forwarded-for", request.source_ip)]) | forwarded
+    if request.body:
+        joined.setdefault("content-length", str(len(request.body)))
+    return joined
+
+
+def _joined(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    together: dict[str, str] = {}
+    for name, value in pairs:
+        together[name] = f"{together[name]},{value}" if name in together else value
+    return together
+
+
+def _as_text(request: HttpRequest) -> str | None:
+    media_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    is_text = media_type.startswith("text/") or media_type in TEXT_TYPES
+    if not is_text or request.header("content-encoding") is not None:
+        return None
+    try:
+        return request.body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _status(value: Any) -> int:  # noqa: ANN401  (whatever the handler returned)
+    try:
+        status = int(value) if isinstance(value, (int, str)) and value is not True else 0
+    except ValueError:
+        status = 0
+    if not 200 <= status <= 599:  # noqa: PLR2004  (HTTP's final statuses)
+        raise MalformedAnswerError("statusCode is no HTTP status")
+    return status
+
+
+def _headers(value: Any) -> list[tuple[str, str]]:  # noqa: ANN401  (whatever the handler returned)
+    if value is None:
+        return []
+    if not isinstance(value, dict):
+        raise MalformedAnswerError("headers is no object")
+    pairs = []
+    for name, content in value.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise MalformedAnswerError("a header's name has characters that HTTP does not allow")
+        if isinstance(content, (dict, list)) or content is None:
+            raise MalformedAnswerError(f"the header {name} is no string")
+        pairs.append((name, content if isinstance(content, str) else json.dumps(content)))
+    return pairs

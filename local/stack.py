@@ -1,0 +1,238 @@
+"""The whole local stack: Postgres, DynamoDB, Mux stand-in, gateway with the functions."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from local import parts
+from local.authorizer import DEFAULT_LIFETIME_S, Authorizer, load_key
+from local.dynamodb import DynamoDbServer
+from local.environment import function_environment, inherited_environment
+from local.errors import StackError
+from local.gateway import GatewayConfig
+from local.migrate import ROLES
+from local.postgres import PostgresInstance, embedded_postgres
+from local.settings import DEFAULT_TABLE, DEFAULT_WORKERS, StackSettings
+from local.state import exclusive, lasting_secrets
+from local.template import load_template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from local.processes import Part
+
+APP_ROLE, WEBHOOK_ROLE = ROLES
+WEBHOOK_FUNCTION = "mux_webhook"
+WEBHOOK_PATH = "/v1/webhooks/mux"
+PARAMETERS = {"JwtIssuer": "https://vroom-feed.local", "JwtAudience": "vroom-feed"}
+SECRETS = ("CURSOR_SECRET", "MUX_TOKEN_ID", "MUX_TOKEN_SECRET", "MUX_WEBHOOK_SECRET")
+
+
+class Stack:
+    """A running stack: a context manager that starts everything and ends it again.
+
+    Entering raises StackError where a part does not start, the port is busy or the folder is in
+    use by another stack.
+
+    Args:
+        settings: what to start, and where.
+        progress: called with a short line before each step of the start.
+
+    Attributes:
+        info: what stack.json holds, once it runs.
+    """
+
+    info: dict[str, str]
+
+    def __init__(
+        self, settings: StackSettings, progress: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._state_dir = settings.state_dir.resolve()
+        self._postgres: PostgresInstance | None = None
+        self._dynamodb: DynamoDbServer | None = None
+        self._parts: list[Part] = []
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as started:
+            self._start(started)
+            self._running = started.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._running.close()
+
+    @property
+    def base_url(self) -> str:
+        """The gateway's URL."""
+        return self.info["base_url"]
+
+    def token(self, user_id: str, *, expires_in: int = DEFAULT_LIFETIME_S) -> str:
+        """A token that the gateway accepts, for a viewer."""
+        return self._authorizer.issue_token(user_id, expires_in=expires_in)
+
+    def invoke(self, function: str, event: Any) -> Any:  # noqa: ANN401  (any JSON)
+        """Invokes a function directly, as a schedule does.
+
+        Args:
+            function: its folder (`mux_webhook`) or its logical id.
+            event: any JSON value.
+
+        Raises:
+            StackError: the function failed; the text says how.
+            httpx.HTTPError: the gateway is gone, or knows no such function.
+        """
+        url = f"{self.base_url}/2015-03-31/functions/{function}/invocations"
+        answer = httpx.post(url, json=event, timeout=120)
+        answer.raise_for_status()
+        if "x-amz-function-error" in answer.headers:
+            raise StackError(f"{function} failed: {answer.json()['errorMessage']}")
+        return answer.json()
+
+    def stop_postgres(self) -> None:
+        """Stops the embedded Postgres; the data stays.
+
+        Raises:
+            StackError: the server is a given one.
+        """
+        self._own_postgres().stop()
+
+    def start_postgres(self) -> None:
+        """Starts the embedded Postgres again, on the same port."""
+        self._own_postgres().start()
+
+    def stop_dynamodb(self) -> None:
+        """Closes DynamoDB's port; the items stay.
+
+        Raises:
+            StackError: the endpoint is a given one.
+        """
+        self._own_dynamodb().stop()
+
+    def start_dynamodb(self) -> None:
+        """Opens DynamoDB's port again, with the same items."""
+        self._own_dynamodb().start()
+
+    def failure(self) -> str | None:
+        """What to tell of a part that ended by itself; None while all run."""
+        for part in self._parts:
+            if not part.alive:
+                return f"{part.name} has ended.{part.log_tail()}"
+        if self._dynamodb is not None and not self._dynamodb.alive:
+            return "dynamodb has ended"
+        return None
+
+    def _own_postgres(self) -> PostgresInstance:
+        if self._postgres is None:
+            raise StackError("the Postgres server is not the stack's own")
+        return self._postgres
+
+    def _own_dynamodb(self) -> DynamoDbServer:
+        if self._dynamodb is None:
+            raise StackError("the DynamoDB endpoint is not the stack's own")
+        return self._dynamodb
+
+    def _start(self, started: ExitStack) -> None:
+        settings, given, state_dir = self._settings, self._settings.environment, self._state_dir
+        logs = state_dir / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        taken = f"Another stack runs in {state_dir}: choose another STATE_DIR"
+        started.enter_context(exclusive(state_dir / "stack.lock", taken=taken))
+        with parts.listen(settings.port) as listener:
+            base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            table = given.get("SESSION_TABLE") or DEFAULT_TABLE
+            template = load_template(settings.template, PARAMETERS | {"SessionTable": table})
+            kept = lasting_secrets(state_dir / "secrets.json", (*SECRETS, *ROLES))
+            secrets = {name: given.get(name) or kept[name] for name in SECRETS}
+            key = state_dir / "token-key.pem"
+            self._authorizer = Authorizer(load_key(key), template.issuer, template.audiences)
+
+            # DynamoDB and Mux take as long to start as Postgres: they do it meanwhile.
+            if settings.dynamodb_endpoint_url is None:
+                self._dynamodb = DynamoDbServer(logs / "dynamodb.log")
+                started.callback(self._dynamodb.close)
+            mux_url, mux = given.get("MUX_BASE_URL") or "", None
+            if not mux_url and parts.has_mux():
+                webhook_url = f"{base_url}{WEBHOOK_PATH}"
+                mux = parts.start_mux(state_dir / "mux", logs / "mux.log", secrets, webhook_url)
+                self._keep(mux, started)
+
+            self._progress("Postgres")
+            admin_url = settings.database_url or self._start_postgres(started)
+            self._progress("schema")
+            urls = parts.prepare_database(admin_url, settings.migrations, kept)
+            self._progress("DynamoDB")
+            endpoint = settings.dynamodb_endpoint_url or self._wait_for_dynamodb()
+            aws = parts.prepare_table(template, table, endpoint, own=self._dynamodb is not None)
+            if settings.seed_posts > 0:
+                self._progress(f"catalogue of {settings.seed_posts} posts")
+                parts.seed(admin_url, settings.seed_posts)
+            if mux is not None:
+                self._progress("Mux stand-in")
+                mux_url = mux.wait_ready()
+
+            self._progress("gateway and functions")
+            local = {**secrets, "SESSION_TABLE": table}
+            if mux is not None:
+                # The stand-in is Mux's API, its streams and its pictures in one.
+                urls_of_mux = ("MUX_BASE_URL", "MUX_STREAM_BASE_URL", "MUX_IMAGE_BASE_URL")
+                local |= dict.fromkeys(urls_of_mux, mux_url)
+            environments = {}
+            for logical_id, function in template.functions.items():
+                role = WEBHOOK_ROLE if function.name == WEBHOOK_FUNCTION else APP_ROLE
+                own = function_environment(function, given, local | {"DATABASE_URL": urls[role]})
+                environments[logical_id] = own | aws | {"DYNAMODB_ENDPOINT_URL": endpoint}
+            config = GatewayConfig(
+                template=str(settings.template),
+                parameters=PARAMETERS | {"SessionTable": table},
+                key=str(key),
+                logs=str(logs),
+                environments=environments,
+                workers={
+                    logical_id: settings.workers.get(function.name, DEFAULT_WORKERS)
+                    for logical_id, function in template.functions.items()
+                },
+            )
+            base = inherited_environment(template, {**os.environ, **given})
+            gateway = parts.start_gateway(listener, config, run_dir=state_dir, base=base)
+            self._keep(gateway, started)
+            gateway.wait_ready(120)
+        self.info = {
+            "base_url": base_url,
+            "database_url": urls[APP_ROLE],
+            "admin_database_url": admin_url,
+            "dynamodb_endpoint_url": endpoint,
+            "session_table": table,
+            "mux_url": mux_url,
+            "mux_webhook_secret": parts.first(secrets["MUX_WEBHOOK_SECRET"]),
+        }
+
+    def _keep(self, part: Part, started: ExitStack) -> None:
+        self._parts.append(part)
+        started.callback(part.stop)
+
+    def _start_postgres(self, started: ExitStack) -> str:
+        server = embedded_postgres(
+            self._state_dir / "postgres",
+            durable=self._settings.durable,
+            log=self._state_dir / "logs" / "postgres.log",
+        )
+        self._postgres = started.enter_context(server)
+        return self._postgres.admin_url
+
+    def _wait_for_dynamodb(self) -> str:
+        server = self._own_dynamodb()
+        server.wait_ready()
+        return server.url

@@ -1,0 +1,60 @@
+"""Who runs Postgres when we are root, which Postgres refuses to run as."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from typing import TYPE_CHECKING
+
+from local.errors import StackError
+from local.pgwheel import ensure_folder_permissions, ensure_user_exists
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "pgserver"
+
+
+def system_user(binaries: Path, data_dir: Path) -> str | None:
+    """The system user to run Postgres as, who can then reach its programs and its data.
+
+    As root, the user is made where it is missing, and the folders above the two paths let
+    others pass (not list). As anybody else there is nothing to do.
+
+    Args:
+        binaries: the folder of the wheel's programs.
+        data_dir: the data directory; it need not exist, its folder must.
+
+    Returns:
+        The user's name, or None for the user that we are.
+
+    Raises:
+        StackError: the user could not be made.
+    """
+    if os.geteuid() != 0:
+        return None
+    try:
+        ensure_user_exists(NAME)
+    except (subprocess.CalledProcessError, OSError) as error:
+        raise StackError(
+            f"Postgres does not run as root, and the system user {NAME} could not be made: {error}."
+            " Run as another user, or give the DATABASE_URL of a server",
+        ) from error
+    _open_to_all(binaries)
+    for folder in {*binaries.parents, *data_dir.parents}:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+    return NAME
+
+
+def _open_to_all(binaries: Path) -> None:
+    # An installation under a strict umask keeps the wheel's files to root.
+    readable = stat.S_IROTH | stat.S_IXOTH
+    if (binaries / "postgres").stat().st_mode & readable == readable:
+        return
+    package = binaries.parent.parent
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        if folder.exists():
+            ensure_folder_permissions(folder, readable)

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from local.errors import StackError
+from local.settings import StackSettings
+from local.stack import Stack
+
+from .conftest import TEMPLATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import Database
+
+KEYS = {
+    "base_url",
+    "database_url",
+    "admin_database_url",
+    "dynamodb_endpoint_url",
+    "session_table",
+    "mux_url",
+    "mux_webhook_secret",
+}
+USER = "6f1f8e9c-6f43-4a4c-9c7a-6a4c8a4d1c11"
+# Of the stacks here, which are to have parts of their own.
+OUTSIDE = {"DATABASE_URL", "DYNAMODB_ENDPOINT_URL", "MUX_BASE_URL", "SESSION_TABLE", "SEED_POSTS"}
+
+
+def small_stack(state_dir: Path, **choices: Any) -> Stack:  # noqa: ANN401
+    environment = {"MUX_BASE_URL": "http://127.0.0.1:9"} | choices.pop("environment", {})
+    settings = StackSettings(
+        state_dir, template=TEMPLATE, durable=False, environment=environment, **choices
+    )
+    return Stack(settings)
+
+
+@contextmanager
+def dev(state_dir: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    kept = {name: value for name, value in os.environ.items() if name not in OUTSIDE}
+    with subprocess.Popen(
+        [sys.executable, "-m", "local.dev"],
+        env={**kept, "STATE_DIR": str(state_dir), "PORT": "0", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_ready(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("ready "):
+            return line.split()[1]
+    assert process.stderr is not None
+    raise AssertionError(process.stderr.read())
+
+
+def test_the_parts_work_together(state_dir: Path) -> None:
+    with small_stack(state_dir) as stack:
+        assert set(stack.info) == KEYS
+        headers = {"authorization": f"Bearer {stack.token(USER)}"}
+        answer = httpx.get(f"{stack.base_url}/guarded/1", headers=headers).json()
+        claims = answer["event"]["requestContext"]["authorizer"]["jwt"]["claims"]
+        assert claims["sub"] == USER
+        environment = answer["environment"]
+        assert environment["DATABASE_URL"] == stack.info["database_url"]
+        assert environment["SESSION_TABLE"] == stack.info["session_table"]
+        assert environment["DYNAMODB_ENDPOINT_URL"] == stack.info["dynamodb_endpoint_url"]
+        assert environment["AWS_ACCESS_KEY_ID"] == "local"
+        assert environment["GREETING"] == "hello"
+        with psycopg.connect(stack.info["database_url"]) as connection:
+            row = connection.execute("SELECT current_user").fetchone()
+        assert row == ("vroom_app",)
+        assert stack.invoke("Echo", {"source": "aws.scheduler"})["event"]["source"]
+        with pytest.raises(StackError, match="secret of the handler"):
+            stack.invoke("Echo", {"queryStringParameters": {"do": "raise"}})
+        assert stack.failure() is None
+
+
+def test_postgres_and_dynamodb_can_fail_and_return_on_their_ports(state_dir: Path) -> None:
+    with small_stack(state_dir) as stack:
+        info = dict(stack.info)
+        stack.stop_postgres()
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(info["admin_database_url"])
+        stack.stop_dynamodb()
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(info["dynamodb_endpoint_url"])
+        assert httpx.get(f"{stack.base_url}/open").status_code == 200
+        stack.start_postgres()
+        stack.start_dynamodb()
+        psycopg.connect(info["admin_database_url"]).close()
+        assert httpx.get(info["dynamodb_endpoint_url"]).status_code < 500
+        assert stack.info == info
+
+
+def test_given_servers_are_used_instead_of_own_ones(
+    state_dir: Path, database: Database, dynamodb_endpoint: str
+) -> None:
+    choices = {"database_url": database.admin_url, "dynamodb_endpoint_url": dynamodb_endpoint}
+    environment = {"SESSION_TABLE": "vroom-test-given", "MUX_WEBHOOK_SECRET": "new, old"}
+    with small_stack(state_dir, environment=environment, **choices) as stack:
+        assert stack.info["admin_database_url"] == database.admin_url
+        assert stack.info["dynamodb_endpoint_url"] == dynamodb_endpoint
+        assert stack.info["session_table"] == "vroom-test-given"
+        assert stack.info["mux_webhook_secret"] == "new"
+        assert stack.info["mux_url"] == "http://127.0.0.1:9"
+        assert not (state_dir / "postgres").exists()
+        for stop in (stack.stop_postgres, stack.stop_dynamodb):
+            with pytest.raises(StackError, match="not the stack's own"):
+                stop()
+
+
+def test_two_stacks_need_two_folders(state_dir: Path) -> None:
+    with (
+        small_stack(state_dir),
+        pytest.raises(StackError, match="choose another STATE_DIR"),
+        small_stack(state_dir),
+    ):
+        pass
+
+
+def test_a_part_that_ends_by_itself_is_reported(state_dir: Path) -> None:
+    with small_stack(state_dir) as stack:
+        (gateway,) = [
+            process
+            for process in psutil.Process().children()
+            if "local.gateway" in process.cmdline()
+            and str(state_dir / "gateway.json") in process.cmdline()
+        ]
+        gateway.kill()
+        gateway.wait()
+        assert str(stack.failure()).startswith("gateway has ended.")
+
+
+def test_an_impossible_start_leaves_nothing_running(state_dir: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    broken = state_dir / "migrations"
+    broken.mkdir()
+    (broken / "1_bad.sql").write_text("SELECT 1 / 0")
+    with pytest.raises(StackError, match="division by zero"):
+        small_stack(state_dir, migrations=broken).__enter__()
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def test_make_dev_says_ready_keeps_its_books_and_ends_on_ctrl_c(state_dir: Path) -> None:
+    with dev(state_dir, MUX_TOKEN_ID="mine") as process:
+        url = wait_ready(process)
+        books = state_dir / "stack.json"
+        info = json.loads(books.read_text())
+        assert (set(info), info["base_url"]) == (KEYS, url)
+        assert stat.S_IMODE(books.stat().st_mode) == 0o600
+        if info["mux_url"]:
+            secret = json.loads((state_dir / "secrets.json").read_text())["MUX_TOKEN_SECRET"]
+            assets = f"{info['mux_url']}/video/v1/assets"
+            assert httpx.get(assets, auth=("mine", secret)).status_code == 200
+        token = httpx.post(f"{url}/dev/token", json={"user_id": USER}).json()["token"]
+        assert token.count(".") == 2
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert len(family) >= 4
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        _, alive = psutil.wait_procs(family, 20)
+        assert alive == []
+        assert not books.exists()
+
+
+def test_a_killed_stack_leaves_no_process_and_starts_again_with_its_data(state_dir: Path) -> None:
+    secrets = state_dir / "secrets.json"
+    with dev(state_dir) as process:
+        wait_ready(process)
+        kept = secrets.read_text()
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        _, alive = psutil.wait_procs(family, 20)
+        assert alive == []
+    with dev(state_dir) as process:
+        wait_ready(process)
+        assert secrets.read_text() == kept
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+def test_a_busy_port_is_a_clear_message(state_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with dev(state_dir, PORT=port) as process:
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 1
+            assert errors == f"The stack does not run: Port {port} is busy: choose another PORT\n"
+
+
+def test_ctrl_c_in_the_middle_of_the_start_ends_everything(state_dir: Path) -> None:
+    with dev(state_dir) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("starting")
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        _, alive = psutil.wait_procs(family, 20)
+        assert alive == []
+        assert not (state_dir / "stack.json").exists()
