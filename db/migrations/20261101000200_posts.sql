@@ -97,7 +97,10 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
   -- Blocks are written in their order, so that two writers cannot deadlock.
-  IF TG_OP = 'UPDATE' THEN
+  IF TG_OP = 'TRUNCATE' THEN
+    TRUNCATE post_stats, post_blocks;
+    RETURN NULL;
+  ELSIF TG_OP = 'UPDATE' THEN
     UPDATE post_blocks b SET eligible = b.eligible & ~gone.bits
     FROM (
       SELECT s.post_no >> 10 AS block_no, bit_or(vroom_private.bit_of(s.post_no)) AS bits
@@ -161,4 +164,6 @@ CREATE OR REPLACE TRIGGER posts_updated AFTER UPDATE ON public.posts
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.posts_changed();
 CREATE OR REPLACE TRIGGER posts_deleted AFTER DELETE ON public.posts
   REFERENCING OLD TABLE AS old_posts
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.posts_changed();
+CREATE OR REPLACE TRIGGER posts_truncated AFTER TRUNCATE ON public.posts
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.posts_changed();

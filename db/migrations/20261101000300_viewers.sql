@@ -67,7 +67,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-  IF TG_OP = 'INSERT' THEN
+  IF TG_OP = 'TRUNCATE' THEN
+    TRUNCATE viewer_seen;
+  ELSIF TG_OP = 'INSERT' THEN
     INSERT INTO viewer_seen AS v (user_id, block_no, seen)
     SELECT i.user_id, s.post_no >> 10, bit_or(vroom_private.bit_of(s.post_no))
     FROM new_impressions i
@@ -98,4 +100,6 @@ CREATE OR REPLACE TRIGGER impressions_inserted AFTER INSERT ON public.user_post_
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_changed();
 CREATE OR REPLACE TRIGGER impressions_deleted AFTER DELETE ON public.user_post_impressions
   REFERENCING OLD TABLE AS old_impressions
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_changed();
+CREATE OR REPLACE TRIGGER impressions_truncated AFTER TRUNCATE ON public.user_post_impressions
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_changed();

@@ -37,17 +37,19 @@ $$;
 --
 -- expected   the version of the page that the caller has read; 0 = it believes the page unwritten
 -- shown      the posts in order; entries[i] describes shown[i]
--- unserved   those of `shown` that no other page of the session may hold
+-- unserved   those of `shown` that pass as unseen: no other page of the session may hold them, and
+--            no impression after `cutoff` (another session's, since the queue was ranked)
 -- hydrate    further posts whose content is wanted (the queue's)
 -- request    the feed_requests row's columns, written where a page is answered
 --
 -- status `committed`  the page stands as given (written now, or unchanged since)
 --        `existing`   another version stands: it is returned instead
---        `rejected`   some posts may no longer be shown or were served elsewhere: `bad` names them
+--        `rejected`   some posts may no longer be shown, or not as unseen: `bad` names them
 -- posts: the content of the page returned, of eligible posts only, and of `hydrate`.
 CREATE OR REPLACE FUNCTION public.commit_page(
   viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
-  unserved uuid[], hydrate uuid[], request jsonb
+  unserved uuid[], hydrate uuid[], request jsonb,
+  cutoff timestamptz DEFAULT now() - interval '30 days'
 ) RETURNS TABLE (status text, version integer, entries jsonb, bad uuid[], posts jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -64,7 +66,7 @@ DECLARE
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
   -- One writer a session at a time: two pages written at once could hold the same post.
-  PERFORM pg_advisory_xact_lock(hashtextextended(v_session::text, 0));
+  PERFORM pg_advisory_xact_lock(hashtextextended(v_viewer::text || v_session::text, 0));
 
   SELECT f.version, f.entries, f.post_ids INTO v_version, v_entries, v_stored
   FROM feed_pages f
@@ -86,6 +88,14 @@ BEGIN
   SELECT v_bad || coalesce(array_agg(DISTINCT g.id), '{}') INTO v_bad
   FROM feed_pages f, unnest(f.post_ids) AS g(id)
   WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no <> page AND g.id = ANY (unserved);
+
+  SELECT v_bad || coalesce(array_agg(g.id), '{}') INTO v_bad
+  FROM unnest(unserved) AS g(id)
+  WHERE (
+    SELECT true FROM user_post_impressions i
+    WHERE i.user_id = v_viewer AND i.post_id = g.id AND i.seen_at > cutoff
+    LIMIT 1
+  );
 
   IF cardinality(v_bad) > 0 THEN
     RETURN QUERY SELECT 'rejected', coalesce(v_version, 0), '[]'::jsonb, v_bad, '[]'::jsonb;
@@ -112,14 +122,15 @@ CREATE OR REPLACE FUNCTION vroom_private.still_eligible(viewer uuid, ids uuid[])
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT coalesce(array_agg(s.post_id), '{}')
-  FROM post_stats s
-  WHERE s.post_id = ANY (ids) AND s.eligible AND s.creator_id <> viewer
+  SELECT coalesce(array_agg(p.id), '{}')
+  FROM posts p
+  WHERE p.id = ANY (ids) AND p.creator_id <> viewer
+    AND vroom_private.is_showable(p.visibility, p.mux_ready, p.mux_playback_id)
     AND NOT EXISTS (
       SELECT FROM feedback f
       WHERE f.user_id = viewer AND f.undone_at IS NULL
-        AND (f.action = 'hide_creator' AND f.creator_id = s.creator_id
-             OR f.action = 'not_interested' AND f.post_id = s.post_id)
+        AND (f.action = 'hide_creator' AND f.creator_id = p.creator_id
+             OR f.action = 'not_interested' AND f.post_id = p.id)
     )
 $$;
 

@@ -75,7 +75,7 @@ BEGIN
   FOREACH f IN ARRAY ARRAY[
     'public.feed_candidates(uuid, uuid, integer, integer, interval, interval, timestamptz, uuid[], integer[], integer)',
     'public.get_personalized_feed(uuid, integer, uuid)',
-    'public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb)',
+    'public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb, timestamptz)',
     'public.record_impressions(uuid, uuid, jsonb)',
     'public.record_impression(uuid, uuid, text, double precision, uuid, timestamptz)'
   ]::regprocedure[] LOOP

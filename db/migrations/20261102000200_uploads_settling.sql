@@ -25,10 +25,9 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT coalesce(jsonb_agg(jsonb_build_object('do', s.do, 'id', s.id, 'age_s', s.age_s) ORDER BY s.place, s.id), '[]')
   FROM (
-    SELECT 1 AS place, 'find_upload' AS do, u.post_id::text AS id, 0 AS age_s
-    WHERE thorough AND u.mux_upload_id IS NULL
-      AND CASE WHEN u.cancelled THEN now() < u.expires_at
-               ELSE u.state = 'waiting' AND u.created_at < now() - interval '1 minute' END
+    SELECT 1 AS place, 'find_upload' AS do, u.post_id::text AS id,
+           extract(epoch FROM now() - u.created_at)::integer AS age_s
+    WHERE thorough AND u.mux_upload_id IS NULL AND u.mux_upload_status IS NULL AND u.source_asset_id IS NULL
     UNION ALL
     SELECT 2, 'cancel_upload', u.mux_upload_id, 0
     WHERE u.cancelled AND u.mux_upload_id IS NOT NULL AND u.source_asset_id IS NULL

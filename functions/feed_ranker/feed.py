@@ -203,6 +203,7 @@ class Feed:
                 "variant": self.variant,
                 "sources": answer.sources(page),
             },
+            cutoff=request.moment.now - self.builder.sources.cooldown,
             budget_s=self.budget_s,
         )
 

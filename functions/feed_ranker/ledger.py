@@ -12,6 +12,7 @@ from shared.postgres import Database, Json, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
     from uuid import UUID
 
     from functions.feed_ranker.page import Page
@@ -56,6 +57,7 @@ def commit(  # a page, a condition, what to read along
     hydrate: Collection[UUID],
     stale: bool,
     request: Mapping[str, Any],
+    cutoff: datetime,
     budget_s: float,
 ) -> Commit:
     """Write `page` where version `expected` stands (0: none), in one round trip.
@@ -65,10 +67,12 @@ def commit(  # a page, a condition, what to read along
         viewer: Whose page.
         page: With `after.page_no - 1` as its number.
         expected: The version that the caller knows.
-        unserved: Posts that no other page of the session may hold.
+        unserved: Posts that pass as unseen: no other page of the session may hold them, and no
+            impression after `cutoff`.
         hydrate: Further posts whose content is wanted.
         stale: Whether the page came of an expired queue.
         request: The feed_requests row.
+        cutoff: When the cooldown began.
         budget_s: Seconds for the round trip.
 
     Raises:
@@ -87,6 +91,7 @@ def commit(  # a page, a condition, what to read along
             "unserved": list(unserved),
             "hydrate": list(hydrate),
             "request": Json(request),
+            "cutoff": cutoff,
         },
     )
     ((status, version, document, bad, posts),) = database.run(

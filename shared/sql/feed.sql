@@ -17,7 +17,7 @@ WHERE user_id = %(viewer)s;
 SELECT status, version, entries, bad, posts
 FROM commit_page(
   %(viewer)s, %(session)s, %(page_no)s, %(expected)s, %(shown)s::uuid[], %(described)s,
-  %(unserved)s::uuid[], %(hydrate)s::uuid[], %(request)s);
+  %(unserved)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s);
 
 -- name: record_impressions
 SELECT index, outcome

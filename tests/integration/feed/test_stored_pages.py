@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from shared.errors import InvalidInputError
 from tests.integration.feed.harness import (
     Harness,
+    Viewer,
     assert_no_repeat_while_unserved,
     check_page,
     ids,
@@ -118,6 +119,29 @@ def test_a_post_removed_a_moment_ago_is_not_taken_from_the_cached_queue(feed: Ha
         check_page(page, 12, 100)
         assert not set(gone) & set(ids(page))
     assert_no_repeat_while_unserved(viewer.pages, 100)
+
+
+def test_what_another_session_has_seen_meanwhile_is_not_taken_from_the_cached_queue(
+    feed: Harness,
+) -> None:
+    feed.add_posts(400)
+    viewer = feed.viewer()
+    viewer.next()
+    coming = ids(Viewer(feed, viewer.id).page(50))
+    feed.sees(viewer.id, [UUID(post) for post in coming])
+    for page in viewer.scroll(8):
+        check_page(page, 12, 400)
+        assert not set(coming) & set(ids(page))
+
+
+def test_an_emptied_catalogue_is_empty_at_once(feed: Harness) -> None:
+    feed.add_posts(30)
+    viewer = feed.viewer()
+    viewer.next()
+    feed.execute("TRUNCATE posts")
+    assert viewer.next()["posts"] == []
+    feed.add_posts(20)
+    check_page(viewer.next(), 12, 20)
 
 
 def test_hiding_a_creator_counts_from_the_next_page_on(feed: Harness) -> None:
