@@ -11,7 +11,7 @@ SOURCES := functions shared local bench tests
 .PHONY: help install check test demo dev migrate lock format clean
 
 help:  ## List the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
 
 install: $(VENV)/.installed  ## Create .venv from the pinned requirements
 
@@ -29,7 +29,7 @@ check: install  ## Formatting, lint, types, import contracts, template
 	SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --region us-east-1
 
 test: install  ## The whole test suite
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 demo: install  ## The main job once, start to finish
 	$(BIN)/python -m local.demo
