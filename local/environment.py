@@ -20,12 +20,15 @@ STACK_SETTINGS = {
 }
 
 
-def setting_name(variable: str) -> str:
-    """The setting that a variable of the template gives.
+def setting_names(variable: str) -> tuple[str, ...]:
+    """The settings that a variable of the template may give.
 
-    A secret `X` stands in the template as the ARN of its place, `X_SECRET_ARN`.
+    A secret stands in the template as the ARN of its place: `DATABASE_URL` as
+    `DATABASE_URL_SECRET_ARN`, `CURSOR_SECRET` as `CURSOR_SECRET_ARN`.
     """
-    return variable.removesuffix("_SECRET_ARN")
+    if not variable.endswith("_SECRET_ARN"):
+        return (variable,)
+    return (variable.removesuffix("_ARN"), variable.removesuffix("_SECRET_ARN"))
 
 
 def function_environment(
@@ -38,12 +41,16 @@ def function_environment(
         given: settings of the environment; they go before the template's values.
         local: what the local stack says, whatever is given: its URLs and secrets.
     """
-    environment = {}
+    environment: dict[str, str] = {}
     for variable, value in function.environment.items():
-        name = setting_name(variable)
-        known = local.get(name, given.get(name))
-        if known is not None:
-            environment[name] = known
+        known = {
+            name: values[name]
+            for values in (given, local)
+            for name in setting_names(variable)
+            if name in values
+        }
+        if known:
+            environment |= known
         elif value is not None:
             environment[variable] = value
     return environment
@@ -59,7 +66,7 @@ def inherited_environment(template: Template, environment: Mapping[str, str]) ->
         name
         for function in template.functions.values()
         for variable in function.environment
-        for name in (variable, setting_name(variable))
+        for name in (variable, *setting_names(variable))
     }
     return {
         name: value

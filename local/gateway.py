@@ -23,7 +23,9 @@ from starlette.routing import Mount, Route
 
 from local.authorizer import Authorizer, load_key
 from local.dev_routes import DevRoutes
+from local.errors import StackError
 from local.http_api import HttpApi
+from local.schedules import running_schedules
 from local.template import load_template
 from local.workers import InvocationError, WorkerPool
 
@@ -44,6 +46,8 @@ class GatewayConfig:
         logs: the folder for `<function>.log`.
         environments: logical id to the variables of each function.
         workers: logical id to the number of its worker processes at most.
+        schedule_speed: how much faster than the template says schedules run.
+        tolerant: serve although a function does not start; requests to it fail, as on AWS.
     """
 
     template: str
@@ -52,6 +56,8 @@ class GatewayConfig:
     logs: str
     environments: dict[str, dict[str, str]]
     workers: dict[str, int]
+    schedule_speed: float = 1.0
+    tolerant: bool = False
 
 
 def create_app(config: GatewayConfig) -> Starlette:
@@ -77,8 +83,11 @@ def create_app(config: GatewayConfig) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
-            await asyncio.gather(*map(_warm, pools.values()))
-            yield
+            await asyncio.gather(
+                *(_warm(pool, tolerant=config.tolerant) for pool in pools.values())
+            )
+            async with running_schedules(pools.values(), speed=config.schedule_speed):
+                yield
         finally:
             for pool in pools.values():
                 await pool.close()
@@ -94,12 +103,14 @@ def create_app(config: GatewayConfig) -> Starlette:
     )
 
 
-async def _warm(pool: WorkerPool) -> None:
+async def _warm(pool: WorkerPool, *, tolerant: bool) -> None:
     try:
         await pool.warm()
     except InvocationError as error:
-        # Requests to it will say so too; the other functions need not suffer.
-        print(f"{pool.function.logical_id} does not start: {error}", file=sys.stderr)
+        message = f"{pool.function.logical_id} does not start: {error}"
+        if not tolerant:
+            raise StackError(message) from None
+        print(message, file=sys.stderr)
 
 
 class Server(uvicorn.Server):

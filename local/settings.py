@@ -32,6 +32,8 @@ class StackSettings:
         seed_posts: how many posts to put into the catalogue at the start.
         environment: settings for the functions, as the environment would give them.
         workers: function (`feed_ranker`) to its number of worker processes at most.
+        schedule_speed: how much faster than the template says schedules run.
+        tolerant: run although a function does not start; requests to it fail, as on AWS.
         template: the SAM template.
         migrations: the folder of migrations.
     """
@@ -44,6 +46,8 @@ class StackSettings:
     seed_posts: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: Mapping[str, int] = field(default_factory=lambda: {"feed_ranker": 4})
+    schedule_speed: float = 1.0
+    tolerant: bool = False
     template: Path = TEMPLATE
     migrations: Path = MIGRATIONS
 

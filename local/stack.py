@@ -204,6 +204,8 @@ class Stack:
                     logical_id: settings.workers.get(function.name, DEFAULT_WORKERS)
                     for logical_id, function in template.functions.items()
                 },
+                schedule_speed=settings.schedule_speed,
+                tolerant=settings.tolerant,
             )
             base = inherited_environment(template, {**os.environ, **given})
             gateway = parts.start_gateway(listener, config, run_dir=state_dir, base=base)

@@ -69,6 +69,7 @@ class Function:
         timeout_s: seconds after which an invocation is cut off.
         memory_mb: its memory size.
         environment: its variables; None where the value is known on AWS only.
+        schedules: seconds between the events of each schedule that invokes it.
     """
 
     logical_id: str
@@ -76,6 +77,7 @@ class Function:
     timeout_s: int
     memory_mb: int
     environment: dict[str, str | None]
+    schedules: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -203,7 +205,20 @@ def _function(
             name: _resolve(value, known)
             for name, value in (variables(shared) | variables(properties)).items()
         },
+        schedules=tuple(
+            _seconds(event["Properties"]["ScheduleExpression"])
+            for event in properties.get("Events", {}).values()
+            if event["Type"] == "ScheduleV2"
+        ),
     )
+
+
+def _seconds(expression: str) -> float:
+    """The interval of `rate(5 minutes)`; a cron expression means nothing locally."""
+    found = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    if found is None:
+        raise ValueError(f"no rate: {expression}")
+    return int(found[1]) * {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}[found[2]]
 
 
 def _resolve(value: Any, known: Mapping[str, str]) -> str | None:  # noqa: ANN401  (any YAML)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import (
@@ -50,7 +51,8 @@ def load(
 ) -> SettingsT:
     """Parse `environ` into `model`.
 
-    A variable `X` may be given as `X_SECRET_ARN` instead: `read_secret` then fetches its value.
+    A variable may be given as the ARN of a secret instead, which `read_secret` then fetches:
+    `DATABASE_URL` as `DATABASE_URL_SECRET_ARN`, `CURSOR_SECRET` as `CURSOR_SECRET_ARN`.
 
     Args:
         model: The function's settings.
@@ -63,7 +65,7 @@ def load(
     given: dict[str, Any] = {}
     for field in model.model_fields:
         name = field.upper()
-        arn = environ.get(f"{name}_SECRET_ARN")
+        arn = environ.get(f"{name.removesuffix('_SECRET')}_SECRET_ARN")
         if environ.get(name):
             given[field] = environ[name]
         elif arn:
@@ -76,6 +78,11 @@ def load(
             for fault in error.errors(include_url=False, include_input=False)
         )
         raise SettingsError(faults) from None
+
+
+def at_cold_start() -> bool:
+    """Whether Lambda is importing the function: then wrong settings are to end it right away."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
 def _read_secret(arn: str) -> str:

@@ -15,7 +15,7 @@ from functions.feed_ranker.container import Container
 from functions.feed_ranker.requests import FeedQuery, ImpressionBatch
 from functions.feed_ranker.settings import FeedSettings
 from shared.http import answer, create_app, parse_body, parse_query, request_id, viewer_of
-from shared.settings import load
+from shared.settings import at_cold_start, load
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import Response
@@ -29,6 +29,10 @@ app = create_app(logger)
 def container() -> Container:
     """What is kept from one request to the next; made at cold start."""
     return Container(load(FeedSettings, os.environ), logger)
+
+
+if at_cold_start():
+    container()
 
 
 @app.get("/v1/feed")

@@ -68,6 +68,7 @@ def start_gateway(folder: Path) -> RunningGateway:
         logs=str(folder / "logs"),
         environments={"Echo": {"GREETING": "hello"}, "Hasty": {}, "Broken": {}},
         workers={"Echo": 2, "Hasty": 1, "Broken": 1},
+        tolerant=True,
     )
     with parts.listen(0) as listener:
         part = parts.start_gateway(listener, config, run_dir=folder, base=os.environ)

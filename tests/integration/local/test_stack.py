@@ -43,9 +43,8 @@ OUTSIDE = {"DATABASE_URL", "DYNAMODB_ENDPOINT_URL", "MUX_BASE_URL", "SESSION_TAB
 
 def small_stack(state_dir: Path, **choices: Any) -> Stack:  # noqa: ANN401
     environment = {"MUX_BASE_URL": "http://127.0.0.1:9"} | choices.pop("environment", {})
-    settings = StackSettings(
-        state_dir, template=TEMPLATE, durable=False, environment=environment, **choices
-    )
+    choices = {"tolerant": True, "durable": False, "environment": environment} | choices
+    settings = StackSettings(state_dir, template=TEMPLATE, **choices)
     return Stack(settings)
 
 
@@ -222,3 +221,15 @@ def test_ctrl_c_in_the_middle_of_the_start_ends_everything(state_dir: Path) -> N
         _, alive = psutil.wait_procs(family, 20)
         assert alive == []
         assert not (state_dir / "stack.json").exists()
+
+
+def test_a_function_that_does_not_start_ends_the_stack_by_name(state_dir: Path) -> None:
+    with pytest.raises(StackError, match="Broken does not start: RuntimeError: SETTING"):
+        small_stack(state_dir, tolerant=False).__enter__()
+
+
+def test_a_wrong_setting_ends_the_stack_by_name(state_dir: Path) -> None:
+    wrong = {"REPEAT_COOLDOWN_DAYS": "soon", "INVENTORY_WATERLINE": "-1"}
+    settings = StackSettings(state_dir, durable=False, environment=wrong)
+    with pytest.raises(StackError, match=r"REPEAT_COOLDOWN_DAYS.*INVENTORY_WATERLINE"):
+        Stack(settings).__enter__()

@@ -59,7 +59,7 @@ def test_workers_inherit_the_machines_variables_but_no_credentials() -> None:
         "PGPASSWORD": "p",
         "DATABASE_URL": "postgresql://admin",
         "MUX_TOKEN_SECRET": "t",
-        "MUX_WEBHOOK_SECRET_SECRET_ARN": "arn",
+        "MUX_WEBHOOK_SECRET_ARN": "arn",
         "PORT": "1",
     }
     inherited = inherited_environment(load_template(TEMPLATE, PARAMETERS), machine)

@@ -1,0 +1,73 @@
+"""Lambda handler of uploads: parse, one call, map."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from aws_lambda_powertools import Logger
+
+from functions.create_upload.container import Container, build
+from functions.create_upload.requests import UploadRequest, idempotency_key
+from shared.errors import NotFoundError
+from shared.http import answer, create_app, parse_body, viewer_of
+from shared.settings import at_cold_start
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import Response
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="create_upload")
+app = create_app(logger)
+
+
+@cache
+def container() -> Container:
+    """Build the parts from the environment, once."""
+    return build(os.environ)
+
+
+if at_cold_start():
+    container()
+
+
+@app.post("/v1/uploads")
+def create_upload() -> Response[str]:
+    """A post, not ready, and the address that takes its file."""
+    viewer = viewer_of(app.current_event)
+    request = parse_body(UploadRequest, app.current_event, viewer)
+    key = idempotency_key(app.current_event.headers.get("idempotency-key"))
+    parts = container()
+    if key is None:
+        made = parts.uploads.create(viewer, request)
+    else:
+        context = app.lambda_context
+        made = parts.keys.once(parts.uploads.create, viewer, request, key, context)
+    return answer(made, HTTPStatus.CREATED)
+
+
+@app.get("/v1/uploads/<post_id>")
+def upload_state(post_id: str) -> Response[str]:
+    """How far an upload is."""
+    return answer(container().uploads.state(viewer_of(app.current_event), _post(post_id)))
+
+
+@app.delete("/v1/uploads/<post_id>")
+def cancel_upload(post_id: str) -> Response[str]:
+    """Cancel an upload, or remove its post and asset."""
+    return answer(container().uploads.cancel(viewer_of(app.current_event), _post(post_id)))
+
+
+def _post(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFoundError from None
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """API Gateway v2 event in, answer out."""
+    return app.resolve(event, context)

@@ -1,0 +1,45 @@
+"""What one Lambda container of create_upload keeps between requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from functions.create_upload.idempotency import IdempotencyKeys
+from functions.create_upload.settings import UploadSettings
+from functions.create_upload.store import UploadStore
+from functions.create_upload.uploads import Uploads
+from shared import dynamodb, settings
+from shared.mux import MuxClient
+from shared.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The parts."""
+
+    uploads: Uploads
+    keys: IdempotencyKeys
+
+
+def build(environ: Mapping[str, str]) -> Container:
+    """The parts, from the environment.
+
+    Raises:
+        SettingsError: Naming every variable that is missing or invalid.
+    """
+    config = settings.load(UploadSettings, environ)
+    store = UploadStore(
+        Postgres(config.database_url.get_secret_value()), config.database_budget_ms / 1000
+    )
+    mux = MuxClient(
+        config.mux_base_url,
+        config.mux_token_id.get_secret_value(),
+        config.mux_token_secret.get_secret_value(),
+    )
+    client = dynamodb.connect(config.dynamodb_endpoint_url, config.cache_budget_ms / 1000)
+    keys = IdempotencyKeys(client, config.session_table, config.idempotency_ttl_s)
+    return Container(Uploads(store, mux, config), keys)

@@ -1,0 +1,32 @@
+"""Errors of uploads that no other function has."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from shared.errors import UnavailableError, VroomError
+
+
+class TooLargeError(VroomError):
+    """The file is larger than uploads may be."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class TooManyUploadsError(UnavailableError):
+    """Too many uploads wait for their file. Finish or cancel one first."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    retry_after_s = 60
+
+
+class InProgressError(VroomError):
+    """A request with this Idempotency-Key is under way."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class KeyReusedError(VroomError):
+    """This Idempotency-Key was used for another request."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY

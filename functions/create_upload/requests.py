@@ -1,0 +1,66 @@
+"""What clients send to create an upload."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+
+from functions.create_upload.settings import ResolutionTier
+from shared.errors import FieldProblem, InvalidInputError
+from shared.http import Body
+
+_MAX_CAPTION = 2_200
+_MAX_TAG = 64
+_MAX_TAGS = 30
+_MAX_BIGINT = 2**63 - 1
+_MAX_DURATION_MS = 24 * 3600 * 1000
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def _without_controls(allowed: str) -> AfterValidator:
+    """Refuse control characters but `allowed`. Marks of direction and joiners are text."""
+
+    def check(text: str) -> str:
+        if any(unicodedata.category(c) == "Cc" and c not in allowed for c in text):
+            raise ValueError("holds a control character")
+        return text
+
+    return AfterValidator(check)
+
+
+Caption = Annotated[str, StringConstraints(max_length=_MAX_CAPTION), _without_controls("\n\t")]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_TAG), _without_controls("")]
+
+
+class Content(BaseModel):
+    """What the creator says about the video."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    caption: Caption = ""
+    tags: Annotated[tuple[Tag, ...], Field(max_length=_MAX_TAGS)] = ()
+
+
+class UploadRequest(Body):
+    """A new upload; sizes in bytes, durations in milliseconds."""
+
+    content: Content = Content()
+    size_bytes: Annotated[StrictInt, Field(ge=1, le=_MAX_BIGINT)]
+    duration_ms: Annotated[StrictInt, Field(ge=1, le=_MAX_DURATION_MS)] | None = None
+    max_resolution_tier: ResolutionTier | None = None
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The Idempotency-Key of a request; None where it has none.
+
+    Raises:
+        InvalidInputError: It is empty, longer than 255 characters or not printable ASCII.
+    """
+    if header is not None and not _KEY.fullmatch(header):
+        raise InvalidInputError(
+            FieldProblem("Idempotency-Key", "is not 1 to 255 printable ASCII characters")
+        )
+    return header

@@ -1,0 +1,1 @@
+"""Events from Mux, trimming, and the sweep that makes up for what got lost."""

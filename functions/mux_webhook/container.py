@@ -1,0 +1,83 @@
+"""What one Lambda container of mux_webhook keeps between invocations."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from functions.mux_webhook.budget import Budget
+from functions.mux_webhook.settings import WebhookSettings
+from functions.mux_webhook.steps import Stepper
+from functions.mux_webhook.store import WebhookStore
+from functions.mux_webhook.sweep import Sweep
+from functions.mux_webhook.webhook import Webhook
+from shared import settings
+from shared.mux import Mux, MuxClient
+from shared.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from functions.mux_webhook.store import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The parts, and how they are put together for one invocation."""
+
+    config: WebhookSettings
+    store: WebhookStore
+    mux: Mux
+
+    def webhook(self, on_change: Callable[[Report], None]) -> Webhook:
+        """The receiver of one delivery, whose time runs from now on."""
+        budget = Budget(
+            ends_at=time.monotonic() + self.config.webhook_budget_ms / 1000,
+            longest_call_s=self.config.mux_call_budget_ms / 1000,
+        )
+        secrets = [s.get_secret_value() for s in self.config.mux_webhook_secret]
+        stepper = self._stepper(budget, on_change, thorough=False)
+        return Webhook(secrets, stepper, time.time)
+
+    def sweep(self, seconds_left: float, on_change: Callable[[Report], None]) -> Sweep:
+        """One run of the sweep, within `seconds_left`."""
+        budget = Budget(
+            ends_at=time.monotonic() + min(seconds_left, self.config.sweep_budget_s),
+            longest_call_s=self.config.mux_call_budget_ms / 1000,
+            post_per_s=self.config.mux_post_per_s,
+            other_per_s=self.config.mux_other_per_s,
+        )
+        return Sweep(
+            stepper=self._stepper(budget, on_change, thorough=True),
+            most=self.config.sweep_most,
+            lease_s=self.config.sweep_lease_s,
+            give_up_s=self.config.sweep_give_up_s,
+        )
+
+    def _stepper(
+        self, budget: Budget, on_change: Callable[[Report], None], *, thorough: bool
+    ) -> Stepper:
+        config = self.config
+        quality, patience = config.mux_video_quality, config.trim_patience_s
+        return Stepper(self.store, self.mux, budget, quality, patience, thorough, on_change)
+
+
+def build(environ: Mapping[str, str]) -> Container:
+    """The parts, from the environment.
+
+    Raises:
+        SettingsError: Naming every variable that is missing or invalid.
+    """
+    config = settings.load(WebhookSettings, environ)
+    store = WebhookStore(
+        Postgres(config.database_url.get_secret_value()),
+        config.mux_stream_base_url.rstrip("/"),
+        config.database_budget_ms / 1000,
+    )
+    mux = MuxClient(
+        config.mux_base_url,
+        config.mux_token_id.get_secret_value(),
+        config.mux_token_secret.get_secret_value(),
+    )
+    return Container(config, store, mux)

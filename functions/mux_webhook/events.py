@@ -1,0 +1,68 @@
+"""Mux's events: from a verified body to facts, by a table of the types that matter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from functions.mux_webhook.facts import Facts, of_asset, of_upload
+from shared.errors import FieldProblem, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_EVENT_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+
+# What an event's type says goes before the status in its data, which may be of a later moment.
+_READERS: Final[dict[str, Callable[[Mapping[str, Any]], Facts]]] = {
+    "video.upload.created": partial(of_upload, status="waiting"),
+    "video.upload.asset_created": partial(of_upload, status="asset_created"),
+    "video.upload.cancelled": partial(of_upload, status="cancelled"),
+    "video.upload.errored": partial(of_upload, status="errored"),
+    "video.asset.created": partial(of_asset, status="preparing"),
+    "video.asset.ready": partial(of_asset, status="ready"),
+    "video.asset.errored": partial(of_asset, status="errored"),
+    "video.asset.deleted": partial(of_asset, status="deleted"),
+    "video.asset.updated": of_asset,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MuxEvent:
+    """An event that concerns uploads.
+
+    Attributes:
+        id: The same for each of its deliveries.
+        type: Such as `video.asset.ready`.
+        facts: What it says.
+    """
+
+    id: str
+    type: str
+    facts: Facts
+
+
+def parse(body: bytes) -> MuxEvent | None:
+    """The event in a verified body; None for one that does not concern us.
+
+    Raises:
+        InvalidInputError: The body is no JSON object.
+    """
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidInputError(FieldProblem("body", "is not JSON in UTF-8")) from None
+    if not isinstance(envelope, dict):
+        raise InvalidInputError(FieldProblem("body", "is not a JSON object"))
+    kind, data = envelope.get("type"), envelope.get("data")
+    read = _READERS.get(kind) if isinstance(kind, str) else None
+    if read is None or not isinstance(kind, str) or not isinstance(data, dict):
+        return None
+    given = envelope.get("id")
+    known = isinstance(given, str) and _EVENT_ID.fullmatch(given)
+    event_id = str(given) if known else hashlib.sha256(body).hexdigest()
+    return MuxEvent(event_id, kind, read(data))

@@ -1,0 +1,151 @@
+"""What Mux says about uploads and assets, read liberally: what makes no sense was not said."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_MAX_TEXT: Final = 500
+_MAX_DURATION_S: Final = 2_000_000  # beyond, milliseconds would not fit Postgres' integer
+# Tuples: what is looked up in them may be anything, hashable or not.
+_UPLOAD_STATUSES: Final = ("waiting", "timed_out", "cancelled", "errored", "asset_created")
+_ASSET_STATUSES: Final = ("preparing", "errored", "ready", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts about one upload, one asset or both; None = nothing was said.
+
+    Attributes:
+        post_id: Whose passthrough it carries.
+        upload_id: Mux's upload.
+        upload_status: Mux's word for it.
+        asset_id: Mux's asset.
+        asset_status: preparing, errored, ready or deleted.
+        is_clip: Made of another asset; None where that cannot be told.
+        playback_id: The public one.
+        duration_ms: Milliseconds.
+        audio_only: It has no picture; None where that cannot be told.
+        aspect_ratio: As in `16:9`.
+        resolution: Mux's resolution tier of what is stored.
+        error: What went wrong.
+    """
+
+    post_id: UUID | None = None
+    upload_id: str | None = None
+    upload_status: str | None = None
+    asset_id: str | None = None
+    asset_status: str | None = None
+    is_clip: bool | None = None
+    playback_id: str | None = None
+    duration_ms: int | None = None
+    audio_only: bool | None = None
+    aspect_ratio: str | None = None
+    resolution: str | None = None
+    error: str | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """The facts by name, as JSON holds them."""
+        row = asdict(self)
+        return row | {"post_id": str(self.post_id) if self.post_id else None}
+
+
+def of_upload(data: Mapping[str, Any], status: str | None = None) -> Facts:
+    """Facts about an upload.
+
+    Args:
+        data: The upload, as an event or the API shows it.
+        status: What the event's type says; None = the upload's own word.
+    """
+    said = status or data.get("status")
+    settings = _mapping(data.get("new_asset_settings"))
+    return Facts(
+        post_id=_post(settings.get("passthrough")),
+        upload_id=_id(data.get("id")),
+        upload_status=said if said in _UPLOAD_STATUSES else None,
+        asset_id=_id(data.get("asset_id")),
+        error=_text(_mapping(data.get("error")).get("message")),
+    )
+
+
+def of_asset(data: Mapping[str, Any], status: str | None = None) -> Facts:
+    """Facts about an asset.
+
+    Args:
+        data: The asset, as an event or the API shows it.
+        status: What the event's type says; None = the asset's own word.
+    """
+    said = status or data.get("status")
+    clip = bool(_id(data.get("source_asset_id"))) or data.get("ingest_type") == "on_demand_clip"
+    messages = _mapping(data.get("errors")).get("messages")
+    return Facts(
+        post_id=_post(data.get("passthrough")),
+        upload_id=_id(data.get("upload_id")),
+        asset_id=_id(data.get("id")),
+        asset_status=said if said in _ASSET_STATUSES else None,
+        is_clip=clip or None,
+        playback_id=_playback(data.get("playback_ids")),
+        duration_ms=_milliseconds(data.get("duration")),
+        audio_only=_audio_only(data),
+        aspect_ratio=_text(data.get("aspect_ratio")),
+        resolution=_text(data.get("resolution_tier")),
+        error=_text("; ".join(m for m in messages if isinstance(m, str)))
+        if isinstance(messages, list)
+        else None,
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _post(value: object) -> UUID | None:
+    return UUID(value) if isinstance(value, str) and _UUID.fullmatch(value) else None
+
+
+def _id(value: object) -> str | None:
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def _text(value: object) -> str | None:
+    """A text that Postgres can store, of bounded length; None for an empty one."""
+    if not isinstance(value, str):
+        return None
+    storable = value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return storable[:_MAX_TEXT] or None
+
+
+def _milliseconds(seconds: object) -> int | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    # An integer beyond a float's range is compared exactly; NaN fails every comparison.
+    if not 0 < seconds < _MAX_DURATION_S or not math.isfinite(seconds):
+        return None
+    return round(seconds * 1000)
+
+
+def _playback(value: object) -> str | None:
+    """The first public playback id. A signed one would not play under a plain address."""
+    entries = value if isinstance(value, list) else []
+    for entry in map(_mapping, entries):
+        if entry.get("policy") in ("public", None) and _id(entry.get("id")):
+            return _id(entry["id"])
+    return None
+
+
+def _audio_only(data: Mapping[str, Any]) -> bool | None:
+    if data.get("resolution_tier") == "audio-only":
+        return True
+    tracks = data.get("tracks")
+    kinds = [_mapping(t).get("type") for t in tracks] if isinstance(tracks, list) else []
+    if data.get("resolution_tier") or data.get("aspect_ratio") or "video" in kinds:
+        return False
+    return True if "audio" in kinds else None

@@ -1,0 +1,108 @@
+"""The sweep: what lost events, broken-off requests and silent timeouts left undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from functions.mux_webhook.budget import OutOfTimeError
+from functions.mux_webhook.facts import of_asset
+from shared.mux import MuxBusyError, MuxError
+
+if TYPE_CHECKING:
+    from functions.mux_webhook.steps import Stepper
+    from functions.mux_webhook.store import Report
+
+_PAGE: Final = 100
+_MOST_ERRORS: Final = 3  # in a row: then Mux is down, and the next run tries again
+_BATCH: Final = 10  # uploads claimed at once, so that a run that breaks off delays few
+
+
+@dataclass(slots=True)
+class SweepResult:
+    """What one run did.
+
+    Attributes:
+        held_off: Another run is under way, so this one did nothing.
+        checked: Uploads looked at.
+        orphans: Assets of our posts that no event had told of.
+        errors: Calls to Mux without success.
+    """
+
+    held_off: bool = False
+    checked: int = 0
+    orphans: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One bounded run; two at once are safe, since only one of them works.
+
+    Attributes:
+        stepper: Carries out what is left, within its budget.
+        most: Uploads looked at in a run.
+        lease_s: Seconds for which a run that broke off keeps others away.
+        give_up_s: Seconds after which what is unfinished counts as failed.
+    """
+
+    stepper: Stepper
+    most: int
+    lease_s: int
+    give_up_s: int
+
+    def run(self) -> SweepResult:
+        """Look at the uploads that are due, then at a page of Mux's assets.
+
+        Raises:
+            DatabaseUnavailableError: No answer in time; the next run goes on.
+        """
+        result = SweepResult()
+        sweeper = uuid4()
+        page = self.stepper.store.begin_sweep(sweeper, self.lease_s)
+        if page is None:
+            result.held_off = True
+            return result
+        if self._check_due(result):
+            page = self._find_orphans(page, result)
+        self.stepper.store.end_sweep(sweeper, page)
+        return result
+
+    def _check_due(self, result: SweepResult) -> bool:
+        """Look at what is due; False where Mux can't be asked any more in this run."""
+        in_a_row = 0
+        while result.checked < self.most:
+            wanted = min(_BATCH, self.most - result.checked)
+            due = self.stepper.store.claim_checks(wanted, self.give_up_s)
+            for report in due:
+                result.checked += 1
+                kept = self._carry_out(report)
+                in_a_row = in_a_row + 1 if kept else 0
+                result.errors += kept is not None
+                if isinstance(kept, MuxBusyError | OutOfTimeError) or in_a_row == _MOST_ERRORS:
+                    return False
+            if len(due) < wanted:
+                break
+        return True
+
+    def _carry_out(self, report: Report) -> MuxError | OutOfTimeError | None:
+        self.stepper.on_change(report)
+        _, kept = self.stepper.carry_out(report)
+        return kept
+
+    def _find_orphans(self, page: int, result: SweepResult) -> int:
+        """Take in the assets of our posts on one page of Mux's list; the page of the next run."""
+        try:
+            budget_s = self.stepper.budget.call("GET")
+            listed = self.stepper.mux.list_assets(page, _PAGE, budget_s=budget_s)
+        except (MuxError, OutOfTimeError):
+            result.errors += 1
+            return page
+        found = [f for f in map(of_asset, listed) if f.asset_id and f.post_id]
+        unknown = self.stepper.store.unknown_assets(found) if found else set()
+        for facts in found:
+            if facts.asset_id in unknown:
+                result.orphans += 1
+                self._carry_out(self.stepper.store.receive(facts, thorough=True))
+        return page + 1 if len(listed) == _PAGE else 1

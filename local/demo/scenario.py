@@ -1,0 +1,102 @@
+"""The demo's steps, in order, on a running stack."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import psutil
+
+from local.catalogue import seed
+from local.demo import scrolling
+from local.demo.books import Books
+from local.demo.context import Context
+from local.demo.uploading import upload_three
+from local.errors import StackError
+from local.settings import StackSettings
+from local.stack import Stack
+
+if TYPE_CHECKING:
+    from local.demo.display import Display
+    from local.demo.promises import Tally
+
+POSTS = 300
+STEPS = 8
+_TIMEOUT_S = 60
+_MUX = ("MUX_TOKEN_ID", "MUX_TOKEN_SECRET")
+
+
+def run(folder: Path, tally: Tally, display: Display, parts: list[psutil.Process]) -> None:
+    """Bring a stack up, go through all steps, and end it.
+
+    Args:
+        folder: For the stack's data.
+        tally: Takes the findings.
+        display: The terminal.
+        parts: Takes the processes that ran, so that their end can be checked.
+
+    Raises:
+        StackError: The stack did not start or a part ended, or an answer was not the one needed.
+        httpx.HTTPError: The gateway or Mux did not answer.
+        psycopg.Error: Postgres refused.
+    """
+    mux = {name: os.environ.get(name) or secrets.token_hex(16) for name in _MUX}
+    settings = replace(
+        StackSettings.from_environment({**os.environ, **mux}),
+        state_dir=folder,
+        port=0,
+        durable=False,
+        seed_posts=0,
+    )
+    with ExitStack() as ending:
+        with display.step("The stack comes up"):
+            stack = ending.enter_context(Stack(settings, lambda part: display.say(f"{part} …")))
+            display.say(f"gateway at {stack.base_url}")
+        ending.callback(lambda: parts.extend(psutil.Process().children(recursive=True)))
+        if not stack.info["mux_url"]:
+            raise StackError("there is no Mux to upload to")
+        credentials = (mux["MUX_TOKEN_ID"], mux["MUX_TOKEN_SECRET"])
+        mux_client = httpx.Client(
+            base_url=stack.info["mux_url"], auth=credentials, timeout=_TIMEOUT_S, trust_env=False
+        )
+        context = Context(
+            stack=stack,
+            http=ending.enter_context(
+                httpx.Client(base_url=stack.base_url, timeout=_TIMEOUT_S, trust_env=False)
+            ),
+            mux=ending.enter_context(mux_client),
+            books=Books(stack.info["admin_database_url"]),
+            tally=tally,
+            display=display,
+            folder=Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="vroom-videos-"))),
+            own_parts=settings.database_url is None and settings.dynamodb_endpoint_url is None,
+        )
+        _steps(context)
+        failure = stack.failure()
+        if failure is not None:
+            raise StackError(failure)
+
+
+def _steps(context: Context) -> None:
+    display = context.display
+    with display.step(f"A catalogue of {POSTS} posts"):
+        made = seed(context.books.admin_url, posts=POSTS)
+        display.say(f"{made.added} posts by {len(made.creators)} creators, {made.follows} follows")
+    with display.step("Three videos are uploaded, processed and trimmed"):
+        uploads = upload_three(context)
+    with display.step("A viewer scrolls, and impressions flow back"):
+        session = scrolling.scroll(context, uploads)
+    with display.step("The same cursors again, foreign cursors, a post that is taken down"):
+        scrolling.replay(context, session, {upload.post_id for upload in uploads})
+    with display.step("The viewer comes back in a new session"):
+        scrolling.return_later(context, session)
+    with display.step("A viewer who has seen nearly all"):
+        scrolling.run_thin(context)
+    with display.step("DynamoDB and Postgres are lost and return"):
+        scrolling.lose_parts(context)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.feed_ranker.exploration import Explorer, weight
+from tests.unit.shared.generators import NOW, ages, counters
+
+sessions = st.uuids(version=4)
+positions = st.integers(0, 49)
+weights = st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=16)
+
+
+def within_5_sigma(hits: int, trials: int, probability: float) -> bool:
+    sigma = math.sqrt(trials * probability * (1 - probability))
+    return abs(hits - trials * probability) <= 5 * sigma
+
+
+@given(sessions, st.integers(0, 2**32 - 1), positions, weights)
+def test_the_same_session_and_page_draw_the_same(
+    session: UUID, page_no: int, position: int, shares: list[float]
+) -> None:
+    one, other = Explorer(session, page_no, 0.1), Explorer(session, page_no, 0.1)
+    items = range(len(shares))
+    assert one.explores(position) == other.explores(position)
+    assert one.draw(position, items, shares) == other.draw(position, items, shares)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.5])
+def test_the_share_of_explored_positions_is_the_rate(rate: float) -> None:
+    hits = sum(
+        Explorer(UUID(int=session), page_no, rate).explores(position)
+        for session in range(1_500)
+        for page_no in (0, 1)
+        for position in range(12)
+    )
+    assert within_5_sigma(hits, 36_000, rate)
+
+
+@pytest.mark.parametrize("position", [0, 5, 11])
+def test_every_position_is_explored_at_the_rate(position: int) -> None:
+    hits = sum(Explorer(UUID(int=n), 3, 0.1).explores(position) for n in range(8_000))
+    assert within_5_sigma(hits, 8_000, 0.1)
+
+
+@given(sessions, st.integers(0, 100), positions)
+def test_a_rate_of_0_explores_nothing_and_one_of_1_everything(
+    session: UUID, page_no: int, position: int
+) -> None:
+    assert not Explorer(session, page_no, 0.0).explores(position)
+    assert Explorer(session, page_no, 1.0).explores(position)
+
+
+@given(sessions, st.integers(0, 99), positions, weights, st.floats(0, 1))
+def test_the_propensity_is_the_rate_times_the_share_of_the_weight(
+    session: UUID, page_no: int, position: int, shares: list[float], rate: float
+) -> None:
+    index, propensity = Explorer(session, page_no, rate).draw(position, range(len(shares)), shares)
+    assert propensity == pytest.approx(rate * shares[index] / sum(shares))
+
+
+def test_posts_are_shown_as_often_as_their_propensity_says() -> None:
+    shares, rate, trials = [0.7, 0.1, 0.05, 0.4], 0.3, 12_000
+    shown: Counter[int] = Counter()
+    for n in range(trials):
+        explorer = Explorer(UUID(int=n), 1, rate)
+        if explorer.explores(4):
+            shown[explorer.draw(4, range(4), shares)[0]] += 1
+    for index, share in enumerate(shares):
+        assert within_5_sigma(shown[index], trials, rate * share / sum(shares))
+
+
+def test_the_positions_of_a_page_draw_independently() -> None:
+    both = sum(
+        explorer.explores(3) and explorer.explores(4)
+        for explorer in (Explorer(UUID(int=n), 0, 0.3) for n in range(8_000))
+    )
+    assert within_5_sigma(both, 8_000, 0.09)
+
+
+def test_the_pages_of_a_session_draw_independently() -> None:
+    both = sum(
+        Explorer(UUID(int=n), 0, 0.3).explores(2) and Explorer(UUID(int=n), 1, 0.3).explores(2)
+        for n in range(8_000)
+    )
+    assert within_5_sigma(both, 8_000, 0.09)
+
+
+@given(sessions, positions)
+def test_a_post_without_weight_among_others_is_not_drawn(session: UUID, position: int) -> None:
+    assert Explorer(session, 0, 0.1).draw(position, "abc", [0.0, 1.0, 0.0])[0] == "b"
+
+
+@pytest.mark.xfail(reason="a pool whose weights are all 0 divides by 0", raises=ZeroDivisionError)
+def test_posts_without_any_weight_are_equally_likely() -> None:
+    item, propensity = Explorer(UUID(int=1), 0, 0.1).draw(0, "ab", [0.0, 0.0])
+    assert item in "ab"
+    assert propensity == pytest.approx(0.05)
+
+
+@given(ages, counters)
+def test_a_weight_lies_between_0_and_1(age: timedelta, impressions: int) -> None:
+    assert 0.0 < weight(NOW - age, impressions, NOW) <= 1.0
+
+
+@given(ages, ages, counters)
+def test_a_newer_post_is_never_less_likely(
+    one: timedelta, other: timedelta, impressions: int
+) -> None:
+    newer, older = sorted((one, other))
+    assert weight(NOW - newer, impressions, NOW) >= weight(NOW - older, impressions, NOW)
+
+
+@given(ages, counters, counters)
+def test_a_post_that_was_shown_less_is_never_less_likely(
+    age: timedelta, one: int, other: int
+) -> None:
+    fewer, more = sorted((one, other))
+    assert weight(NOW - age, fewer, NOW) >= weight(NOW - age, more, NOW)
+
+
+def test_age_and_showings_each_cost_likelihood() -> None:
+    new = weight(NOW, 0, NOW)
+    assert new == 1.0
+    assert weight(NOW - timedelta(days=7), 0, NOW) == pytest.approx(0.525)
+    assert weight(NOW, 50, NOW) == pytest.approx(0.5)
+    assert weight(NOW - timedelta(days=9_000), 0, NOW) == pytest.approx(0.05)

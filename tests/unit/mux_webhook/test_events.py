@@ -1,0 +1,157 @@
+"""Reading events liberally: whatever Mux sends, or seems to, becomes facts or nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.mux_webhook.events import _READERS, parse
+from functions.mux_webhook.facts import of_asset, of_upload
+from shared.errors import InvalidInputError
+
+POST = UUID("4b0b7a52-58f6-4f0e-8b6c-0d7a2b8d9a10")
+ASSET = {
+    "id": "asset1",
+    "status": "ready",
+    "passthrough": str(POST),
+    "upload_id": "upload1",
+    "duration": 20.04,
+    "aspect_ratio": "9:16",
+    "resolution_tier": "1080p",
+    "playback_ids": [{"id": "signed1", "policy": "signed"}, {"id": "public1", "policy": "public"}],
+}
+
+
+def envelope(**changes: object) -> bytes:
+    event = {"type": "video.asset.ready", "id": str(uuid4()), "data": ASSET} | changes
+    return json.dumps(event).encode()
+
+
+def test_an_asset_event_says_all_that_publishing_needs() -> None:
+    event = parse(envelope(id="event1"))
+    assert event is not None
+    assert (event.id, event.type) == ("event1", "video.asset.ready")
+    facts = event.facts
+    assert facts.post_id == POST
+    assert (facts.asset_id, facts.asset_status, facts.upload_id) == ("asset1", "ready", "upload1")
+    assert facts.playback_id == "public1"
+    assert facts.duration_ms == 20_040
+    assert facts.audio_only is False
+    assert facts.is_clip is None
+
+
+@pytest.mark.parametrize("sign", [{"source_asset_id": "s"}, {"ingest_type": "on_demand_clip"}])
+def test_a_clip_is_known_by_its_source_or_its_ingest_type(sign: dict[str, str]) -> None:
+    assert of_asset(ASSET | sign).is_clip is True
+
+
+def test_an_upload_event_finds_the_passthrough_where_it_stands() -> None:
+    data = {
+        "id": "upload1",
+        "asset_id": "asset1",
+        "status": "waiting",
+        "new_asset_settings": {"passthrough": str(POST)},
+        "error": {"type": "invalid_input", "message": "broke off"},
+    }
+    event = parse(envelope(type="video.upload.asset_created", data=data))
+    assert event is not None
+    assert event.facts.post_id == POST
+    assert (event.facts.upload_id, event.facts.asset_id) == ("upload1", "asset1")
+    assert event.facts.upload_status == "asset_created"
+    assert event.facts.error == "broke off"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"x", b"\xff\xfe", b"{", b"[" * 100_000, b"[]", b'"a"', b"1"]
+)
+def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidInputError):
+        parse(body)
+
+
+@pytest.mark.parametrize("kind", [None, 1, [], {}, "", "video.asset.daydreamed", "x" * 1_000_000])
+def test_an_unknown_type_does_not_concern_us(kind: object) -> None:
+    assert parse(envelope(type=kind)) is None
+
+
+@pytest.mark.parametrize("data", [None, 1, "a", []])
+def test_an_event_without_data_does_not_concern_us(data: object) -> None:
+    assert parse(envelope(data=data)) is None
+
+
+@pytest.mark.parametrize("kind", sorted(_READERS))
+def test_nulls_in_every_field_say_nothing(kind: str) -> None:
+    event = parse(envelope(type=kind, id=None, data=dict.fromkeys([*ASSET, "tracks", "errors"])))
+    assert event is not None
+    said = {k: v for k, v in event.facts.as_row().items() if v is not None}
+    assert set(said) <= {"upload_status", "asset_status"}
+    assert len(event.id) == 64
+
+
+def test_an_event_without_an_id_is_known_by_its_body() -> None:
+    one, same, other = (parse(envelope(id=None, attempts=n)) for n in (1, 1, 2))
+    assert one is not None
+    assert same is not None
+    assert other is not None
+    assert one.id == same.id != other.id
+
+
+@pytest.mark.parametrize(
+    "duration", [0, -1, True, "20", None, 1e300, 10**400, float("nan"), float("inf"), [], 2_000_000]
+)
+def test_a_duration_that_makes_no_sense_was_not_said(duration: object) -> None:
+    assert of_asset(ASSET | {"duration": duration}).duration_ms is None
+
+
+@pytest.mark.parametrize("value", ["", "a b", "a\0", "\ud800", "x" * 256, 7, None, ["a"]])
+def test_an_id_that_is_none_was_not_said(value: object) -> None:
+    assert of_asset(ASSET | {"id": value}).asset_id is None
+
+
+@pytest.mark.parametrize("value", [f"{{{POST}}}", POST.hex, f"urn:uuid:{POST}", f" {POST}", "1", 1])
+def test_a_passthrough_that_is_not_exactly_a_uuid_is_a_strangers(value: object) -> None:
+    assert of_asset(ASSET | {"passthrough": value}).post_id is None
+
+
+def test_errors_become_text_that_can_be_stored() -> None:
+    facts = of_asset({"errors": {"messages": ["nul \0", "half \ud800", 7, "x" * 9_000]}})
+    assert facts.error is not None
+    assert facts.error.startswith("nul ; half ?; xxx")
+    assert len(facts.error) == 500
+
+
+@pytest.mark.parametrize(
+    ("data", "audio_only"),
+    [
+        ({"resolution_tier": "audio-only"}, True),
+        ({"tracks": [{"type": "audio"}]}, True),
+        ({"tracks": [{"type": "audio"}, {"type": "video"}]}, False),
+        ({"aspect_ratio": "1:1"}, False),
+        ({"tracks": [None, 1]}, None),
+        ({}, None),
+    ],
+)
+def test_sound_without_picture_is_told_from_what_is_unknown(
+    data: dict[str, Any], *, audio_only: bool | None
+) -> None:
+    assert of_asset(data).audio_only is audio_only
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from([*ASSET, "errors", "error", "tracks", "new_asset_settings", "asset_id"])
+
+
+@given(st.dictionaries(KEYS, JSON))
+def test_no_data_whatsoever_fails_to_be_read(data: dict[str, Any]) -> None:
+    for facts in (of_asset(data), of_upload(data)):
+        stored = json.dumps(facts.as_row(), allow_nan=False, ensure_ascii=False).encode()
+        assert b"\\u0000" not in stored

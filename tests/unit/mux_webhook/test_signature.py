@@ -1,0 +1,88 @@
+"""The signature of a webhook, and every way in which it can be wrong."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from functions.mux_webhook.signature import InvalidSignatureError, sign, verify
+
+SECRET = "whsec-new"
+OLD = "whsec-old"
+BODY = b'{"type":"video.asset.ready"}'
+NOW = 1_800_000_000
+
+
+def test_the_header_is_the_one_that_mux_documents() -> None:
+    # printf '1.{}' | openssl dgst -sha256 -hmac secret
+    digest = "1122767b193110cfec322b6f199b599edbf608ed087f2d27afb0b97d99523908"
+    assert sign("secret", b"{}", 1) == f"t=1,v1={digest}"
+
+
+@pytest.mark.parametrize("secret", [SECRET, OLD])
+@pytest.mark.parametrize("age", [-300, 0, 300])
+def test_any_secret_in_force_verifies_within_five_minutes_either_way(secret: str, age: int) -> None:
+    verify(sign(secret, BODY, NOW - age), BODY, [SECRET, OLD], NOW)
+
+
+def test_one_of_several_v1_values_is_enough() -> None:
+    time, good = sign(SECRET, BODY, NOW).split(",")
+    verify(f"{time},v1={'0' * 64},{good}", BODY, [SECRET], NOW)
+    verify(f"{time},v0=x,{good}", BODY, [SECRET], NOW)
+
+
+@pytest.mark.parametrize("age", [-301, 301, 10**9])
+def test_an_old_or_early_signature_is_refused(age: int) -> None:
+    with pytest.raises(InvalidSignatureError):
+        verify(sign(SECRET, BODY, NOW - age), BODY, [SECRET], NOW)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        sign("another secret", BODY, NOW),
+        sign(SECRET, BODY, NOW).replace("v1=", "v0="),
+        sign(SECRET, BODY, NOW).split(",")[0],
+        sign(SECRET, BODY, NOW).split(",")[1],
+        sign(SECRET, BODY, NOW).split("v1=")[1],
+        f"t={NOW},v1=",
+        f"t=,{sign(SECRET, BODY, NOW).split(',')[1]}",
+        f"t=now,{sign(SECRET, BODY, NOW).split(',')[1]}",
+        f"t={NOW},{sign(SECRET, BODY, NOW)}",
+        f"t={'9' * 400},{sign(SECRET, BODY, NOW).split(',')[1]}",
+        f"t=\u0661,{sign(SECRET, BODY, NOW).split(',')[1]}",
+        "t" * 100_000,
+        "t=1,v1=" + "ä" * 64,
+    ],
+)
+def test_a_malformed_or_foreign_header_is_refused(header: str | None) -> None:
+    with pytest.raises(InvalidSignatureError):
+        verify(header, BODY, [SECRET], NOW)
+
+
+def test_an_uppercase_hash_is_refused() -> None:
+    time, v1 = sign(SECRET, BODY, NOW).split(",")
+    digest = v1.removeprefix("v1=").upper()
+    assert digest != digest.lower()
+    with pytest.raises(InvalidSignatureError):
+        verify(f"{time},v1={digest}", BODY, [SECRET], NOW)
+
+
+def test_no_byte_of_the_body_may_differ() -> None:
+    header = sign(SECRET, BODY, NOW)
+    for n in range(len(BODY)):
+        changed = bytearray(BODY)
+        changed[n] ^= 1
+        with pytest.raises(InvalidSignatureError):
+            verify(header, bytes(changed), [SECRET], NOW)
+    for other in (b"", BODY + b" ", base64.b64encode(BODY), BODY.replace(b":", b": ")):
+        with pytest.raises(InvalidSignatureError):
+            verify(header, other, [SECRET], NOW)
+
+
+def test_without_a_secret_nothing_is_valid() -> None:
+    with pytest.raises(InvalidSignatureError):
+        verify(sign(SECRET, BODY, NOW), BODY, [], NOW)

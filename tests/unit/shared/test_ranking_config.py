@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from shared.models import Candidate, Signals
+from shared.ranking import Prior, Ranker, RankingConfig, Weights
+from tests.unit.shared.generators import MOMENT, candidates
+
+
+def test_the_weights_are_the_prescribed_ones_unless_others_are_given() -> None:
+    assert Weights() == Weights(engagement=0.40, freshness=0.30, context=0.20, diversity=0.10)
+
+
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4).filter(any))
+def test_any_weights_that_sum_to_1_are_accepted(values: list[float]) -> None:
+    whole = sum(values)
+    weights = Weights(*(value / whole for value in values))
+    assert math.isclose(
+        weights.engagement + weights.freshness + weights.context + weights.diversity, 1.0
+    )
+
+
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_weights_that_do_not_sum_to_1_are_refused(values: list[float]) -> None:
+    assume(not math.isclose(sum(values), 1.0, abs_tol=1e-9))
+    with pytest.raises(ValueError, match="sum to 1"):
+        Weights(*values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (1.2, -0.2, 0.0, 0.0),
+        (math.nan, 0.3, 0.2, 0.1),
+        (math.inf, 0.3, 0.2, 0.1),
+        (0.0, 0.0, 2.0, -1.0),
+    ],
+)
+def test_weights_outside_0_to_1_are_refused(values: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        Weights(*values)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"watch": (Prior(0.5),)}, "per duration bucket"),
+        ({"duration_bounds_ms": (15_000, 60_000, 30_000, 120_000)}, "must grow"),
+        ({"duration_bounds_ms": (15_000, 15_000, 60_000, 120_000)}, "must grow"),
+        ({"like": Prior(0.0)}, "priors"),
+        ({"like": Prior(1.0)}, "priors"),
+        ({"share": Prior(0.1, trials=0)}, "priors"),
+        ({"comment": Prior(math.nan)}, "priors"),
+        ({"freshness_half_life_h": 0.0}, "positive"),
+        ({"freshness_half_life_h": math.nan}, "positive"),
+        ({"confident_impressions": 0.0}, "positive"),
+        ({"virality_shares": (0.5, 0.5, 0.0, 0.0)}, "positive"),
+        ({"followed_lift": 1.1}, "followed lift"),
+        ({"creator_variety": -0.1}, "creator variety"),
+        ({"creator_variety": 2.0}, "creator variety"),
+    ],
+)
+def test_a_configuration_that_could_break_a_score_is_refused(
+    change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        RankingConfig(**change)
+
+
+def test_a_configuration_cannot_be_changed_after_it_was_checked() -> None:
+    with pytest.raises(FrozenInstanceError):
+        RankingConfig().followed_lift = 9.0  # type: ignore[misc]  # what the test is about
+
+
+priors = st.builds(Prior, st.floats(0.001, 0.999), st.floats(0.1, 1e6))
+positive = st.floats(1e-3, 1e6)
+configs = st.builds(
+    RankingConfig,
+    like=priors,
+    comment=priors,
+    share=priors,
+    watch=st.tuples(*[priors] * 5),
+    virality_shares=st.tuples(*[positive] * 4),
+    confident_impressions=positive,
+    followed_lift=st.floats(0, 1),
+    freshness_half_life_h=positive,
+    creator_variety=st.floats(0, 1),
+)
+
+
+@given(configs, candidates(), st.integers(0, 50))
+def test_under_every_accepted_configuration_the_parts_lie_between_0_and_1(
+    config: RankingConfig, candidate: Candidate, served: int
+) -> None:
+    parts = Ranker(config, Signals(), MOMENT).parts(candidate, served)
+    assert all(0.0 <= part <= 1.0 + 1e-12 for part in parts)
+
+
+@given(priors, st.integers(0, 10**6), st.integers(0, 10**6))
+def test_a_smoothed_rate_lies_between_the_belief_and_what_was_observed(
+    prior: Prior, successes: int, failures: int
+) -> None:
+    trials = successes + failures
+    smooth = prior.smooth(successes, trials)
+    observed = successes / trials if trials else prior.mean
+    low, high = sorted((observed, prior.mean))
+    assert low - 1e-9 <= smooth <= high + 1e-9
+
+
+def test_a_belief_counts_as_many_trials_as_it_says() -> None:
+    assert Prior(0.5, trials=10).smooth(10, 10) == pytest.approx(0.75)
