@@ -142,7 +142,7 @@ def parse_body(model: type[ModelT], event: APIGatewayProxyEventV2, viewer: UUID)
     """
     body = raw_body(event)
     try:
-        data = json.loads(body)
+        data = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError):
         raise InvalidInputError(FieldProblem("body", "is not JSON in UTF-8")) from None
     if not isinstance(data, dict):

@@ -179,7 +179,8 @@ class Ranker:
             _against(config.share.smooth(candidate.shares, plays), config.share.mean),
         )
         virality = sum(share * rate for share, rate in zip(self._shares, rates, strict=True))
-        confidence = candidate.impressions / (candidate.impressions + config.confident_impressions)
+        impressions = max(candidate.impressions, 0)
+        confidence = impressions / (impressions + config.confident_impressions)
         score = confidence * virality + (1.0 - confidence) * _creator_record(candidate, watch)
         if candidate.followed:
             score += (1.0 - score) * config.followed_lift
@@ -225,7 +226,7 @@ def _against(rate: float, typical: float) -> float:
 
 def _creator_record(candidate: Candidate, watch: Prior) -> float:
     """What the creator's earlier posts let expect, in [0, 1]; neutral without a record."""
-    samples = candidate.creator_samples or 0
+    samples = max(candidate.creator_samples or 0, 0)
     if not samples:
         return _NEUTRAL
     record = _against(candidate.creator_watch_ratio or 0.0, watch.mean)

@@ -50,6 +50,28 @@ END $$;
 CREATE SCHEMA IF NOT EXISTS vroom_private;
 REVOKE ALL ON SCHEMA vroom_private FROM PUBLIC;
 
+-- Opens a function to one role and closes it to all others: a platform's default privileges may have
+-- granted it to its own roles. null: to nobody.
+CREATE OR REPLACE FUNCTION vroom_private.open_only_to(function regprocedure, opened name) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  other regrole;
+BEGIN
+  EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', function);
+  FOR other IN
+    SELECT DISTINCT a.grantee FROM pg_proc p, aclexplode(p.proacl) a
+    WHERE p.oid = function AND a.grantee NOT IN (0, p.proowner)
+  LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', function, other);
+  END LOOP;
+  IF opened IS NOT NULL THEN
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', function, opened);
+  END IF;
+END
+$$;
+
 -- The door of every SECURITY DEFINER function that acts for a viewer. The caller's claims must name
 -- that viewer. Without claims only an operator passes: a session whose effective role is a member of
 -- the schema's owner (current_user in here), as in psql for troubleshooting.

@@ -98,7 +98,8 @@ AS $$
 BEGIN
   -- Blocks are written in their order, so that two writers cannot deadlock.
   IF TG_OP = 'TRUNCATE' THEN
-    TRUNCATE post_stats, post_blocks;
+    DELETE FROM post_stats;  -- no TRUNCATE: the same statement may name these tables
+    DELETE FROM post_blocks;
     RETURN NULL;
   ELSIF TG_OP = 'UPDATE' THEN
     UPDATE post_blocks b SET eligible = b.eligible & ~gone.bits

@@ -24,7 +24,17 @@ CREATE TABLE IF NOT EXISTS public.user_post_impressions (
   PRIMARY KEY (user_id, event_id)
 );
 CREATE INDEX IF NOT EXISTS impressions_by_post ON public.user_post_impressions (user_id, post_id, seen_at);
-CREATE INDEX IF NOT EXISTS impressions_by_time ON public.user_post_impressions (user_id, seen_at, post_id);
+CREATE INDEX IF NOT EXISTS impressions_by_age ON public.user_post_impressions USING brin (created_at);
+
+-- When a viewer last saw a post: one row a viewer and post, however often they saw it. What is unseen
+-- is one probe of the key; what was seen the longest ago is the head of the other index.
+CREATE TABLE IF NOT EXISTS public.viewer_last_seen (
+  user_id uuid NOT NULL,
+  post_id uuid NOT NULL,
+  seen_at timestamptz NOT NULL,
+  PRIMARY KEY (user_id, post_id)
+) WITH (fillfactor = 90);
+CREATE INDEX IF NOT EXISTS last_seen_by_time ON public.viewer_last_seen (user_id, seen_at, post_id);
 
 -- One bit a post of which an impression of the viewer is stored, in blocks of 1,024 posts: exact, and
 -- beside post_blocks the answer to "what has this viewer not seen" without reading their history.
@@ -61,45 +71,101 @@ CREATE TABLE IF NOT EXISTS public.feedback (
 );
 CREATE INDEX IF NOT EXISTS feedback_in_force ON public.feedback (user_id, action) WHERE undone_at IS NULL;
 
--- Keeps viewer_seen in step with the impressions, whoever writes them.
-CREATE OR REPLACE FUNCTION vroom_private.impressions_changed() RETURNS trigger
+-- Keeps viewer_last_seen and viewer_seen in step with the impressions, whoever writes them. Rows are
+-- locked in the order of their keys, so that two writers cannot deadlock.
+CREATE OR REPLACE FUNCTION vroom_private.impressions_inserted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-  IF TG_OP = 'TRUNCATE' THEN
-    TRUNCATE viewer_seen;
-  ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO viewer_seen AS v (user_id, block_no, seen)
-    SELECT i.user_id, s.post_no >> 10, bit_or(vroom_private.bit_of(s.post_no))
-    FROM new_impressions i
-    JOIN post_stats s ON s.post_id = i.post_id
-    GROUP BY 1, 2 ORDER BY 1, 2
-    ON CONFLICT (user_id, block_no) DO UPDATE SET seen = v.seen | excluded.seen
-    WHERE v.seen | excluded.seen <> v.seen;
-  ELSE
-    UPDATE viewer_seen v SET seen = v.seen & ~gone.bits
-    FROM (
-      SELECT i.user_id, s.post_no >> 10 AS block_no, bit_or(vroom_private.bit_of(s.post_no)) AS bits
-      FROM old_impressions i
-      JOIN post_stats s ON s.post_id = i.post_id
-      WHERE NOT EXISTS (
-        SELECT FROM user_post_impressions other
-        WHERE other.user_id = i.user_id AND other.post_id = i.post_id
-      )
-      GROUP BY 1, 2 ORDER BY 1, 2
-    ) gone
-    WHERE v.user_id = gone.user_id AND v.block_no = gone.block_no;
-  END IF;
+  INSERT INTO viewer_last_seen AS v (user_id, post_id, seen_at)
+  SELECT i.user_id, i.post_id, max(i.seen_at)
+  FROM new_impressions i
+  GROUP BY 1, 2 ORDER BY 1, 2
+  ON CONFLICT (user_id, post_id) DO UPDATE SET seen_at = excluded.seen_at
+  WHERE excluded.seen_at > v.seen_at;
+
+  INSERT INTO viewer_seen AS v (user_id, block_no, seen)
+  SELECT i.user_id, s.post_no >> 10, bit_or(vroom_private.bit_of(s.post_no))
+  FROM new_impressions i
+  JOIN post_stats s ON s.post_id = i.post_id
+  GROUP BY 1, 2 ORDER BY 1, 2
+  ON CONFLICT (user_id, block_no) DO UPDATE SET seen = v.seen | excluded.seen
+  WHERE v.seen | excluded.seen <> v.seen;
   RETURN NULL;
 END
 $$;
 
-CREATE OR REPLACE TRIGGER impressions_inserted AFTER INSERT ON public.user_post_impressions
-  REFERENCING NEW TABLE AS new_impressions
-  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_changed();
-CREATE OR REPLACE TRIGGER impressions_deleted AFTER DELETE ON public.user_post_impressions
+-- Impressions that go: what remains of the same viewer and post decides.
+CREATE OR REPLACE FUNCTION vroom_private.impressions_deleted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  PERFORM FROM viewer_last_seen v
+  WHERE (v.user_id, v.post_id) IN (SELECT i.user_id, i.post_id FROM old_impressions i)
+  ORDER BY v.user_id, v.post_id FOR UPDATE;
+  PERFORM FROM viewer_seen v
+  WHERE (v.user_id, v.block_no) IN (
+    SELECT i.user_id, s.post_no >> 10 FROM old_impressions i JOIN post_stats s ON s.post_id = i.post_id)
+  ORDER BY v.user_id, v.block_no FOR UPDATE;
+
+  UPDATE viewer_last_seen v SET seen_at = left_over.seen_at
+  FROM (
+    SELECT i.user_id, i.post_id, max(i.seen_at) AS seen_at
+    FROM user_post_impressions i
+    JOIN (SELECT DISTINCT o.user_id, o.post_id FROM old_impressions o) gone USING (user_id, post_id)
+    GROUP BY 1, 2
+  ) left_over
+  WHERE v.user_id = left_over.user_id AND v.post_id = left_over.post_id
+    AND v.seen_at <> left_over.seen_at;
+
+  DELETE FROM viewer_last_seen v
+  USING (SELECT DISTINCT o.user_id, o.post_id FROM old_impressions o) gone
+  WHERE v.user_id = gone.user_id AND v.post_id = gone.post_id
+    AND NOT EXISTS (
+      SELECT FROM user_post_impressions i WHERE i.user_id = v.user_id AND i.post_id = v.post_id
+    );
+
+  UPDATE viewer_seen v SET seen = v.seen & ~gone.bits
+  FROM (
+    SELECT i.user_id, s.post_no >> 10 AS block_no, bit_or(vroom_private.bit_of(s.post_no)) AS bits
+    FROM old_impressions i
+    JOIN post_stats s ON s.post_id = i.post_id
+    WHERE NOT EXISTS (
+      SELECT FROM user_post_impressions other
+      WHERE other.user_id = i.user_id AND other.post_id = i.post_id
+    )
+    GROUP BY 1, 2
+  ) gone
+  WHERE v.user_id = gone.user_id AND v.block_no = gone.block_no;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION vroom_private.impressions_truncated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  DELETE FROM viewer_last_seen;
+  DELETE FROM viewer_seen;
+  RETURN NULL;
+END
+$$;
+
+-- An update is a deletion and an insertion: triggers of one event fire in the order of their names.
+CREATE OR REPLACE TRIGGER impressions_1_deleted AFTER DELETE ON public.user_post_impressions
   REFERENCING OLD TABLE AS old_impressions
-  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_changed();
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_deleted();
+CREATE OR REPLACE TRIGGER impressions_1_updated_from AFTER UPDATE ON public.user_post_impressions
+  REFERENCING OLD TABLE AS old_impressions
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_deleted();
+CREATE OR REPLACE TRIGGER impressions_2_updated_to AFTER UPDATE ON public.user_post_impressions
+  REFERENCING NEW TABLE AS new_impressions
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_inserted();
+CREATE OR REPLACE TRIGGER impressions_2_inserted AFTER INSERT ON public.user_post_impressions
+  REFERENCING NEW TABLE AS new_impressions
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_inserted();
 CREATE OR REPLACE TRIGGER impressions_truncated AFTER TRUNCATE ON public.user_post_impressions
-  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_changed();
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_truncated();

@@ -17,7 +17,9 @@ AS $$
   SELECT coalesce(array_agg(kept.post_id), '{}')
   FROM (
     SELECT s.post_id
-    FROM unnest(ids) WITH ORDINALITY AS given(post_id, ord)
+    FROM (
+      SELECT g.post_id, min(g.ord) AS ord FROM unnest(ids) WITH ORDINALITY AS g(post_id, ord) GROUP BY g.post_id
+    ) given
     CROSS JOIN LATERAL (
       SELECT p.post_id, p.creator_id FROM post_stats p WHERE p.post_id = given.post_id AND p.eligible LIMIT 1
     ) s
@@ -27,7 +29,7 @@ AS $$
       AND s.post_id NOT IN (SELECT unnest(refused))
       -- LIMIT keeps this a probe of the index, never a scan of the viewer's history
       AND (
-        SELECT true FROM user_post_impressions i
+        SELECT true FROM viewer_last_seen i
         WHERE i.user_id = viewer AND i.post_id = s.post_id AND i.seen_at > cutoff
         LIMIT 1
       ) IS NULL
@@ -113,6 +115,7 @@ DECLARE
   v_complete   boolean := false;
   v_all        boolean;
   v_block      record;
+  v_from       timestamptz;
   v_share      integer := 2 * ceil(want / 2.0 / page_size);  -- at most 2 a page by one creator
   v_usable     integer;
   v_prolific   uuid[];
@@ -167,9 +170,18 @@ BEGIN
           LIMIT walk / 5
         ) lately
         CROSS JOIN LATERAL (
-          SELECT p.post_id, p.published_at FROM post_stats p
-          WHERE p.creator_id = lately.creator_id AND p.eligible
-          ORDER BY p.published_at DESC LIMIT 8
+          SELECT n.post_id, n.published_at
+          FROM (
+            SELECT p.post_id, p.published_at FROM post_stats p
+            WHERE p.creator_id = lately.creator_id AND p.eligible
+            ORDER BY p.published_at DESC LIMIT 40
+          ) n
+          WHERE (
+            SELECT true FROM viewer_last_seen i
+            WHERE i.user_id = v_viewer AND i.post_id = n.post_id AND i.seen_at > v_cutoff
+            LIMIT 1
+          ) IS NULL
+          ORDER BY n.published_at DESC LIMIT 8
         ) s
         ORDER BY s.published_at DESC LIMIT walk
       ),
@@ -219,18 +231,21 @@ BEGIN
     -- Everything unseen that is left, exactly. Reached by viewers who have seen nearly all.
     IF cardinality(v_kept) < want THEN
       -- Seen before the cooldown counts as unseen, though its bit is set until retention removes the row.
-      v_walked := ARRAY(
-        SELECT i.post_id FROM user_post_impressions i
-        WHERE i.user_id = v_viewer AND i.seen_at <= v_cutoff
-          AND (
-            SELECT true FROM user_post_impressions later
-            WHERE later.user_id = v_viewer AND later.post_id = i.post_id AND later.seen_at > i.seen_at
-            LIMIT 1
-          ) IS NULL
-        ORDER BY i.seen_at
-      );
-      v_kept := vroom_private.merge(v_kept, vroom_private.keep_unseen(
-        v_viewer, v_walked, v_cutoff, v_served || v_kept, v_hidden, v_refused, want - cardinality(v_kept)));
+      v_from := '-infinity';
+      LOOP
+        SELECT array_agg(i.post_id ORDER BY i.seen_at), max(i.seen_at)
+        INTO v_walked, v_from
+        FROM (
+          SELECT e.post_id, e.seen_at FROM viewer_last_seen e
+          WHERE e.user_id = v_viewer AND e.seen_at > v_from AND e.seen_at <= v_cutoff
+          ORDER BY e.seen_at
+          FETCH FIRST (walk) ROWS WITH TIES
+        ) i;
+        EXIT WHEN v_walked IS NULL;
+        v_kept := v_kept || vroom_private.keep_unseen(
+          v_viewer, v_walked, v_cutoff, v_served || v_kept, v_hidden, v_refused, want - cardinality(v_kept));
+        EXIT WHEN cardinality(v_kept) >= want;
+      END LOOP;
       v_complete := cardinality(v_kept) < want;
       IF v_complete THEN
         FOR v_block IN
@@ -277,7 +292,7 @@ BEGIN
            ranked.in_session
     FROM (
       (SELECT i.post_id, false AS in_session, extract(epoch FROM i.seen_at)::double precision AS place
-       FROM user_post_impressions i
+       FROM viewer_last_seen i
        CROSS JOIN LATERAL (
          SELECT p.creator_id FROM post_stats p WHERE p.post_id = i.post_id AND p.eligible LIMIT 1
        ) s
@@ -286,13 +301,7 @@ BEGIN
          AND s.creator_id NOT IN (SELECT unnest(v_hidden))
          AND i.post_id NOT IN (SELECT unnest(v_refused))
          AND i.post_id NOT IN (SELECT unnest(v_served))
-         AND (
-           SELECT true FROM user_post_impressions later
-           WHERE later.user_id = v_viewer AND later.post_id = i.post_id
-             AND (later.seen_at, later.event_id) > (i.seen_at, i.event_id)
-           LIMIT 1
-         ) IS NULL
-       ORDER BY i.seen_at
+       ORDER BY i.seen_at, i.post_id
        LIMIT page_size)
       UNION ALL
       (SELECT g.id, true, g.place

@@ -81,7 +81,8 @@ BEGIN
     IF cardinality(v_bad) = 0 THEN
       PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
     END IF;
-    RETURN QUERY SELECT 'existing', v_version, v_entries, v_bad, vroom_private.posts_as_shown(v_stored);
+    RETURN QUERY SELECT 'existing', v_version, v_entries, v_bad,
+      vroom_private.posts_as_shown(ARRAY(SELECT unnest(v_stored) EXCEPT SELECT unnest(v_bad)));
     RETURN;
   END IF;
 
@@ -92,7 +93,7 @@ BEGIN
   SELECT v_bad || coalesce(array_agg(g.id), '{}') INTO v_bad
   FROM unnest(unserved) AS g(id)
   WHERE (
-    SELECT true FROM user_post_impressions i
+    SELECT true FROM viewer_last_seen i
     WHERE i.user_id = v_viewer AND i.post_id = g.id AND i.seen_at > cutoff
     LIMIT 1
   );
@@ -149,13 +150,13 @@ BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
   RETURN QUERY
   WITH given AS MATERIALIZED (
-    SELECT (g.ord - 1)::integer AS index, r.*,
-           row_number() OVER (PARTITION BY r.event_id ORDER BY g.ord) AS nth,
-           EXISTS (SELECT FROM posts p WHERE p.id = r.post_id) AS known
+    SELECT (g.ord - 1)::integer AS index, r.*, k.known,
+           row_number() OVER (PARTITION BY r.event_id, k.known ORDER BY g.ord) AS nth
     FROM jsonb_array_elements(batch) WITH ORDINALITY AS g(item, ord)
     CROSS JOIN LATERAL jsonb_to_record(g.item) AS r(
       event_id uuid, post_id uuid, source text, score double precision, position smallint,
       visible_ms integer, seen_at timestamptz)
+    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM posts p WHERE p.id = r.post_id) AS known) k
   ),
   inserted AS (
     INSERT INTO user_post_impressions (
@@ -196,7 +197,7 @@ BEGIN
     record_impression.session_id,
     jsonb_build_array(jsonb_build_object(
       'event_id', md5(concat_ws('/', record_impression.user_id, record_impression.post_id,
-                                record_impression.session_id, record_impression.visible_at))::uuid,
+                                record_impression.session_id, extract(epoch FROM record_impression.visible_at)))::uuid,
       'post_id', record_impression.post_id, 'source', record_impression.source,
       'score', record_impression.score, 'seen_at', record_impression.visible_at))
   ) r;

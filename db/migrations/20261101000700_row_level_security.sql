@@ -7,7 +7,7 @@ DECLARE
 BEGIN
   FOREACH t IN ARRAY ARRAY[
     'posts', 'post_stats', 'post_blocks', 'creator_quality', 'follows', 'user_post_impressions',
-    'viewer_seen', 'user_interest_signals', 'feedback', 'feed_pages', 'feed_requests', 'feature_flags'
+    'viewer_seen', 'viewer_last_seen', 'user_interest_signals', 'feedback', 'feed_pages', 'feed_requests', 'feature_flags'
   ] LOOP
     EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', t);
   END LOOP;
@@ -79,7 +79,11 @@ BEGIN
     'public.record_impressions(uuid, uuid, jsonb)',
     'public.record_impression(uuid, uuid, text, double precision, uuid, timestamptz)'
   ]::regprocedure[] LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO vroom_app', f);
+    PERFORM vroom_private.open_only_to(f, 'vroom_app');
   END LOOP;
 END $$;
+
+SELECT vroom_private.open_only_to('vroom_private.posts_changed()', NULL);
+SELECT vroom_private.open_only_to('vroom_private.impressions_inserted()', NULL);
+SELECT vroom_private.open_only_to('vroom_private.impressions_deleted()', NULL);
+SELECT vroom_private.open_only_to('vroom_private.impressions_truncated()', NULL);

@@ -118,7 +118,6 @@ BEGIN
     'public.upload_state(uuid, uuid)',
     'public.cancel_upload(uuid, uuid)'
   ]::regprocedure[] LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO vroom_app', f);
+    PERFORM vroom_private.open_only_to(f, 'vroom_app');
   END LOOP;
 END $$;

@@ -194,7 +194,6 @@ BEGIN
     'public.begin_mux_sweep(uuid, integer)',
     'public.end_mux_sweep(uuid, integer)'
   ]::regprocedure[] LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO vroom_webhook', f);
+    PERFORM vroom_private.open_only_to(f, 'vroom_webhook');
   END LOOP;
 END $$;

@@ -43,16 +43,18 @@ class Explorer:
             The item, and its propensity: the probability that this policy shows it here.
         """
         whole = sum(weights)
+        if whole <= 0.0:
+            weights, whole = [1.0] * len(items), float(len(items))
         point = self._uniform(position, b"which") * whole
         for item, share in zip(items, weights, strict=True):
             point -= share
             if point < 0.0:
-                return item, self._rate * share / whole
-        return items[-1], self._rate * weights[-1] / whole
+                return item, self._rate * (share / whole)
+        return items[-1], self._rate * (weights[-1] / whole)
 
     def _uniform(self, position: int, purpose: bytes) -> float:
         """A number in [0, 1) that depends on session, page, position and purpose alone."""
         digest = hashlib.blake2b(
             self._seed + position.to_bytes(2, "big"), digest_size=8, person=purpose
         ).digest()
-        return int.from_bytes(digest, "big") / 2**64
+        return (int.from_bytes(digest, "big") >> 11) / 2**53  # a float's 53 bits: never 1.0

@@ -97,7 +97,7 @@ def assemble(
     variety = PageVariety(at.last_creator)
     posts: list[Placed] = []
     uniform = False
-    while ranked and len(posts) < page_size:
+    while (ranked or discoveries) and len(posts) < page_size:
         pool = []
         if explorer.explores(len(posts)):
             pool = [e for e in discoveries.values() if variety.allows(e.creator_id)]
@@ -105,7 +105,8 @@ def assemble(
             entry, propensity = explorer.draw(len(posts), pool, [e.weight for e in pool])
             posts.append(_placed(entry, Source.EXPLORE, propensity))
         else:
-            entry = _first(variety, ranked.values())
+            # Posts kept for discovery fill in where the cache is all there is.
+            entry = _first(variety, (ranked or discoveries).values())
             uniform = uniform or not variety.allows(entry.creator_id)
             posts.append(_placed(entry, entry.source))
         ranked.pop(entry.post_id, None)
@@ -142,7 +143,11 @@ def mend(page: Page, lost: Collection[UUID], queue: Queue, rules: CooldownRules)
     kept = [p for p in page.posts if p.post_id not in lost]
     taken = {p.post_id for p in page.posts}
     fresh = {e.post_id: e for e in queue.entries if e.post_id not in taken}
-    inventory = len(fresh) + (0 if queue.complete else rules.waterline)
+    inventory = (
+        len(fresh)
+        + sum(not p.is_repeat for p in page.posts)
+        + (0 if queue.complete else rules.waterline)
+    )
     unseen: list[Placed | None] = [
         None if p.post_id in lost else p for p in page.posts if not p.is_repeat
     ]

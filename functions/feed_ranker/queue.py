@@ -25,6 +25,7 @@ _PAGES = 5
 _MIN_RANKED = 60
 _MAX_RANKED = 150
 _DISCOVERY = 16
+_LEAST_WEIGHT = 1e-6  # every unseen post can be drawn
 
 
 class Entry(NamedTuple):
@@ -156,7 +157,7 @@ def _entry(c: Candidate, source: Source, parts: Parts, ranker: Ranker, now: date
         parts=Parts(*map(_rounded, parts)),
         score=_rounded(score),
         followed=c.followed,
-        weight=_rounded(exploration.weight(c.published_at, c.impressions, now)),
+        weight=max(_rounded(exploration.weight(c.published_at, c.impressions, now)), _LEAST_WEIGHT),
     )
 
 

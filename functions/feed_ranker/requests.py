@@ -33,9 +33,10 @@ def _known_timezone(name: str) -> str:
 
 
 def _text_only(value: object) -> object:
-    """Refuse numbers where a time in RFC 3339 is meant."""
-    if not isinstance(value, (str, datetime)):
-        raise ValueError("is not a time in RFC 3339")  # noqa: TRY004  # pydantic reports ValueErrors  # pydantic wants ValueError
+    """Refuse numbers, written as text or not, where a time in RFC 3339 is meant."""
+    dated = isinstance(value, str) and value[10:11] in {"T", "t"}
+    if not (dated or isinstance(value, datetime)):
+        raise ValueError("is not a time in RFC 3339")
     return value
 
 

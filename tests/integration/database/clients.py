@@ -1,0 +1,61 @@
+"""Connections to a test's database: as its operator, or as a role with a viewer's claims."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any, LiteralString, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+T = TypeVar("T")
+Connection = psycopg.Connection[Any]
+Row = dict[str, Any]
+
+
+@contextmanager
+def operator(url: str) -> Iterator[Connection]:
+    """A connection whose every statement commits, with rows as dicts."""
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
+
+
+@contextmanager
+def claiming(url: str, claims: str | None) -> Iterator[Connection]:
+    """One transaction under the given claims (raw, as a proxy would pass them), then a rollback."""
+    with (
+        psycopg.connect(url, row_factory=dict_row) as connection,
+        connection.transaction(force_rollback=True),
+    ):
+        if claims is not None:
+            connection.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims])
+        yield connection
+
+
+def claims_of(viewer: UUID, **others: str) -> str:
+    """The claims of a token whose subject is the viewer."""
+    return json.dumps({"sub": str(viewer), "role": "authenticated", **others})
+
+
+def call(
+    url: str, viewer: UUID, statement: LiteralString, parameters: Sequence[Any] = ()
+) -> list[Row]:
+    """Runs and commits one statement as the viewer; its rows."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        connection.execute("SELECT set_config('request.jwt.claims', %s, true)", [claims_of(viewer)])
+        return connection.execute(statement, parameters).fetchall()
+
+
+def at_once(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Runs the tasks in a thread each, begun together; their results in order."""
+    start = Barrier(len(tasks))
+
+    def run(task: Callable[[], T]) -> T:
+        start.wait()
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(run, tasks))
