@@ -46,7 +46,7 @@ class Page:
         posts: In order.
         page_size: What was asked for.
         after: Where the next page begins.
-        uniform: Creator variety was given up, though the queue does not hold all unseen posts.
+        uniform: The queue's ranked posts gave no variety, though it does not hold all unseen posts.
         degraded: `inventory` where posts were recycled, `catalogue` where there are too few.
     """
 
@@ -90,14 +90,15 @@ def assemble(
     """
     left = {i: e for i, e in queue.left(at.used).items() if e.post_id not in dropped}
     inventory = len(left) + (0 if queue.complete else rules.waterline)
-    ranked = {entry.post_id: entry for i, entry in left.items() if i < queue.ranked}
-    would_show = _ranking_alone(ranked, at.last_creator, page_size)
-    discoveries = {e.post_id: e for e in left.values() if e.post_id not in would_show}
+    rest = {entry.post_id: entry for entry in left.values()}
+    ranked = {entry.post_id for entry in queue.entries[: queue.ranked]}
+    would_show = _ranking_alone(rest, at.last_creator, page_size)
+    discoveries = {e.post_id: e for e in rest.values() if e.post_id not in would_show}
 
     variety = PageVariety(at.last_creator)
     posts: list[Placed] = []
     uniform = False
-    while (ranked or discoveries) and len(posts) < page_size:
+    while rest and len(posts) < page_size:
         pool = []
         if explorer.explores(len(posts)):
             pool = [e for e in discoveries.values() if variety.allows(e.creator_id)]
@@ -105,11 +106,12 @@ def assemble(
             entry, propensity = explorer.draw(len(posts), pool, [e.weight for e in pool])
             posts.append(_placed(entry, Source.EXPLORE, propensity))
         else:
-            # Posts kept for discovery fill in where the cache is all there is.
-            entry = _first(variety, (ranked or discoveries).values())
-            uniform = uniform or not variety.allows(entry.creator_id)
+            # Those kept for discovery come last: only where the ranked ones give no variety, or
+            # none is left of them.
+            entry = _first(variety, rest.values())
+            uniform = uniform or entry.post_id not in ranked or not variety.allows(entry.creator_id)
             posts.append(_placed(entry, entry.source))
-        ranked.pop(entry.post_id, None)
+        del rest[entry.post_id]
         discoveries.pop(entry.post_id, None)
         variety.take(entry.creator_id)
     taken = {post.post_id for post in posts}

@@ -56,4 +56,5 @@ WRONG: dict[str, LiteralString] = {
 def check(connection: Connection) -> None:
     """Asserts that nothing derived is out of step."""
     for table, query in WRONG.items():
-        assert connection.execute(query).fetchall() == [], table
+        wrong = connection.execute(query).fetchall()
+        assert not wrong, (table, wrong)

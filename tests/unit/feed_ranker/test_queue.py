@@ -218,7 +218,6 @@ def test_what_is_left_is_what_the_mask_does_not_name(made: Queue, used: int) -> 
     assert all(made.entries[i] is e for i, e in left.items())
 
 
-@pytest.mark.xfail(reason="six decimals are too few for the weight of an old post shown often")
 def test_a_post_shown_however_often_can_still_be_drawn() -> None:
     old = post(1, impressions=10**7, published_at=NOW - timedelta(days=400))
     (made,) = built([old]).entries

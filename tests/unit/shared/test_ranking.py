@@ -54,7 +54,6 @@ def test_a_negative_figure_does_not_push_a_part_out_of_range(
     assert in_unit_interval(ranker.parts(varied(candidate, field, value)))
 
 
-@pytest.mark.xfail(reason="Ranker trusts that impressions and samples are never negative")
 @pytest.mark.parametrize(
     ("field", "value"),
     [
