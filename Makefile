@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 8787
 STATE_DIR ?= .local
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
-SOURCES := functions shared local bench tests
+SOURCES := functions shared local tests
 
 .DEFAULT_GOAL := install
 .PHONY: help install check test demo dev migrate lock format clean
