@@ -68,7 +68,7 @@ def test_broken_claims_open_no_function(published: Database, function: str, clai
         connection.execute(VIEWER_CALLS[function], PARAMETERS)
 
 
-@pytest.mark.parametrize("claims", [None, claims_of(OTHER)])
+@pytest.mark.parametrize("claims", [None, claims_of(OTHER)], ids=["none", "another"])
 @pytest.mark.parametrize("function", VIEWER_CALLS)
 def test_nobody_calls_it_for_no_viewer(
     published: Database, function: str, claims: str | None

@@ -82,7 +82,7 @@ def test_no_viewer_writes_scores_mux_fields_or_books_not_even_the_creator(
             connection.execute(statement, {"viewer": VICTIM})
 
 
-@pytest.mark.parametrize("claims", [None, claims_of(VICTIM)])
+@pytest.mark.parametrize("claims", [None, claims_of(VICTIM)], ids=["none", "victim"])
 def test_the_webhooks_role_reads_and_writes_no_table_at_all(
     filled: Database, claims: str | None
 ) -> None:
