@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from local import parts
-from local.authorizer import DEFAULT_LIFETIME_S, Authorizer, load_key
-from local.dynamodb import DynamoDbServer
-from local.environment import function_environment, inherited_environment
 from local.errors import StackError
-from local.gateway import GatewayConfig
+from local.gateway.app import GatewayConfig
+from local.gateway.authorizer import DEFAULT_LIFETIME_S, Authorizer, load_key
+from local.gateway.environment import function_environment, inherited_environment
+from local.gateway.template import load_template
 from local.migrate import ROLES
-from local.postgres import PostgresInstance, embedded_postgres
+from local.services import parts
+from local.services.dynamodb import DynamoDbServer
+from local.services.postgres import PostgresInstance, embedded_postgres
 from local.settings import DEFAULT_TABLE, DEFAULT_WORKERS, StackSettings
 from local.state import exclusive, lasting_secrets
-from local.template import load_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from local.processes import Part
+    from local.services.processes import Part
 
 APP_ROLE, WEBHOOK_ROLE = ROLES
 WEBHOOK_FUNCTION = "mux_webhook"

@@ -23,13 +23,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from local.aws import aws_environment
-from local.dynamodb import DynamoDbServer, dynamodb_client, ensure_table
+from local.gateway.template import load_template
 from local.migrate import ROLES, migrate, prepare_roles, with_user
 from local.paths import TEMPLATE
-from local.postgres import embedded_postgres
+from local.services.aws import aws_environment
+from local.services.dynamodb import DynamoDbServer, dynamodb_client, ensure_table
+from local.services.postgres import embedded_postgres
 from local.state import lasting_secrets
-from local.template import load_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

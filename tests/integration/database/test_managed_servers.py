@@ -14,7 +14,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from local.migrate import migrate, prepare_roles, with_user
-from local.postgres import PostgresInstance, embedded_postgres
+from local.services.postgres import PostgresInstance, embedded_postgres
 from tests.integration.database.clients import call, claiming, claims_of, operator
 
 ADMIN_PASSWORD = secrets.token_urlsafe(16)

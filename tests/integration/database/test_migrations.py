@@ -9,7 +9,7 @@ from psycopg import sql
 
 from local.migrate import migrate, with_user
 from local.paths import MIGRATIONS
-from local.pgwheel import PSQL
+from local.services.pgwheel import PSQL
 from tests.conftest import Database, MigratedTemplate, PostgresServer
 from tests.integration.database.clients import claiming, claims_of, operator
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from local import parts
-from local.authorizer import Authorizer, load_key
-from local.gateway import GatewayConfig
+from local.gateway.app import GatewayConfig
+from local.gateway.authorizer import Authorizer, load_key
+from local.services import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.processes import Part
+    from local.services.processes import Part
 
 TEMPLATE = Path(__file__).with_name("template.yaml")
 PARAMETERS = {"JwtIssuer": "https://issuer", "JwtAudience": "viewers", "SessionTable": "sessions"}

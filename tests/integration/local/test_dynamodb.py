@@ -8,10 +8,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
-from local.aws import aws_environment
-from local.dynamodb import DynamoDbServer, ensure_table
+from local.gateway.template import load_template
 from local.paths import TEMPLATE
-from local.template import load_template
+from local.services.aws import aws_environment
+from local.services.dynamodb import DynamoDbServer, ensure_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

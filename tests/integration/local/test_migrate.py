@@ -10,7 +10,7 @@ import pytest
 
 from local.migrate import main, migrate
 from local.paths import MIGRATIONS
-from local.pgwheel import PSQL
+from local.services.pgwheel import PSQL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,14 +14,14 @@ import pytest
 
 from local.errors import StackError
 from local.paths import ROOT
-from local.pgwheel import PSQL
-from local.postgres import embedded_postgres, end_leftover_server
+from local.services.pgwheel import PSQL
+from local.services.postgres import embedded_postgres, end_leftover_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from local.postgres import PostgresInstance
+    from local.services.postgres import PostgresInstance
 
 
 @pytest.fixture
@@ -117,7 +117,8 @@ def test_a_second_server_on_the_same_data_is_refused(server: PostgresInstance) -
 @pytest.mark.parametrize("left", ["running", "killed"])
 def test_what_a_killed_run_left_behind_is_cleaned_up(state_dir: Path, left: str) -> None:
     holder = (
-        "import sys, time; from pathlib import Path; from local.postgres import embedded_postgres\n"
+        "import sys, time; from pathlib import Path\n"
+        "from local.services.postgres import embedded_postgres\n"
         "with embedded_postgres(Path(sys.argv[1]), durable=True) as server:\n"
         "    print(server.admin_url, flush=True); time.sleep(600)"
     )
@@ -200,7 +201,7 @@ def test_a_plain_user_can_run_it_too(state_dir: Path) -> None:
     state_dir.chmod(0o777)
     script = (
         "import sys; from pathlib import Path; import psycopg\n"
-        "from local.postgres import embedded_postgres\n"
+        "from local.services.postgres import embedded_postgres\n"
         "with embedded_postgres(Path(sys.argv[1]), durable=False) as server:\n"
         "    psycopg.connect(server.admin_url).close(); print('worked')"
     )

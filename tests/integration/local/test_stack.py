@@ -144,7 +144,7 @@ def test_a_part_that_ends_by_itself_is_reported(state_dir: Path) -> None:
         (gateway,) = [
             process
             for process in psutil.Process().children()
-            if "local.gateway" in process.cmdline()
+            if "local.gateway.app" in process.cmdline()
             and str(state_dir / "gateway.json") in process.cmdline()
         ]
         gateway.kill()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from local.errors import StackError
-from local.processes import Part
+from local.services.processes import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from local.catalogue import follow, seed
-from local.catalogue_shapes import hot_score
+from local.catalogue.shapes import hot_score
 
 if TYPE_CHECKING:
     from tests.conftest import Database

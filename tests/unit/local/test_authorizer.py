@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from local.authorizer import Authorizer, UnauthorizedError, load_key
 from local.errors import StackError
+from local.gateway.authorizer import Authorizer, UnauthorizedError, load_key
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.events import HttpRequest, MalformedAnswerError, build_event, read_answer
-from local.template import Route
+from local.gateway.events import HttpRequest, MalformedAnswerError, build_event, read_answer
+from local.gateway.template import Route
 
 ROUTE = Route("GET", "/v1/uploads/{post_id}", "F", authorized=True)
 NOW = datetime(2020, 3, 12, 19, 3, 58, 390_000, tzinfo=UTC)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.gateway.template import load_template
 from local.paths import ROOT, TEMPLATE
-from local.template import load_template
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from local.errors import StackError
+from local.gateway.schedules import running_schedules, scheduled_event
+from local.gateway.template import load_template
+from local.gateway.workers import HandlerError
 from local.paths import TEMPLATE
-from local.schedules import running_schedules, scheduled_event
-from local.template import load_template
-from local.workers import HandlerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.workers import WorkerPool
+    from local.gateway.workers import WorkerPool
 
 
 def test_the_event_is_the_schedulers() -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from local.environment import function_environment, inherited_environment
 from local.errors import StackError
+from local.gateway.environment import function_environment, inherited_environment
+from local.gateway.template import load_template
 from local.paths import TEMPLATE
 from local.settings import StackSettings
-from local.template import load_template
 
 PARAMETERS = {"JwtIssuer": "i", "JwtAudience": "a", "SessionTable": "sessions"}
 LOCAL = {

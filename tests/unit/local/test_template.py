@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.errors import StackError
+from local.gateway.template import Route, load_template
 from local.paths import TEMPLATE
-from local.template import Route, load_template
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local import catalogue_shapes as shapes
-from local.catalogue_words import TOPICS, Words
+from local.catalogue import shapes
+from local.catalogue.words import TOPICS, Words
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

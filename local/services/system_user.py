@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from local.errors import StackError
-from local.pgwheel import ensure_folder_permissions, ensure_user_exists
+from local.services.pgwheel import ensure_folder_permissions, ensure_user_exists
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from local.catalogue_shapes import (
+from local.catalogue.shapes import (
     POSTS_PER_CREATOR,
     Engagement,
     age,
@@ -21,7 +21,7 @@ from local.catalogue_shapes import (
     length_ms,
     posts_by_creator,
 )
-from local.catalogue_words import Words
+from local.catalogue.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""One container of a function: `python -m local.worker module.function`.
+"""One container of a function: `python -m local.gateway.worker module.function`.
 
 Imports the handler once and then runs one event at a time, as Lambda does. Events come by
 standard input, answers leave by what was standard output; whatever the handler prints goes to
@@ -21,7 +21,7 @@ from awslambdaric.lambda_context import LambdaContext
 from awslambdaric.lambda_runtime_exception import FaultException
 from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 
-from local import frames
+from local.gateway import frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from local.aws import aws_environment
-from local.dynamodb import dynamodb_client, ensure_table
 from local.errors import StackError
 from local.migrate import migrate, prepare_roles
-from local.processes import HOST, Part, free_port, part_environment, supervised
+from local.services.aws import aws_environment
+from local.services.dynamodb import dynamodb_client, ensure_table
+from local.services.processes import HOST, Part, free_port, part_environment, supervised
 from local.state import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from local.gateway import GatewayConfig
-    from local.template import Template
+    from local.gateway.app import GatewayConfig
+    from local.gateway.template import Template
 
 
 def listen(port: int) -> socket.socket:

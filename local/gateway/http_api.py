@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from local.authorizer import UnauthorizedError
-from local.events import (
+from local.gateway.authorizer import UnauthorizedError
+from local.gateway.events import (
     MAX_EVENT_BYTES,
     MAX_HEADER_BYTES,
     MAX_PAYLOAD_BYTES,
@@ -24,17 +24,17 @@ from local.events import (
     build_event,
     read_answer,
 )
-from local.problems import problem
-from local.workers import FunctionTimeoutError, HandlerError, WorkerDiedError
+from local.gateway.problems import problem
+from local.gateway.workers import FunctionTimeoutError, HandlerError, WorkerDiedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.types import Receive, Scope, Send
 
-    from local.authorizer import Authorizer
-    from local.template import Template
-    from local.workers import WorkerPool
+    from local.gateway.authorizer import Authorizer
+    from local.gateway.template import Template
+    from local.gateway.workers import WorkerPool
 
 # Set by the server itself from the body that it sends.
 OWN_HEADERS = {"content-length", "transfer-encoding", "connection"}

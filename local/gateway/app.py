@@ -1,4 +1,4 @@
-"""API Gateway and Lambda for local use: `python -m local.gateway --config FILE --socket FD`.
+"""API Gateway and Lambda for local use, in one application.
 
 Routes and authorizer come from template.yaml, each function runs in its own worker processes.
 """
@@ -21,13 +21,13 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from local.authorizer import Authorizer, load_key
-from local.dev_routes import DevRoutes
 from local.errors import StackError
-from local.http_api import HttpApi
-from local.schedules import running_schedules
-from local.template import load_template
-from local.workers import InvocationError, WorkerPool
+from local.gateway.authorizer import Authorizer, load_key
+from local.gateway.dev_routes import DevRoutes
+from local.gateway.http_api import HttpApi
+from local.gateway.schedules import running_schedules
+from local.gateway.template import load_template
+from local.gateway.workers import InvocationError, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -155,7 +155,3 @@ def main() -> None:
     )
     threading.Thread(target=server.end_with_parent, daemon=True).start()
     server.run(sockets=[socket.socket(fileno=arguments.socket)])
-
-
-if __name__ == "__main__":
-    main()

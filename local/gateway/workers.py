@@ -14,15 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local import frames
-from local.aws import ACCOUNT, REGION
-from local.processes import part_environment
+from local.gateway import frames
+from local.services.aws import ACCOUNT, REGION
+from local.services.processes import part_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from local.template import Function
+    from local.gateway.template import Function
 
 # Lambda gives 10 s; a laptop that starts several at once may need longer.
 INIT_TIMEOUT_S = 60.0
@@ -61,7 +61,7 @@ class Worker:
         """
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "local.worker", function.handler),
+                *(sys.executable, "-m", "local.gateway.worker", function.handler),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=output,

@@ -17,7 +17,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from local.processes import HOST, Part, free_port
+from local.services.processes import HOST, Part, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class DynamoDbServer:
         self.port = free_port()
         self.running = True
         self._part = Part(
-            "dynamodb", [sys.executable, "-m", "local.dynamodb", str(self.port)], log=log
+            "dynamodb", [sys.executable, "-m", "local.services.dynamodb", str(self.port)], log=log
         )
 
     @property
@@ -91,7 +91,7 @@ class DynamoDbServer:
 
 
 def dynamodb_client(endpoint_url: str, environment: Mapping[str, str]) -> DynamoDBClient:
-    """A client for an endpoint, with the credentials of `local.aws.aws_environment`."""
+    """A client for an endpoint, with the credentials of `local.services.aws.aws_environment`."""
     return boto3.client(
         "dynamodb",
         endpoint_url=endpoint_url,

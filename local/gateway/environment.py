@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local.template import Function, Template
+    from local.gateway.template import Function, Template
 
 # Of the local stack itself; they mean nothing, or something else, to a function.
 STACK_SETTINGS = {

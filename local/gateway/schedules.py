@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from local.aws import ACCOUNT, REGION
-from local.workers import InvocationError
+from local.gateway.workers import InvocationError
+from local.services.aws import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from local.workers import WorkerPool
+    from local.gateway.workers import WorkerPool
 
 
 def scheduled_event(now: datetime) -> dict[str, Any]:

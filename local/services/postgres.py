@@ -17,10 +17,10 @@ import psutil
 import psycopg
 
 from local.errors import StackError
-from local.pgwheel import BINARIES, VERSION, pgexec
-from local.processes import HOST, Part, free_port, part_environment, supervised
+from local.services.pgwheel import BINARIES, VERSION, pgexec
+from local.services.processes import HOST, Part, free_port, part_environment, supervised
+from local.services.system_user import system_user
 from local.state import exclusive, write_private
-from local.system_user import system_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +135,7 @@ def embedded_postgres(
     """Runs a Postgres server while the block runs.
 
     As root, which Postgres refuses to run as, the server runs as the system user that
-    `local.system_user` provides.
+    `local.services.system_user` provides.
 
     Args:
         data_dir: the data directory, made where it is missing; its data is kept.

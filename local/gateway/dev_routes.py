@@ -12,18 +12,18 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import JSONResponse, Response
 
-from local.authorizer import DEFAULT_LIFETIME_S
-from local.problems import problem
-from local.workers import InvocationError
+from local.gateway.authorizer import DEFAULT_LIFETIME_S
+from local.gateway.problems import problem
+from local.gateway.workers import InvocationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.requests import Request
 
-    from local.authorizer import Authorizer
-    from local.events import HttpAnswer
-    from local.workers import WorkerPool
+    from local.gateway.authorizer import Authorizer
+    from local.gateway.events import HttpAnswer
+    from local.gateway.workers import WorkerPool
 
 CENTURY_S = 100 * 366 * 86_400
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
-from local.aws import ACCOUNT
+from local.services.aws import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from local.template import Route
+    from local.gateway.template import Route
 
 API_ID = "local"
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024

@@ -46,7 +46,7 @@ def supervised(
     """Wraps a command so that it ends with us, even if we are killed."""
     drop = [] if user is None else ["--user", user]
     return [
-        *(sys.executable, "-m", "local.supervise", "--stop-signal", stop_signal),
+        *(sys.executable, "-m", "local.services.supervise", "--stop-signal", stop_signal),
         *drop,
         "--",
         *command,

@@ -1,4 +1,4 @@
-"""Runs one command for as long as the parent lives: `python -m local.supervise … -- command`.
+"""Runs one command as long as the parent lives: `python -m local.services.supervise … -- command`.
 
 The parent holds the other end of standard input. When that closes, be it by the parent's wish or
 by its death, the command is asked to end and, after a grace, killed with its process group.
@@ -19,7 +19,7 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> int:
     """Runs the command given on the command line; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m local.supervise")
+    parser = argparse.ArgumentParser(prog="python -m local.services.supervise")
     parser.add_argument("--user", help="the system user to run as (needs root)")
     parser.add_argument("--stop-signal", default="SIGTERM", help="what asks the command to end")
     parser.add_argument("--grace", type=float, default=10.0, help="seconds before it is killed")

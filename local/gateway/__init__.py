@@ -1,0 +1,1 @@
+"""API Gateway, its authorizer, Lambda's containers and schedules, for local use."""

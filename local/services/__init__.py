@@ -1,0 +1,1 @@
+"""What the stack starts: Postgres, DynamoDB, and processes of its own."""
