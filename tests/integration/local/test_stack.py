@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from local.errors import StackError
+from local.services.postgres import embedded_postgres
 from local.settings import StackSettings
 from local.stack import Stack
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.conftest import Database
 
 KEYS = {
     "base_url",
@@ -114,12 +114,21 @@ def test_postgres_and_dynamodb_can_fail_and_return_on_their_ports(state_dir: Pat
 
 
 def test_given_servers_are_used_instead_of_own_ones(
-    state_dir: Path, database: Database, dynamodb_endpoint: str
+    state_dir: Path, tmp_path_factory: pytest.TempPathFactory, dynamodb_endpoint: str
 ) -> None:
-    choices = {"database_url": database.admin_url, "dynamodb_endpoint_url": dynamodb_endpoint}
     environment = {"SESSION_TABLE": "vroom-test-given", "MUX_WEBHOOK_SECRET": "new, old"}
-    with small_stack(state_dir, environment=environment, **choices) as stack:
-        assert stack.info["admin_database_url"] == database.admin_url
+    # A server of the test's own: a stack sets the roles' passwords, which belong to the server.
+    elsewhere = tmp_path_factory.mktemp("given") / "postgres"
+    with (
+        embedded_postgres(elsewhere, durable=False) as given,
+        small_stack(
+            state_dir,
+            environment=environment,
+            database_url=given.admin_url,
+            dynamodb_endpoint_url=dynamodb_endpoint,
+        ) as stack,
+    ):
+        assert stack.info["admin_database_url"] == given.admin_url
         assert stack.info["dynamodb_endpoint_url"] == dynamodb_endpoint
         assert stack.info["session_table"] == "vroom-test-given"
         assert stack.info["mux_webhook_secret"] == "new"
@@ -144,7 +153,7 @@ def test_a_part_that_ends_by_itself_is_reported(state_dir: Path) -> None:
         (gateway,) = [
             process
             for process in psutil.Process().children()
-            if "local.gateway.app" in process.cmdline()
+            if "local.gateway" in process.cmdline()
             and str(state_dir / "gateway.json") in process.cmdline()
         ]
         gateway.kill()
