@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from shared.mux import Json, Mux
 
 _PAGE: Final = 100
-_PAGES: Final = 3  # of Mux's lists that one look goes through
+_UPLOAD_PAGES: Final = 3  # of Mux's newest uploads that one look goes through
+# Of its newest assets: more than Mux's rate limit lets come while an upload lasts. The look ends at
+# the first asset that is older than the upload, and with the budget.
+_ASSET_PAGES: Final = 50
 _CREATED_AFTER_S: Final = 60  # longer than a request for an upload can last
 _SLACK_S: Final = 300  # between Mux's clock and ours
 # A refusal of these kinds is about our credentials or the rate, not about the clip.
@@ -84,7 +87,7 @@ class Stepper:
 
     def find_upload(self, report: Report, step: Step) -> Report | None:
         """The upload of a request that broke off before it could be noted down."""
-        for page in range(1, _PAGES + 1):
+        for page in range(1, _UPLOAD_PAGES + 1):
             found = self.mux.list_uploads(page, _PAGE, budget_s=self.budget.call("GET"))
             mine = [f for f in map(of_upload, found) if f.post_id == report.post_id]
             if mine:
@@ -127,7 +130,7 @@ class Stepper:
     def look_for_clip(self, report: Report, step: Step) -> Report | None:
         """Find the clip that was asked for; ask again where it surely was not made."""
         since = report.created_at - _SLACK_S
-        for page in range(1, _PAGES + 1):
+        for page in range(1, _ASSET_PAGES + 1):
             found = self.mux.list_assets(page, _PAGE, budget_s=self.budget.call("GET"))
             for facts in map(of_asset, found):
                 if facts.post_id == report.post_id and facts.is_clip:
