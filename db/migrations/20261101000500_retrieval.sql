@@ -5,7 +5,7 @@
 -- fixed number of rows; what they cannot decide (is anything unseen left?) the blocks of
 -- bits decide exactly, 1,024 posts a row.
 
--- Of `ids`, those the viewer has not seen and may be shown, in the given order, at most `most`.
+-- Of `ids` (none twice), those the viewer has not seen and may be shown, in the given order, at most `most`.
 -- Seen: an impression after `cutoff`, or served in the session. This is the only place that says so.
 CREATE OR REPLACE FUNCTION vroom_private.keep_unseen(
   viewer uuid, ids uuid[], cutoff timestamptz, served uuid[], hidden uuid[], refused uuid[], most integer
@@ -17,9 +17,7 @@ AS $$
   SELECT coalesce(array_agg(kept.post_id), '{}')
   FROM (
     SELECT s.post_id
-    FROM (
-      SELECT g.post_id, min(g.ord) AS ord FROM unnest(ids) WITH ORDINALITY AS g(post_id, ord) GROUP BY g.post_id
-    ) given
+    FROM unnest(ids) WITH ORDINALITY AS given(post_id, ord)
     CROSS JOIN LATERAL (
       SELECT p.post_id, p.creator_id FROM post_stats p WHERE p.post_id = given.post_id AND p.eligible LIMIT 1
     ) s
@@ -223,6 +221,8 @@ BEGIN
           WHERE p.eligible AND p.hot_score < v_top - 0.25 * 2 ^ stride
           ORDER BY p.hot_score DESC LIMIT 40
         ) s
+        GROUP BY s.post_id  -- strides overlap where posts lie apart
+        ORDER BY min(stride), s.post_id
       );
       v_kept := v_kept || vroom_private.keep_unseen(
         v_viewer, v_walked, v_cutoff, v_served || v_kept, v_hidden, v_refused, want - cardinality(v_kept));
