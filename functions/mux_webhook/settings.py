@@ -35,7 +35,12 @@ class WebhookSettings(Settings):
         int, Field(ge=10, le=10_000, description="Longest call to Mux")
     ] = 2_500
     trim_patience_s: Annotated[
-        int, Field(ge=0, le=86_400, description="A clip asked for and not found is asked for again")
+        int,
+        Field(
+            ge=15,  # longer than the longest mux_call_budget_ms: no request is under way any more
+            le=86_400,
+            description="A clip asked for and not found is asked for again",
+        ),
     ] = 30
     sweep_most: Annotated[int, Field(ge=1, le=1_000, description="Uploads looked at in a run")] = (
         100

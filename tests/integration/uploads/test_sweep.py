@@ -57,6 +57,7 @@ def test_sweeps_at_once_without_a_lease_make_one_clip_each(world: World) -> None
         post, upload = world.begin()
         world.process(upload, LONG)
         posts.append(post)
+    world.patience_s = 600  # as in use: longer than any request for a clip lasts
     with ThreadPoolExecutor(4) as pool:
 
         def sweep(_: int) -> None:
@@ -65,6 +66,7 @@ def test_sweeps_at_once_without_a_lease_make_one_clip_each(world: World) -> None
 
         list(pool.map(sweep, range(4)))
     assert world.mux.calls.count("create_clip") == 20
+    world.patience_s = 0
     world.sweep_until_done()
     assert [world.clips(post) for post in posts] == [1] * 20
 
