@@ -4,6 +4,10 @@
 -- post_stats   how it does; narrow, one row a post, holds what retrieval walks and ranking reads
 -- post_blocks  one bit a post: may it be shown? Beside viewer_seen (one bit a post and viewer) it
 --              answers exactly and cheaply what of the catalogue a viewer has not seen.
+-- post_tags    the eligible posts of a tag, by hot score
+-- post_covisits, cohort_posts, watch_norms   what the roll-up learns from all viewers together
+-- engagement_queue   what viewers did and the roll-up has not yet counted
+-- post_reviews posts taken off the feed by reports, until somebody has looked
 --
 -- Triggers keep post_stats and post_blocks in step within the transaction that changes posts, so a
 -- post that is taken down is gone from retrieval with the commit.
@@ -38,16 +42,23 @@ CREATE TABLE IF NOT EXISTS public.post_stats (
   published_at    timestamptz NOT NULL,
   duration_ms     integer,
   hot_score       double precision NOT NULL,
+  -- Each viewer counts once in what follows, with the best that they did: nobody lifts a post alone.
   impressions     bigint NOT NULL DEFAULT 0,
   plays           bigint NOT NULL DEFAULT 0,
-  watch_ratio_sum double precision NOT NULL DEFAULT 0,  -- each play's ratio capped at 1
+  watch_ratio_sum double precision NOT NULL DEFAULT 0,  -- each viewer's best ratio, at most 1
   likes           bigint NOT NULL DEFAULT 0,
   comments        bigint NOT NULL DEFAULT 0,
-  shares          bigint NOT NULL DEFAULT 0
+  shares          bigint NOT NULL DEFAULT 0,
+  replays         bigint NOT NULL DEFAULT 0,  -- plays beyond a viewer's first
+  reports         bigint NOT NULL DEFAULT 0   -- by different viewers, since the last review
 ) WITH (fillfactor = 80);
 CREATE INDEX IF NOT EXISTS post_stats_hot ON public.post_stats (hot_score DESC, post_id) WHERE eligible;
 CREATE INDEX IF NOT EXISTS post_stats_newest ON public.post_stats (published_at DESC, post_id) WHERE eligible;
 CREATE INDEX IF NOT EXISTS post_stats_creator ON public.post_stats (creator_id, published_at DESC) WHERE eligible;
+
+-- Posts that too few have seen to be judged; exploration gives them their quota (at most 100).
+CREATE INDEX IF NOT EXISTS post_stats_unproven ON public.post_stats (published_at DESC, post_id)
+  WHERE eligible AND impressions < 100;
 
 CREATE TABLE IF NOT EXISTS public.post_blocks (
   block_no            bigint PRIMARY KEY,  -- post_no / 1024
@@ -62,7 +73,80 @@ CREATE TABLE IF NOT EXISTS public.creator_quality (
   rolling_report_rate double precision NOT NULL DEFAULT 0,
   samples             bigint NOT NULL DEFAULT 0,
   last_published_at   timestamptz,
-  updated_at          timestamptz NOT NULL DEFAULT now()
+  updated_at          timestamptz NOT NULL DEFAULT now(),
+  -- What ranking reads: sums that halve in 30 days, as of updated_at. The rolling rates above are
+  -- moving averages (alpha 0.2) over single events: quick to tell a change, too jumpy to rank by.
+  plays               double precision NOT NULL DEFAULT 0,
+  watch_ratio_sum     double precision NOT NULL DEFAULT 0,
+  likes               double precision NOT NULL DEFAULT 0,
+  reports             double precision NOT NULL DEFAULT 0
+);
+
+CREATE TABLE IF NOT EXISTS public.post_tags (
+  tag       text NOT NULL,
+  post_id   uuid NOT NULL,
+  hot_score double precision NOT NULL,  -- the post's, or up to half a half-life behind it
+  PRIMARY KEY (tag, post_id)
+) WITH (fillfactor = 80);
+CREATE INDEX IF NOT EXISTS post_tags_hot ON public.post_tags (tag, hot_score DESC, post_id);
+CREATE INDEX IF NOT EXISTS post_tags_by_post ON public.post_tags (post_id);
+
+-- What viewers who watched a post to its end watched to the end next. Few rows a post are kept.
+CREATE TABLE IF NOT EXISTS public.post_covisits (
+  post_id      uuid NOT NULL,
+  next_post_id uuid NOT NULL,
+  score        double precision NOT NULL,  -- forward decay, as the hot score
+  PRIMARY KEY (post_id, next_post_id)
+);
+CREATE INDEX IF NOT EXISTS post_covisits_top ON public.post_covisits (post_id, score DESC);
+
+-- What works for viewers of one device, daypart and taste: 'phone/evening/' for all of them together,
+-- 'phone/evening/cats' for those whose strongest tag is cats. Few rows a cohort are kept.
+CREATE TABLE IF NOT EXISTS public.cohort_posts (
+  cohort  text NOT NULL,
+  post_id uuid NOT NULL,
+  score   double precision NOT NULL,  -- forward decay, as the hot score
+  PRIMARY KEY (cohort, post_id)
+);
+CREATE INDEX IF NOT EXISTS cohort_posts_top ON public.cohort_posts (cohort, score DESC, post_id);
+
+-- How much of a clip of some length is watched on the whole: the mean that a post is held against.
+CREATE TABLE IF NOT EXISTS public.watch_norms (
+  bucket          smallint PRIMARY KEY,  -- by duration, as in shared.ranking
+  plays           double precision NOT NULL DEFAULT 0,  -- halving in 30 days, as of updated_at
+  watch_ratio_sum double precision NOT NULL DEFAULT 0,
+  updated_at      timestamptz NOT NULL DEFAULT now()
+);
+
+-- What one event adds to the figures of a post. Appended by viewers, so that a viral post is no hot row;
+-- taken away, counted and deleted in one transaction by the roll-up. It names no viewer.
+CREATE TABLE IF NOT EXISTS public.engagement_queue (
+  queue_no     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  post_id      uuid NOT NULL,
+  creator_id   uuid NOT NULL,
+  at           timestamptz NOT NULL DEFAULT now(),
+  impressions  smallint NOT NULL DEFAULT 0,
+  plays        smallint NOT NULL DEFAULT 0,
+  replays      smallint NOT NULL DEFAULT 0,
+  watch_ratio  double precision NOT NULL DEFAULT 0,  -- what the viewer's best ratio grew by
+  likes        smallint NOT NULL DEFAULT 0,
+  comments     smallint NOT NULL DEFAULT 0,
+  shares       smallint NOT NULL DEFAULT 0,
+  reports      smallint NOT NULL DEFAULT 0,          -- -1: taken back
+  weight       double precision NOT NULL DEFAULT 0,  -- of the hot score
+  observed_watch_ratio double precision,             -- of the event itself; null: no watch
+  observed_like        boolean,
+  duration_ms  integer,
+  after_posts  uuid[] NOT NULL DEFAULT '{}',         -- finished by the viewer shortly before this one
+  cohorts      text[] NOT NULL DEFAULT '{}'
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
+
+CREATE TABLE IF NOT EXISTS public.post_reviews (
+  post_id     uuid PRIMARY KEY,
+  held_at     timestamptz NOT NULL DEFAULT now(),
+  reports     bigint NOT NULL,  -- when it was taken off
+  reviewed_at timestamptz,      -- null: nobody has looked yet
+  verdict     text CHECK (verdict IN ('restored', 'removed'))
 );
 
 -- The bit of one post within its block.

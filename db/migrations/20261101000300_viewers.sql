@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS public.user_post_impressions (
   session_id uuid,
   position   smallint,
   visible_ms integer,
+  variant    text,  -- of the experiment, as the session's page was ranked
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, event_id)
 );
@@ -55,6 +56,65 @@ CREATE TABLE IF NOT EXISTS public.user_interest_signals (
                        CHECK (freshness_preference BETWEEN 0 AND 1),
   samples              bigint NOT NULL DEFAULT 0,
   updated_at           timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row a watch, as sent: it makes a retry harmless, and is what is learnt from.
+CREATE TABLE IF NOT EXISTS public.watch_events (
+  user_id     uuid NOT NULL,
+  event_id    uuid NOT NULL,
+  post_id     uuid NOT NULL,
+  play_ms     integer NOT NULL,
+  duration_ms integer NOT NULL,
+  watch_ratio double precision NOT NULL,  -- play over duration, at most 1
+  liked       boolean NOT NULL,
+  commented   boolean NOT NULL,
+  shared      boolean NOT NULL,
+  replay      boolean NOT NULL,           -- played for longer than it lasts
+  nth         bigint,                     -- place among the viewer's observations; null: a self-view, no observation
+  created_at  timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, event_id)
+);
+CREATE INDEX IF NOT EXISTS watch_events_by_age ON public.watch_events USING brin (created_at);
+
+-- What a viewer has given a post so far: a further watch counts only as far as it adds to this.
+CREATE TABLE IF NOT EXISTS public.viewer_watches (
+  user_id     uuid NOT NULL,
+  post_id     uuid NOT NULL,
+  best_ratio  double precision NOT NULL DEFAULT 0,
+  liked       boolean NOT NULL DEFAULT false,
+  commented   boolean NOT NULL DEFAULT false,
+  shared      boolean NOT NULL DEFAULT false,
+  plays       integer NOT NULL DEFAULT 0,
+  finished_at timestamptz,  -- last watched to the end
+  last_at     timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, post_id)
+) WITH (fillfactor = 90);
+CREATE INDEX IF NOT EXISTS viewer_watches_finished ON public.viewer_watches (user_id, finished_at DESC)
+  WHERE finished_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS viewer_watches_by_age ON public.viewer_watches USING brin (last_at);
+
+-- Taste, from what viewers did and asked for: signed, halving with time, as of `at`.
+CREATE TABLE IF NOT EXISTS public.viewer_creator_affinity (
+  user_id    uuid NOT NULL,
+  creator_id uuid NOT NULL,
+  value      double precision NOT NULL,
+  at         timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, creator_id)
+) WITH (fillfactor = 80);
+CREATE TABLE IF NOT EXISTS public.viewer_tag_affinity (
+  user_id uuid NOT NULL,
+  tag     text NOT NULL,
+  value   double precision NOT NULL,
+  at      timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (user_id, tag)
+) WITH (fillfactor = 80);
+
+-- On what and when a viewer last asked for a page: with their strongest tag, their cohort.
+CREATE TABLE IF NOT EXISTS public.viewer_context (
+  user_id    uuid PRIMARY KEY,
+  device     text NOT NULL,
+  daypart    text NOT NULL CHECK (daypart IN ('night', 'morning', 'midday', 'afternoon', 'evening', 'late')),
+  updated_at timestamptz NOT NULL DEFAULT now()
 );
 
 -- What viewers asked for. A row is in force while undone_at is null.

@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS public.feed_pages (
   version    integer NOT NULL,  -- grows when a post that is no longer eligible is replaced
   post_ids   uuid[] NOT NULL,   -- in the order shown
   entries    jsonb NOT NULL,    -- per post: source, score and its parts, reasons, propensity
+  variant    text,              -- of the experiment it was ranked under
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, session_id, page_no)
 );

@@ -6,7 +6,9 @@ DECLARE
   t text;
 BEGIN
   FOREACH t IN ARRAY ARRAY[
-    'posts', 'post_stats', 'post_blocks', 'creator_quality', 'follows', 'user_post_impressions',
+    'posts', 'post_stats', 'post_blocks', 'post_tags', 'post_covisits', 'cohort_posts', 'watch_norms',
+    'engagement_queue', 'post_reviews', 'creator_quality', 'follows', 'watch_events', 'viewer_watches',
+    'viewer_creator_affinity', 'viewer_tag_affinity', 'viewer_context', 'user_post_impressions',
     'viewer_seen', 'viewer_last_seen', 'user_interest_signals', 'feedback', 'feed_pages', 'feed_requests', 'feature_flags'
   ] LOOP
     EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', t);
