@@ -131,13 +131,26 @@ CREATE TABLE IF NOT EXISTS public.feedback (
 );
 CREATE INDEX IF NOT EXISTS feedback_in_force ON public.feedback (user_id, action) WHERE undone_at IS NULL;
 
--- Keeps viewer_last_seen and viewer_seen in step with the impressions, whoever writes them. Rows are
--- locked in the order of their keys, so that two writers cannot deadlock.
+-- One writer of a viewer's history at a time: what goes and what comes in one update touches rows in
+-- more than one order, and two such writers could deadlock. A thousand locks at most, so that a load of
+-- all viewers' impressions in one statement does not fill the server's table of locks.
+CREATE OR REPLACE FUNCTION vroom_private.lock_histories(viewers uuid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('viewer_history'), locks.slot)
+  FROM (SELECT DISTINCT hashtext(v::text) & 1023 AS slot FROM unnest(viewers) AS v ORDER BY 1) locks;
+END
+$$;
+
+-- Keeps viewer_last_seen and viewer_seen in step with the impressions, whoever writes them.
 CREATE OR REPLACE FUNCTION vroom_private.impressions_inserted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
+  PERFORM vroom_private.lock_histories(ARRAY(SELECT DISTINCT i.user_id FROM new_impressions i));
   INSERT INTO viewer_last_seen AS v (user_id, post_id, seen_at)
   SELECT i.user_id, i.post_id, max(i.seen_at)
   FROM new_impressions i
@@ -162,14 +175,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-  PERFORM FROM viewer_last_seen v
-  WHERE (v.user_id, v.post_id) IN (SELECT i.user_id, i.post_id FROM old_impressions i)
-  ORDER BY v.user_id, v.post_id FOR UPDATE;
-  PERFORM FROM viewer_seen v
-  WHERE (v.user_id, v.block_no) IN (
-    SELECT i.user_id, s.post_no >> 10 FROM old_impressions i JOIN post_stats s ON s.post_id = i.post_id)
-  ORDER BY v.user_id, v.block_no FOR UPDATE;
-
+  PERFORM vroom_private.lock_histories(ARRAY(SELECT DISTINCT i.user_id FROM old_impressions i));
   UPDATE viewer_last_seen v SET seen_at = left_over.seen_at
   FROM (
     SELECT i.user_id, i.post_id, max(i.seen_at) AS seen_at
