@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PORT ?= 8787
 STATE_DIR ?= .local
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
-SOURCES := functions shared local tests
+SOURCES := functions shared local openapi tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test demo dev migrate lock format clean
+.PHONY: help install check test demo dev openapi migrate lock format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -26,6 +26,7 @@ check: install  ## Formatting, lint, types, import contracts, template
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
+	$(BIN)/python -m openapi --check
 	SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --region us-east-1
 
 test: install  ## The whole test suite
@@ -36,6 +37,9 @@ demo: install  ## The main job once, start to finish
 
 dev: install  ## The stack in the foreground (PORT, STATE_DIR)
 	PORT=$(PORT) STATE_DIR=$(STATE_DIR) $(BIN)/python -m local.dev
+
+openapi: install  ## Write docs/openapi.json anew from the handlers' models
+	$(BIN)/python -m openapi
 
 migrate: install  ## Apply the migrations (DATABASE_URL=…)
 	$(BIN)/python -m local.migrate "$(DATABASE_URL)"

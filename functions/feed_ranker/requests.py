@@ -40,7 +40,11 @@ def _text_only(value: object) -> object:
     return value
 
 
-Timezone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_timezone)]
+Timezone = Annotated[
+    str,
+    Field(min_length=1, max_length=64, json_schema_extra={"format": "iana-time-zone"}),
+    AfterValidator(_known_timezone),
+]
 
 
 class FeedQuery(BaseModel):
@@ -50,7 +54,9 @@ class FeedQuery(BaseModel):
 
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = 12
     session_id: UUID | None = None
-    cursor: Annotated[str, Field(min_length=1)] | None = None
+    cursor: (
+        Annotated[str, Field(min_length=1, json_schema_extra={"format": "cursor"})] | None
+    ) = None
     device: Device = Device.PHONE
     connection: Connection = Connection.WIFI
     timezone: Timezone = "UTC"

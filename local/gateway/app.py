@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from local.errors import StackError
 from local.gateway.authorizer import Authorizer, load_key
@@ -93,14 +93,16 @@ def create_app(config: GatewayConfig) -> Starlette:
                 await pool.close()
 
     dev = DevRoutes(authorizer, pools)
-    return Starlette(
+    gateway = Starlette(
         routes=[
             Route("/dev/token", dev.token, methods=["POST"]),
             Route("/2015-03-31/functions/{name}/invocations", dev.invoke, methods=["POST"]),
-            Mount("/", app=HttpApi(template, authorizer, pools)),
         ],
         lifespan=lifespan,
     )
+    # No Mount: a path with a line break in it would match none.
+    gateway.router.default = HttpApi(template, authorizer, pools)
+    return gateway
 
 
 async def _warm(pool: WorkerPool, *, tolerant: bool) -> None:

@@ -1,0 +1,114 @@
+"""What the API answers, as models.
+
+The handlers build their answers by hand, since models of them would cost every cold start; the
+tests hold what they answer against these.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.feed_ranker.requests import MAX_PAGE_SIZE
+from shared.models import Source
+
+
+class Answer(BaseModel):
+    """An answer holds what is declared and nothing else."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FeedPost(Answer):
+    """A post of a page."""
+
+    post_id: UUID
+    creator_id: UUID
+    caption: str
+    tags: list[str]
+    hls_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    thumbnail_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    duration_ms: Annotated[int, Field(ge=0)] | None
+    aspect_ratio: str | None
+    created_at: datetime
+    position: Annotated[int, Field(ge=0, lt=MAX_PAGE_SIZE, description="Counts within the page")]
+    source: Source
+    is_repeat: bool
+    score: Annotated[float, Field(ge=0, le=1)] | None
+    reasons: Annotated[list[str], Field(description="Codes that say why this post, in order")]
+
+
+class FeedPage(Answer):
+    """A page of the feed."""
+
+    request_id: UUID
+    session_id: UUID
+    posts: Annotated[list[FeedPost], Field(max_length=MAX_PAGE_SIZE)]
+    next_cursor: Annotated[str, Field(min_length=1, description="Opaque; never null")]
+    cache: Literal["hit", "miss"]
+    stale_cursor: bool
+    degraded: Literal["cache", "database", "inventory", "catalogue"] | None
+    variant: Annotated[str, Field(min_length=1, description="The experiment's arm")]
+
+
+class RejectedRow(Answer):
+    """A row of a batch that was not taken."""
+
+    index: Annotated[int, Field(ge=0)]
+    reason: str
+
+
+class BatchAnswer(Answer):
+    """What became of a batch. What is counted as accepted is committed."""
+
+    accepted: Annotated[int, Field(ge=0)]
+    duplicates: Annotated[int, Field(ge=0)]
+    rejected: list[RejectedRow]
+
+
+class UploadMade(Answer):
+    """A new upload."""
+
+    post_id: UUID
+    upload_id: str
+    upload_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    expires_at: datetime
+    max_duration_ms: Annotated[int, Field(gt=0)]
+    will_trim: bool
+
+
+class UploadState(Answer):
+    """How far an upload is."""
+
+    post_id: UUID
+    state: Literal["waiting", "processing", "trimming", "ready", "failed", "cancelled", "expired"]
+    reason: str | None
+
+
+class WebhookAnswer(Answer):
+    """What became of an event of Mux."""
+
+    status: Literal["received", "ignored"]
+
+
+class FieldError(Answer):
+    """A fault of one field."""
+
+    field: str
+    message: str
+
+
+class Problem(Answer):
+    """A problem document (RFC 9457). API Gateway's own errors carry `message` besides."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    request_id: str
+    errors: list[FieldError] | None = None
