@@ -122,7 +122,7 @@ CREATE TABLE IF NOT EXISTS public.watch_norms (
 -- taken away, counted and deleted in one transaction by the roll-up. It names no viewer.
 CREATE TABLE IF NOT EXISTS public.engagement_queue (
   queue_no     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  post_id      uuid NOT NULL,
+  post_id      uuid,  -- null: the creator as a whole was reported
   creator_id   uuid NOT NULL,
   at           timestamptz NOT NULL DEFAULT now(),
   impressions  smallint NOT NULL DEFAULT 0,
@@ -146,7 +146,8 @@ CREATE TABLE IF NOT EXISTS public.post_reviews (
   held_at     timestamptz NOT NULL DEFAULT now(),
   reports     bigint NOT NULL,  -- when it was taken off
   reviewed_at timestamptz,      -- null: nobody has looked yet
-  verdict     text CHECK (verdict IN ('restored', 'removed'))
+  verdict     text CHECK (verdict IN ('restored', 'removed')),
+  counted_from timestamptz NOT NULL DEFAULT '-infinity'  -- reports first given earlier count no more
 );
 
 -- The bit of one post within its block.
@@ -154,20 +155,44 @@ CREATE OR REPLACE FUNCTION vroom_private.bit_of(post_no bigint) RETURNS bit
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN set_bit(0::bit(1024), (post_no & 1023)::integer, 1);
 
--- The time in which an event's weight in the hot score halves.
+-- The time in which an event's weight in the hot score halves, kept beside the scores that it shapes:
+-- set_hot_half_life rescales them with it.
+CREATE TABLE IF NOT EXISTS public.hot_scale (
+  only_row  boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  half_life interval NOT NULL CHECK (half_life > interval '0')
+);
+INSERT INTO public.hot_scale (half_life) VALUES (interval '1 day') ON CONFLICT DO NOTHING;
+
 CREATE OR REPLACE FUNCTION vroom_private.hot_half_life() RETURNS interval
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN interval '1 day';
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (SELECT h.half_life FROM public.hot_scale h);
+
+-- The same for those who write scores: until they commit, set_hot_half_life waits for them.
+CREATE OR REPLACE FUNCTION vroom_private.hold_hot_half_life() RETURNS interval
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  LOCK TABLE hot_scale IN ACCESS SHARE MODE;
+  RETURN (SELECT h.half_life FROM hot_scale h);
+END
+$$;
 
 -- Hot score: forward decay (Cormode et al., "Forward decay", ICDE 2009). An event of weight w at time t
 -- adds w * 2^(t / half-life); only the sum's logarithm is kept, in half-lives since 2020. The order of
 -- posts then holds without any refresh, and a plain index serves it. A new post starts with one unit.
-CREATE OR REPLACE FUNCTION vroom_private.hot_score(at timestamptz, weight double precision)
-RETURNS double precision
+CREATE OR REPLACE FUNCTION vroom_private.hot_score(
+  at timestamptz, weight double precision, half_life interval
+) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ln(weight) / ln(2::double precision)
   + extract(epoch FROM at - timestamptz '2020-01-01 00:00:00+00')::double precision
-  / extract(epoch FROM vroom_private.hot_half_life())::double precision;
+  / extract(epoch FROM half_life)::double precision;
+
+CREATE OR REPLACE FUNCTION vroom_private.hot_score(at timestamptz, weight double precision)
+RETURNS double precision
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN vroom_private.hot_score(at, weight, vroom_private.hot_half_life());
 
 -- The part of eligibility that is the post's own; the viewer's part is in vroom_private.keep_unseen.
 CREATE OR REPLACE FUNCTION vroom_private.is_showable(visibility text, mux_ready boolean, mux_playback_id text)
@@ -179,11 +204,14 @@ CREATE OR REPLACE FUNCTION vroom_private.posts_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+DECLARE
+  v_half_life interval := vroom_private.hold_hot_half_life();
 BEGIN
   -- Blocks are written in their order, so that two writers cannot deadlock.
   IF TG_OP = 'TRUNCATE' THEN
     DELETE FROM post_stats;  -- no TRUNCATE: the same statement may name these tables
     DELETE FROM post_blocks;
+    DELETE FROM post_tags;
     RETURN NULL;
   ELSIF TG_OP = 'UPDATE' THEN
     UPDATE post_blocks b SET eligible = b.eligible & ~gone.bits
@@ -205,6 +233,7 @@ BEGIN
     ) gone
     WHERE b.block_no = gone.block_no;
     DELETE FROM post_stats s USING old_posts o WHERE s.post_id = o.id;
+    DELETE FROM post_tags t USING old_posts o WHERE t.post_id = o.id;
     RETURN NULL;
   END IF;
 
@@ -230,13 +259,29 @@ BEGIN
   INSERT INTO post_stats AS s (post_id, post_no, creator_id, eligible, published_at, duration_ms, hot_score)
   SELECT n.id, n.post_no, n.creator_id, vroom_private.is_showable(n.visibility, n.mux_ready, n.mux_playback_id),
          coalesce(n.published_at, n.created_at), n.mux_duration_ms,
-         vroom_private.hot_score(coalesce(n.published_at, n.created_at), 1)
+         vroom_private.hot_score(coalesce(n.published_at, n.created_at), 1, v_half_life)
   FROM new_posts n
   ON CONFLICT (post_id) DO UPDATE
   SET eligible = excluded.eligible, creator_id = excluded.creator_id,
       duration_ms = excluded.duration_ms, published_at = excluded.published_at,
       -- a post without an event is as hot as its age; one with events keeps what it earned
       hot_score = CASE WHEN s.impressions = 0 AND s.plays = 0 THEN excluded.hot_score ELSE s.hot_score END;
+
+  IF TG_OP = 'UPDATE' THEN
+    DELETE FROM post_tags t USING new_posts n
+    WHERE t.post_id = n.id
+      AND (t.tag = ANY (n.tags)
+           AND vroom_private.is_showable(n.visibility, n.mux_ready, n.mux_playback_id)) IS NOT TRUE;
+  END IF;
+  INSERT INTO post_tags AS t (tag, post_id, hot_score)
+  SELECT DISTINCT g.tag, s.post_id, s.hot_score
+  FROM new_posts n
+  JOIN post_stats s ON s.post_id = n.id AND s.eligible
+  CROSS JOIN unnest(n.tags) AS g(tag)
+  WHERE g.tag <> ''
+  ORDER BY 1, 2
+  ON CONFLICT (tag, post_id) DO UPDATE SET hot_score = excluded.hot_score
+  WHERE abs(t.hot_score - excluded.hot_score) > 0.5;
   RETURN NULL;
 END
 $$;

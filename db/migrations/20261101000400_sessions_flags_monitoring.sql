@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS public.feed_pages (
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, session_id, page_no)
 );
-CREATE INDEX IF NOT EXISTS feed_pages_by_age ON public.feed_pages USING brin (created_at);
+CREATE INDEX IF NOT EXISTS feed_pages_by_age ON public.feed_pages (created_at);
 
 CREATE TABLE IF NOT EXISTS public.feed_requests (
   user_id          uuid NOT NULL,
@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS public.feed_requests (
   created_at       timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, request_id)
 );
-CREATE INDEX IF NOT EXISTS feed_requests_by_age ON public.feed_requests USING brin (created_at);
+CREATE INDEX IF NOT EXISTS feed_requests_by_age ON public.feed_requests (created_at);
+CREATE INDEX IF NOT EXISTS feed_requests_by_id ON public.feed_requests USING hash (request_id);  -- make why
 
 -- The last day's requests in one row; no row where there was none.
 CREATE OR REPLACE VIEW public.feed_stats WITH (security_invoker = true) AS

@@ -15,7 +15,8 @@ AS $$
   WHERE p.id = ANY (ids)
 $$;
 
--- The feed_requests row of one request, as the feed function describes it.
+-- The feed_requests row of one request, as the feed function describes it, and on what and when the
+-- viewer asked, where that has changed.
 CREATE OR REPLACE FUNCTION vroom_private.log_request(viewer uuid, session uuid, page integer, request jsonb)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -30,7 +31,18 @@ AS $$
   FROM jsonb_to_record(request) AS r(
     request_id uuid, page_size integer, elapsed_ms double precision, cache_hit boolean,
     stale_cursor boolean, degraded text, variant text, sources jsonb, trace jsonb)
-  ON CONFLICT DO NOTHING
+  ON CONFLICT DO NOTHING;
+
+  INSERT INTO viewer_context (user_id, device, daypart)
+  SELECT viewer, r.device, r.daypart
+  FROM jsonb_to_record(request) AS r(device text, daypart text)
+  WHERE r.device IS NOT NULL AND r.daypart IS NOT NULL
+    AND NOT EXISTS (
+      SELECT FROM viewer_context c
+      WHERE c.user_id = viewer AND c.device = r.device AND c.daypart = r.daypart
+    )
+  ON CONFLICT (user_id) DO UPDATE
+  SET device = excluded.device, daypart = excluded.daypart, updated_at = now()
 $$;
 
 -- Writes page `page_no` of a session, once, or checks that it still holds.
@@ -45,11 +57,13 @@ $$;
 -- status `committed`  the page stands as given (written now, or unchanged since)
 --        `existing`   another version stands: it is returned instead
 --        `rejected`   some posts may no longer be shown, or not as unseen: `bad` names them
+--        `outdated`   the viewer has given feedback that the ranking did not know: rank anew
+-- revision   of the viewer's feedback, as the ranking knew it; null: not to be checked
 -- posts: the content of the page returned, of eligible posts only, and of `hydrate`.
 CREATE OR REPLACE FUNCTION public.commit_page(
   viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
   unserved uuid[], hydrate uuid[], request jsonb,
-  cutoff timestamptz DEFAULT now() - interval '30 days'
+  cutoff timestamptz DEFAULT now() - interval '30 days', revision bigint DEFAULT NULL
 ) RETURNS TABLE (status text, version integer, entries jsonb, bad uuid[], posts jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -86,6 +100,11 @@ BEGIN
     RETURN;
   END IF;
 
+  IF v_version IS NULL AND commit_page.revision <> vroom_private.feedback_revision(v_viewer) THEN
+    RETURN QUERY SELECT 'outdated', 0, '[]'::jsonb, '{}'::uuid[], '[]'::jsonb;
+    RETURN;
+  END IF;
+
   SELECT v_bad || coalesce(array_agg(DISTINCT g.id), '{}') INTO v_bad
   FROM feed_pages f, unnest(f.post_ids) AS g(id)
   WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no <> page AND g.id = ANY (unserved);
@@ -104,8 +123,8 @@ BEGIN
   END IF;
 
   IF v_version IS NULL OR v_stored <> shown THEN
-    INSERT INTO feed_pages AS f (user_id, session_id, page_no, version, post_ids, entries)
-    VALUES (v_viewer, v_session, page, expected + 1, shown, described)
+    INSERT INTO feed_pages AS f (user_id, session_id, page_no, version, post_ids, entries, variant)
+    VALUES (v_viewer, v_session, page, expected + 1, shown, described, described #>> '{policy,variant}')
     ON CONFLICT (user_id, session_id, page_no)
     DO UPDATE SET version = excluded.version, post_ids = excluded.post_ids, entries = excluded.entries;
     v_version := expected + 1;
@@ -118,6 +137,14 @@ BEGIN
 END
 $$;
 
+-- Changes with every feedback that the viewer gives or takes back; 0 without any.
+CREATE OR REPLACE FUNCTION vroom_private.feedback_revision(viewer uuid) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT coalesce(max(f.revision), 0) FROM feedback f WHERE f.user_id = viewer
+$$;
+
 -- Of `ids`, those that the viewer may be shown at all, seen or not.
 CREATE OR REPLACE FUNCTION vroom_private.still_eligible(viewer uuid, ids uuid[]) RETURNS uuid[]
 LANGUAGE sql STABLE
@@ -127,12 +154,19 @@ AS $$
   FROM posts p
   WHERE p.id = ANY (ids) AND p.creator_id <> viewer
     AND vroom_private.is_showable(p.visibility, p.mux_ready, p.mux_playback_id)
-    AND NOT EXISTS (
-      SELECT FROM feedback f
-      WHERE f.user_id = viewer AND f.undone_at IS NULL
-        AND (f.action = 'hide_creator' AND f.creator_id = p.creator_id
-             OR f.action = 'not_interested' AND f.post_id = p.id)
-    )
+    -- Probes, however much the viewer has asked for; LIMIT keeps them that.
+    AND (
+      SELECT true FROM feedback f
+      WHERE f.user_id = viewer AND f.action = 'hide_creator' AND f.target = p.creator_id
+        AND f.undone_at IS NULL
+      LIMIT 1
+    ) IS NULL
+    AND (
+      SELECT true FROM feedback f
+      WHERE f.user_id = viewer AND f.action IN ('not_interested', 'report') AND f.target = p.id
+        AND f.undone_at IS NULL
+      LIMIT 1
+    ) IS NULL
 $$;
 
 -- Records a batch of impressions: rows are {event_id, post_id, source, position, visible_ms, seen_at}.
@@ -146,8 +180,14 @@ AS $$
 DECLARE
   v_viewer  uuid := viewer;
   v_session uuid := session;
+  v_variant text;
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
+  SELECT f.variant INTO v_variant
+  FROM feed_pages f
+  WHERE f.user_id = v_viewer AND f.session_id = v_session
+  ORDER BY f.page_no DESC
+  LIMIT 1;
   RETURN QUERY
   WITH given AS MATERIALIZED (
     SELECT (g.ord - 1)::integer AS index, r.*, k.known,
@@ -160,9 +200,9 @@ BEGIN
   ),
   inserted AS (
     INSERT INTO user_post_impressions (
-      user_id, event_id, post_id, seen_at, source, score, session_id, position, visible_ms)
+      user_id, event_id, post_id, seen_at, source, score, session_id, position, visible_ms, variant)
     SELECT v_viewer, g.event_id, g.post_id, coalesce(g.seen_at, now()), coalesce(g.source, 'unknown'),
-           g.score, v_session, g.position, g.visible_ms
+           g.score, v_session, g.position, g.visible_ms, v_variant
     FROM given g
     WHERE g.known AND g.nth = 1
     ORDER BY g.event_id  -- one order of locks, whatever the order of the batch

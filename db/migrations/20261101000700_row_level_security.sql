@@ -6,7 +6,7 @@ DECLARE
   t text;
 BEGIN
   FOREACH t IN ARRAY ARRAY[
-    'posts', 'post_stats', 'post_blocks', 'post_tags', 'post_covisits', 'cohort_posts', 'watch_norms',
+    'posts', 'hot_scale', 'post_stats', 'post_blocks', 'post_tags', 'post_covisits', 'cohort_posts', 'watch_norms',
     'engagement_queue', 'post_reviews', 'creator_quality', 'follows', 'watch_events', 'viewer_watches',
     'viewer_creator_affinity', 'viewer_tag_affinity', 'viewer_context', 'user_post_impressions',
     'viewer_seen', 'viewer_last_seen', 'user_interest_signals', 'feedback', 'feed_pages', 'feed_requests', 'feature_flags'
@@ -48,9 +48,10 @@ DROP POLICY IF EXISTS "read_own_signals" ON public.user_interest_signals;
 CREATE POLICY "read_own_signals" ON public.user_interest_signals
   FOR SELECT USING (user_id = (SELECT auth.uid()));
 
-DROP POLICY IF EXISTS "manage_own_feedback" ON public.feedback;
-CREATE POLICY "manage_own_feedback" ON public.feedback
-  FOR ALL USING (user_id = (SELECT auth.uid()));
+-- Written by give_feedback alone: whoever could delete a report could report again, and count twice.
+DROP POLICY IF EXISTS "read_own_feedback" ON public.feedback;
+CREATE POLICY "read_own_feedback" ON public.feedback
+  FOR SELECT USING (user_id = (SELECT auth.uid()));
 
 DROP POLICY IF EXISTS "read_own_pages" ON public.feed_pages;
 CREATE POLICY "read_own_pages" ON public.feed_pages
@@ -65,19 +66,18 @@ CREATE POLICY "read_feature_flags" ON public.feature_flags
   FOR SELECT USING (true);
 
 GRANT USAGE ON SCHEMA public TO vroom_app, vroom_webhook;
-GRANT SELECT ON public.posts, public.creator_quality, public.user_interest_signals, public.feed_pages,
-  public.feed_requests, public.feed_stats, public.feature_flags TO vroom_app;
+GRANT SELECT ON public.posts, public.creator_quality, public.user_interest_signals, public.feedback,
+  public.feed_pages, public.feed_requests, public.feed_stats, public.feature_flags TO vroom_app;
 GRANT SELECT, INSERT, DELETE ON public.user_post_impressions, public.follows TO vroom_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.feedback TO vroom_app;
 
 DO $$
 DECLARE
   f regprocedure;
 BEGIN
   FOREACH f IN ARRAY ARRAY[
-    'public.feed_candidates(uuid, uuid, integer, integer, interval, interval, timestamptz, uuid[], integer[], integer)',
+    'public.feed_candidates(uuid, uuid, integer, integer, interval, interval, timestamptz, uuid[], integer[], integer, boolean, text)',
     'public.get_personalized_feed(uuid, integer, uuid)',
-    'public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb, timestamptz)',
+    'public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb, timestamptz, bigint)',
     'public.record_impressions(uuid, uuid, jsonb)',
     'public.record_impression(uuid, uuid, text, double precision, uuid, timestamptz)'
   ]::regprocedure[] LOOP

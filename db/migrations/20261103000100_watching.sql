@@ -1,0 +1,291 @@
+-- What viewers watch: recorded once an event, learnt from at once where it is the viewer's own, and
+-- queued for the figures that all viewers share. No row that viewers share is locked on the way.
+
+-- A watch on its way from the batch to what is learnt from it.
+DO $$
+BEGIN
+  IF to_regtype('vroom_private.watch') IS NULL THEN
+    CREATE TYPE vroom_private.watch AS (
+      index        integer,           -- its place in the batch
+      event_id     uuid,
+      post_id      uuid,
+      play_ms      integer,
+      duration_ms  integer,
+      liked        boolean,
+      commented    boolean,
+      shared       boolean,
+      watch_ratio  double precision,  -- play over duration, at most 1
+      problem      text,              -- why it is refused; null: it isn't
+      creator_id   uuid,
+      tags         text[],
+      published_at timestamptz,
+      lasts_ms     integer            -- the post's own duration where that is known
+    );
+  END IF;
+END $$;
+
+-- The rows of a batch, each with what its post is, or with the problem that keeps it out. An event that
+-- stands twice in it is one.
+CREATE OR REPLACE FUNCTION vroom_private.judged_watches(batch jsonb) RETURNS SETOF vroom_private.watch
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT j.index, j.event_id, j.post_id, j.play_ms::integer, j.duration_ms::integer,
+         j.liked, j.commented, j.shared, least(1, j.play_ms::double precision / j.duration_ms),
+         CASE WHEN j.problem IS NULL AND row_number() OVER (
+                PARTITION BY j.event_id, j.problem IS NULL ORDER BY j.index) > 1
+              THEN 'duplicate' ELSE j.problem END,
+         j.creator_id, j.tags, j.published_at, j.lasts_ms
+  FROM (
+    SELECT (g.ord - 1)::integer AS index, r.event_id, r.post_id,
+           CASE WHEN v.problem IS NULL THEN r.play_ms END AS play_ms,
+           CASE WHEN v.problem IS NULL THEN r.duration_ms END AS duration_ms,
+           coalesce(r.liked, false) AS liked, coalesce(r.commented, false) AS commented,
+           coalesce(r.shared, false) AS shared,
+           coalesce(v.problem, CASE WHEN p.id IS NULL THEN 'unknown_post' END) AS problem,
+           p.creator_id, vroom_private.taste_tags(p.tags) AS tags,
+           coalesce(p.published_at, p.created_at) AS published_at,
+           coalesce(p.mux_duration_ms, CASE WHEN v.problem IS NULL THEN r.duration_ms END)::integer AS lasts_ms
+    FROM jsonb_array_elements(batch) WITH ORDINALITY AS g(item, ord)
+    CROSS JOIN LATERAL jsonb_to_record(g.item) AS r(
+      event_id uuid, post_id uuid, play_ms bigint, duration_ms bigint,
+      liked boolean, commented boolean, shared boolean)
+    CROSS JOIN LATERAL (
+      SELECT CASE
+        WHEN r.event_id IS NULL THEN 'bad_event'
+        WHEN (r.duration_ms BETWEEN 1 AND 86400000) IS NOT TRUE THEN 'bad_duration'
+        WHEN (r.play_ms BETWEEN 0 AND 10 * r.duration_ms) IS NOT TRUE THEN 'bad_play'
+      END AS problem
+    ) v
+    LEFT JOIN posts p ON p.id = r.post_id AND v.problem IS NULL
+  ) j
+$$;
+
+-- Folds watches, in their order, into the viewer's moving averages. The taste for new posts moves more
+-- slowly, and only with posts that were watched for as long as others watch them.
+CREATE OR REPLACE FUNCTION vroom_private.learn_signals(
+  viewer uuid, watches vroom_private.watch[], norms double precision[], at timestamptz
+) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  UPDATE user_interest_signals s
+  SET like_rate = e.like_rate, avg_watch_ratio = e.watch_ratio, comment_rate = e.comment_rate,
+      share_rate = e.share_rate, freshness_preference = e.freshness,
+      samples = s.samples + cardinality(watches),
+      updated_at = greatest(s.updated_at, learn_signals.at)
+  FROM (
+    SELECT vroom_private.ema(o.liked, 0.2 ORDER BY o.index) AS like_rate,
+           vroom_private.ema(o.watch_ratio, 0.2 ORDER BY o.index) AS watch_ratio,
+           vroom_private.ema(o.commented, 0.2 ORDER BY o.index) AS comment_rate,
+           vroom_private.ema(o.shared, 0.2 ORDER BY o.index) AS share_rate,
+           vroom_private.ema(o.fresh, 0.05 ORDER BY o.index) AS freshness
+    FROM (
+      SELECT -1 AS index, old.like_rate AS liked, old.avg_watch_ratio AS watch_ratio,
+             old.comment_rate AS commented, old.share_rate AS shared, NULL::double precision AS fresh
+      FROM user_interest_signals old WHERE old.user_id = viewer AND old.samples > 0
+      UNION ALL
+      SELECT -2, NULL, NULL, NULL, NULL, old.freshness_preference
+      FROM user_interest_signals old WHERE old.user_id = viewer
+      UNION ALL
+      SELECT w.index, w.liked::integer, w.watch_ratio, w.commented::integer, w.shared::integer,
+             CASE WHEN w.watch_ratio >= norms[vroom_private.duration_bucket(w.lasts_ms) + 1]
+                  THEN (w.published_at > learn_signals.at - interval '7 days')::integer END
+      FROM unnest(watches) AS w
+    ) o
+  ) e
+  WHERE s.user_id = viewer
+$$;
+
+-- What watches add to what the viewer had given each post before: kept, queued for the roll-up, and
+-- learnt as taste.
+CREATE OR REPLACE FUNCTION vroom_private.learn_watches(
+  viewer uuid, watches vroom_private.watch[], norms double precision[], at timestamptz
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer   uuid := viewer;
+  v_at       timestamptz := at;
+  v_cohorts  text[] := vroom_private.cohorts_of(viewer, at);
+  v_creators uuid[];
+  v_tags     jsonb;
+  v_amounts  double precision[];
+BEGIN
+  WITH measured AS (
+    SELECT w.*, v_at + w.index * interval '1 microsecond' AS watched_at,
+           s.post_id IS NULL AND row_number() OVER in_order = 1 AS is_first,
+           greatest(coalesce(s.best_ratio, 0), coalesce(max(w.watch_ratio) OVER earlier, 0)) AS best_before,
+           w.liked AND NOT (coalesce(s.liked, false) OR coalesce(bool_or(w.liked) OVER earlier, false)) AS newly_liked,
+           w.commented AND NOT (coalesce(s.commented, false)
+             OR coalesce(bool_or(w.commented) OVER earlier, false)) AS newly_commented,
+           w.shared AND NOT (coalesce(s.shared, false)
+             OR coalesce(bool_or(w.shared) OVER earlier, false)) AS newly_shared
+    FROM unnest(watches) AS w
+    LEFT JOIN viewer_watches s ON s.user_id = v_viewer AND s.post_id = w.post_id
+    WINDOW in_order AS (PARTITION BY w.post_id ORDER BY w.index),
+           earlier AS (in_order ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+  ),
+  grown AS MATERIALIZED (
+    SELECT m.*, g.ratio, m.newly_liked::integer AS likes, m.newly_commented::integer AS comments,
+           m.newly_shared::integer AS shares,
+           g.ratio + 2 * m.newly_liked::integer + 3 * m.newly_commented::integer
+             + 4 * m.newly_shared::integer AS weight,
+           (m.play_ms > m.duration_ms)::integer AS loops,
+           m.watch_ratio >= 0.9 AND m.best_before < 0.9 AS first_finished
+    FROM measured m
+    CROSS JOIN LATERAL (SELECT greatest(0, m.watch_ratio - m.best_before) AS ratio) g
+  ),
+  kept AS (
+    INSERT INTO viewer_watches AS k (
+      user_id, post_id, best_ratio, liked, commented, shared, plays, finished_at, last_at)
+    SELECT v_viewer, g.post_id, max(g.watch_ratio), bool_or(g.liked), bool_or(g.commented),
+           bool_or(g.shared), sum(1 + g.loops), max(g.watched_at) FILTER (WHERE g.watch_ratio >= 0.9), v_at
+    FROM grown g
+    GROUP BY g.post_id ORDER BY g.post_id
+    ON CONFLICT (user_id, post_id) DO UPDATE
+    SET best_ratio = greatest(k.best_ratio, excluded.best_ratio), liked = k.liked OR excluded.liked,
+        commented = k.commented OR excluded.commented, shared = k.shared OR excluded.shared,
+        plays = k.plays + excluded.plays, finished_at = greatest(k.finished_at, excluded.finished_at),
+        last_at = greatest(k.last_at, excluded.last_at)
+  ),
+  queued AS (
+    INSERT INTO engagement_queue (
+      post_id, creator_id, at, plays, replays, watch_ratio, likes, comments, shares, weight,
+      observed_watch_ratio, observed_like, duration_ms, after_posts, cohorts)
+    SELECT g.post_id, g.creator_id, v_at, g.is_first::integer, (NOT g.is_first)::integer + g.loops,
+           g.ratio, g.likes, g.comments, g.shares, g.weight, g.watch_ratio, g.liked, g.lasts_ms,
+           CASE WHEN g.first_finished THEN ARRAY(
+             SELECT f.post_id
+             FROM (
+               SELECT b.post_id, b.watched_at AS finished_at FROM grown b
+               WHERE b.index < g.index AND b.watch_ratio >= 0.9
+               UNION ALL
+               (SELECT k.post_id, k.finished_at FROM viewer_watches k
+                WHERE k.user_id = v_viewer AND k.finished_at > v_at - interval '30 minutes'
+                ORDER BY k.finished_at DESC LIMIT 4)
+             ) f
+             WHERE f.post_id <> g.post_id
+             GROUP BY f.post_id ORDER BY max(f.finished_at) DESC LIMIT 3
+           ) ELSE '{}' END,
+           CASE WHEN g.weight >= 0.9 THEN v_cohorts ELSE '{}' END
+    FROM grown g
+    ORDER BY g.index
+  )
+  SELECT array_agg(g.creator_id), jsonb_agg(to_jsonb(g.tags)),
+         array_agg(g.watch_ratio - norms[vroom_private.duration_bucket(g.lasts_ms) + 1]
+                   + g.likes + g.comments + 1.5 * g.shares)
+  INTO v_creators, v_tags, v_amounts
+  FROM grown g;
+
+  PERFORM vroom_private.add_creator_affinity(v_viewer, v_creators, v_amounts, v_at);
+  PERFORM vroom_private.add_tag_affinity(v_viewer, array_agg(t.tag), array_agg(t.amount), v_at)
+  FROM (
+    SELECT e.tag, v_amounts[g.ord] / jsonb_array_length(g.tags) AS amount
+    FROM jsonb_array_elements(v_tags) WITH ORDINALITY AS g(tags, ord)
+    CROSS JOIN LATERAL jsonb_array_elements_text(g.tags) AS e(tag)
+  ) t;
+END
+$$;
+
+-- Records a batch of watches: rows are {event_id, post_id, play_ms, duration_ms, liked, commented, shared}.
+-- Answers one row each, by index: accepted, duplicate (the event was recorded before), unknown_post,
+-- bad_event, bad_duration (not positive, or over a day) or bad_play (negative, or over ten times the
+-- duration). What creators watch of their own is kept and not learnt from.
+CREATE OR REPLACE FUNCTION public.record_watches(
+  viewer uuid, batch jsonb, at timestamptz DEFAULT clock_timestamp()
+) RETURNS TABLE (index integer, outcome text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer  uuid := viewer;
+  v_at      timestamptz := at;
+  v_samples bigint;
+  v_given   vroom_private.watch[];
+  v_new     vroom_private.watch[] := '{}';
+  v_learnt  vroom_private.watch[];
+  v_norms   double precision[];
+BEGIN
+  PERFORM vroom_private.assert_viewer(v_viewer);
+  v_given := ARRAY(SELECT w FROM vroom_private.judged_watches(batch) AS w);
+
+  IF EXISTS (SELECT FROM unnest(v_given) AS w WHERE w.problem IS NULL) THEN
+    v_samples := vroom_private.lock_viewer(v_viewer);
+    v_new := ARRAY(
+      SELECT w FROM unnest(v_given) AS w
+      WHERE w.problem IS NULL
+        AND NOT EXISTS (SELECT FROM watch_events e WHERE e.user_id = v_viewer AND e.event_id = w.event_id)
+      ORDER BY w.index
+    );
+    v_learnt := ARRAY(SELECT w FROM unnest(v_new) AS w WHERE w.creator_id <> v_viewer ORDER BY w.index);
+
+    INSERT INTO watch_events (
+      user_id, event_id, post_id, play_ms, duration_ms, watch_ratio, liked, commented, shared, replay,
+      nth, created_at)
+    SELECT v_viewer, w.event_id, w.post_id, w.play_ms, w.duration_ms, w.watch_ratio, w.liked,
+           w.commented, w.shared, w.play_ms > w.duration_ms,
+           CASE WHEN w.creator_id <> v_viewer
+                THEN v_samples + count(*) FILTER (WHERE w.creator_id <> v_viewer) OVER (ORDER BY w.index) END,
+           v_at
+    FROM unnest(v_new) AS w;
+
+    IF cardinality(v_learnt) > 0 THEN
+      v_norms := ARRAY(SELECT vroom_private.watch_norm(b::smallint) FROM generate_series(0, 4) AS b ORDER BY b);
+      PERFORM vroom_private.learn_signals(v_viewer, v_learnt, v_norms, v_at);
+      PERFORM vroom_private.learn_watches(v_viewer, v_learnt, v_norms, v_at);
+    END IF;
+  END IF;
+
+  RETURN QUERY
+  SELECT g.index, coalesce(g.problem, CASE WHEN n.index IS NULL THEN 'duplicate' ELSE 'accepted' END)
+  FROM unnest(v_given) AS g
+  LEFT JOIN unnest(v_new) AS n ON n.index = g.index
+  ORDER BY g.index;
+END
+$$;
+
+-- One watch by named parameters. A call is an event of its own, unless it names one. True where it was
+-- recorded now.
+CREATE OR REPLACE FUNCTION public.record_watch_progress(
+  user_id uuid, post_id uuid, play_ms integer, duration_ms integer,
+  liked boolean DEFAULT false, commented boolean DEFAULT false, shared boolean DEFAULT false,
+  event_id uuid DEFAULT gen_random_uuid()
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  result text;
+BEGIN
+  SELECT r.outcome INTO result
+  FROM record_watches(
+    record_watch_progress.user_id,
+    jsonb_build_array(jsonb_build_object(
+      'event_id', record_watch_progress.event_id, 'post_id', record_watch_progress.post_id,
+      'play_ms', record_watch_progress.play_ms, 'duration_ms', record_watch_progress.duration_ms,
+      'liked', record_watch_progress.liked, 'commented', record_watch_progress.commented,
+      'shared', record_watch_progress.shared))
+  ) r;
+  CASE result
+    WHEN 'accepted' THEN RETURN true;
+    WHEN 'duplicate' THEN RETURN false;
+    WHEN 'unknown_post' THEN
+      RAISE EXCEPTION 'no post has this id' USING ERRCODE = 'foreign_key_violation';
+    WHEN 'bad_duration' THEN
+      RAISE EXCEPTION 'duration_ms must lie between 1 and a day' USING ERRCODE = 'invalid_parameter_value';
+    WHEN 'bad_play' THEN
+      RAISE EXCEPTION 'play_ms must lie between 0 and ten times duration_ms'
+        USING ERRCODE = 'invalid_parameter_value';
+    ELSE
+      RAISE EXCEPTION 'event_id must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END CASE;
+END
+$$;
+
+SELECT vroom_private.open_only_to('public.record_watches(uuid, jsonb, timestamptz)', 'vroom_app');
+SELECT vroom_private.open_only_to(
+  'public.record_watch_progress(uuid, uuid, integer, integer, boolean, boolean, boolean, uuid)', 'vroom_app');

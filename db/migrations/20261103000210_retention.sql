@@ -1,0 +1,117 @@
+-- Retention: what has served its time goes, a bounded number of rows a call, found by indexes, so that a
+-- call costs the same however large a table has grown.
+
+-- Where the look for rows of posts that are gone goes on.
+CREATE TABLE IF NOT EXISTS public.upkeep_places (
+  task      text PRIMARY KEY,
+  last_key  text NOT NULL,
+  last_post uuid NOT NULL
+);
+ALTER TABLE public.upkeep_places ENABLE ROW LEVEL SECURITY;
+
+-- Removes the oldest rows of a table, `most` at most; rows that somebody else has locked stay for the next
+-- call. All of a row's `ages` must lie before `until`; the first of them has an index.
+CREATE OR REPLACE FUNCTION vroom_private.remove_oldest(
+  from_table regclass, ages name[], until timestamptz, most integer
+) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_removed integer;
+BEGIN
+  EXECUTE format(
+    'DELETE FROM %1$s t WHERE t.ctid = ANY (ARRAY('
+    'SELECT o.ctid FROM %1$s o WHERE %2$s ORDER BY o.%3$I LIMIT $2 FOR UPDATE SKIP LOCKED))',
+    from_table, (SELECT string_agg(format('o.%I < $1', age), ' AND ') FROM unnest(ages) AS age), ages[1])
+  USING until, most;
+  GET DIAGNOSTICS v_removed = ROW_COUNT;
+  RETURN v_removed;
+END
+$$;
+
+-- Looks at the next `most` rows of a table that tells of posts, and removes those whose post is gone.
+-- post_columns name posts; key_column and the last of them are the primary key.
+CREATE OR REPLACE FUNCTION vroom_private.remove_orphans(
+  from_table regclass, key_column name, post_columns name[], most integer
+) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_task    text := from_table::text;
+  v_post    name := post_columns[cardinality(post_columns)];
+  v_type    regtype;
+  v_looked  integer;
+  v_removed integer;
+  v_place   upkeep_places;
+BEGIN
+  SELECT a.atttypid::regtype INTO v_type FROM pg_attribute a
+  WHERE a.attrelid = from_table AND a.attname = key_column;
+  SELECT * INTO v_place FROM upkeep_places p WHERE p.task = v_task;
+  EXECUTE format(
+    'WITH looked AS MATERIALIZED ('
+    '  SELECT t.* FROM %1$s t WHERE $1 IS NULL OR (t.%2$I, t.%3$I) > ($1::%4$s, $2)'
+    '  ORDER BY t.%2$I, t.%3$I LIMIT $3),'
+    ' gone AS ('
+    '  DELETE FROM %1$s t USING looked l'
+    '  WHERE (t.%2$I, t.%3$I) = (l.%2$I, l.%3$I) AND (%5$s) RETURNING true)'
+    ' SELECT (SELECT count(*) FROM looked), (SELECT count(*) FROM gone), last.key::text, last.post'
+    ' FROM (SELECT) one LEFT JOIN ('
+    '  SELECT l.%2$I AS key, l.%3$I AS post FROM looked l ORDER BY l.%2$I DESC, l.%3$I DESC LIMIT 1'
+    ' ) last ON true',
+    from_table, key_column, v_post, v_type,
+    (SELECT string_agg(format('NOT EXISTS (SELECT FROM post_stats s WHERE s.post_id = l.%I)', c), ' OR ')
+     FROM unnest(post_columns) AS c))
+  INTO v_looked, v_removed, v_place.last_key, v_place.last_post
+  USING v_place.last_key, v_place.last_post, most;
+  IF v_looked < most THEN  -- the end: from the start again
+    DELETE FROM upkeep_places p WHERE p.task = v_task;
+  ELSE
+    INSERT INTO upkeep_places VALUES (v_task, v_place.last_key, v_place.last_post)
+    ON CONFLICT (task) DO UPDATE SET last_key = excluded.last_key, last_post = excluded.last_post;
+  END IF;
+  RETURN v_removed;
+END
+$$;
+
+-- Removes what is past its time, `most` rows (10,000 at most) of each kind; how many of each. Impressions
+-- outlast the cooldown by a day; nothing younger than a day goes, whatever is asked for. One call works
+-- at a time; another meanwhile does nothing.
+CREATE OR REPLACE FUNCTION public.prune(
+  most integer, cooldown interval, events_for interval, watches_for interval, requests_for interval,
+  pages_for interval
+) RETURNS TABLE (kind text, removed integer)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_most integer := least(10000, greatest(0, most));
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(hashtext('prune'), 0) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT r.kind, vroom_private.remove_oldest(
+    ('public.' || r.kind)::regclass, r.ages, now() - greatest(r.kept, interval '1 day'), v_most)
+  FROM (VALUES
+    ('user_post_impressions', ARRAY['created_at', 'seen_at']::name[], cooldown + interval '1 day'),
+    ('watch_events', ARRAY['created_at']::name[], events_for),
+    ('viewer_watches', ARRAY['last_at']::name[], watches_for),
+    ('feed_requests', ARRAY['created_at']::name[], requests_for),
+    ('feed_pages', ARRAY['created_at']::name[], pages_for)
+  ) AS r(kind, ages, kept)
+  WHERE r.kept IS NOT NULL;
+  RETURN QUERY
+  SELECT r.kind, vroom_private.remove_orphans(
+    ('public.' || r.kind)::regclass, r.key_column, r.post_columns, v_most)
+  FROM (VALUES
+    ('post_tags', 'tag'::name, ARRAY['post_id']::name[]),
+    ('post_covisits', 'post_id', ARRAY['post_id', 'next_post_id']),
+    ('cohort_posts', 'cohort', ARRAY['post_id'])
+  ) AS r(kind, key_column, post_columns);
+END
+$$;
+
+SELECT vroom_private.open_only_to(
+  'public.prune(integer, interval, interval, interval, interval, interval)', 'vroom_app');

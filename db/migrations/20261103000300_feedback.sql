@@ -1,0 +1,231 @@
+-- What viewers ask for: less of a post's like, nothing of a creator, a look at a post. Each with its undo.
+--
+-- A feedback is one row of `feedback`, in force from the commit on: retrieval, commit_page and the
+-- queues of every session read it from there. What it adds to or takes from other tables (affinities,
+-- the roll-up's queue) is written in the same transaction, once, however often it is sent.
+
+-- Lowers a viewer's affinities to a creator and to tags, by 1.5 each way, as far as they go. Answers what
+-- was taken: {at, creator, tags: {tag: amount}}. The caller holds lock_viewer.
+CREATE OR REPLACE FUNCTION vroom_private.weigh_less(viewer uuid, creator uuid, tags text[], at timestamptz)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_tags    text[] := vroom_private.taste_tags(tags);
+  v_taken   double precision[];
+  v_creator double precision := 1.5;
+BEGIN
+  -- Affinities end at -5: what is not taken is not given back either.
+  SELECT least(v_creator, greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, weigh_less.at), 0)))
+  INTO v_creator
+  FROM (SELECT) one
+  LEFT JOIN viewer_creator_affinity a ON a.user_id = viewer AND a.creator_id = creator;
+  v_taken := ARRAY(
+    SELECT least(1.5 / greatest(1, cardinality(v_tags)), greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, weigh_less.at), 0)))
+    FROM unnest(v_tags) WITH ORDINALITY AS t(tag, ord)
+    LEFT JOIN viewer_tag_affinity a ON a.user_id = viewer AND a.tag = t.tag
+    ORDER BY t.ord
+  );
+  PERFORM vroom_private.add_creator_affinity(viewer, ARRAY[creator], ARRAY[-v_creator], weigh_less.at);
+  PERFORM vroom_private.add_tag_affinity(viewer, v_tags, ARRAY(
+    SELECT -g.amount FROM unnest(v_taken) WITH ORDINALITY AS g(amount, ord) ORDER BY g.ord
+  ), weigh_less.at);
+  RETURN jsonb_build_object('at', weigh_less.at, 'creator', v_creator, 'tags', (
+    SELECT coalesce(jsonb_object_agg(g.tag, g.amount), '{}') FROM unnest(v_tags, v_taken) AS g(tag, amount)
+  ));
+END
+$$;
+
+-- Gives back what weigh_less took, decayed as the affinities are. One that is gone since stays gone. The
+-- caller holds lock_viewer.
+CREATE OR REPLACE FUNCTION vroom_private.weigh_as_before(viewer uuid, creator uuid, taken jsonb, at timestamptz)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_since timestamptz := (taken ->> 'at')::timestamptz;
+BEGIN
+  PERFORM vroom_private.add_creator_affinity(
+    viewer, ARRAY[creator],
+    ARRAY[vroom_private.affinity_at((taken ->> 'creator')::double precision, v_since, weigh_as_before.at)],
+    weigh_as_before.at)
+  FROM viewer_creator_affinity a
+  WHERE a.user_id = viewer AND a.creator_id = creator AND v_since IS NOT NULL;
+  PERFORM vroom_private.add_tag_affinity(viewer, given_back.tags, given_back.amounts, weigh_as_before.at)
+  FROM (
+    SELECT array_agg(t.tag) AS tags,
+           array_agg(vroom_private.affinity_at(t.amount::double precision, v_since, weigh_as_before.at)) AS amounts
+    FROM jsonb_each_text(taken -> 'tags') AS t(tag, amount)
+    JOIN viewer_tag_affinity a ON a.user_id = viewer AND a.tag = t.tag
+  ) given_back
+  WHERE given_back.tags IS NOT NULL;
+END
+$$;
+
+-- Gives a feedback, or takes it back. `post` or `creator` names what it is about, one of the two; hiding
+-- the creator of a post names the post.
+--
+-- outcome `given`      in force now
+--         `undone`     no longer in force
+--         `unchanged`  it was so before
+--         `unknown`    there is no such post or creator
+-- revision  of the viewer's feedback, with this one
+CREATE OR REPLACE FUNCTION public.give_feedback(viewer uuid, action text, post uuid, creator uuid, undo boolean)
+RETURNS TABLE (outcome text, about_creator uuid, revision bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer  uuid := viewer;
+  v_action  text := action;
+  v_post    uuid := post;
+  v_creator uuid := creator;
+  v_target  uuid;
+  v_tags    text[];
+  v_known   boolean;
+  v_row     feedback;
+  v_now     timestamptz;
+BEGIN
+  PERFORM vroom_private.assert_viewer(v_viewer);
+  IF v_action IS NULL OR v_action NOT IN ('not_interested', 'hide_creator', 'report') OR undo IS NULL
+     OR (v_post IS NULL) = (v_creator IS NULL) OR v_action = 'not_interested' AND v_post IS NULL THEN
+    RAISE EXCEPTION 'no such feedback' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+
+  IF v_post IS NOT NULL THEN
+    SELECT p.creator_id, p.tags INTO v_creator, v_tags FROM posts p WHERE p.id = v_post;
+    v_known := FOUND;
+    IF NOT v_known THEN  -- what was said of a post that is gone can be taken back
+      SELECT f.creator_id INTO v_creator FROM feedback f
+      WHERE f.user_id = v_viewer AND f.action = v_action AND f.post_id = v_post LIMIT 1;
+    END IF;
+  ELSE
+    v_known := EXISTS (SELECT FROM posts p WHERE p.creator_id = v_creator)
+      OR EXISTS (SELECT FROM creator_quality q WHERE q.creator_id = v_creator);
+  END IF;
+  v_target := CASE v_action WHEN 'hide_creator' THEN v_creator ELSE coalesce(v_post, v_creator) END;
+  IF NOT v_known AND NOT (undo AND EXISTS (
+    SELECT FROM feedback f WHERE f.user_id = v_viewer AND f.action = v_action AND f.target = v_target
+  )) THEN
+    RETURN QUERY SELECT 'unknown', NULL::uuid, 0::bigint;
+    RETURN;
+  END IF;
+
+  PERFORM vroom_private.lock_viewer(v_viewer);
+  v_now := clock_timestamp();  -- after every change that came before
+  SELECT * INTO v_row FROM feedback f
+  WHERE f.user_id = v_viewer AND f.action = v_action AND f.target = v_target;
+  IF undo = (v_row.id IS NULL OR v_row.undone_at IS NOT NULL) THEN
+    RETURN QUERY SELECT 'unchanged', v_creator, vroom_private.feedback_revision(v_viewer);
+    RETURN;
+  END IF;
+
+  IF undo THEN
+    UPDATE feedback f SET undone_at = v_now, taken = '{}', revision = DEFAULT
+    WHERE f.user_id = v_viewer AND f.id = v_row.id;
+    PERFORM vroom_private.weigh_as_before(v_viewer, v_creator, v_row.taken, v_now);
+  ELSE
+    INSERT INTO feedback AS f (user_id, action, post_id, creator_id, created_at)
+    VALUES (v_viewer, v_action, v_post, v_creator, v_now)
+    ON CONFLICT (user_id, action, target) DO UPDATE SET undone_at = NULL, revision = DEFAULT
+    RETURNING * INTO v_row;
+    IF v_action = 'not_interested' AND v_creator <> v_viewer THEN
+      UPDATE feedback f SET taken = vroom_private.weigh_less(v_viewer, v_creator, v_tags, v_now)
+      WHERE f.user_id = v_viewer AND f.id = v_row.id;
+    END IF;
+  END IF;
+
+  -- A report counts once a viewer and post, and no more once somebody has looked at the post.
+  IF v_action = 'report' AND v_known AND v_creator <> v_viewer AND NOT EXISTS (
+    SELECT FROM post_reviews r WHERE r.post_id = v_post AND r.counted_from > v_row.created_at
+  ) THEN
+    INSERT INTO engagement_queue (post_id, creator_id, reports)
+    VALUES (v_post, v_creator, CASE WHEN undo THEN -1 ELSE 1 END);
+  END IF;
+  RETURN QUERY SELECT CASE WHEN undo THEN 'undone' ELSE 'given' END, v_creator,
+                      vroom_private.feedback_revision(v_viewer);
+END
+$$;
+
+-- An operator's word on a reported post: `restored` to the feed, or `removed` for good. The reports that
+-- led to it count no more, neither those yet to be rolled up.
+CREATE OR REPLACE FUNCTION public.review_post(post uuid, verdict text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_post    uuid := post;
+  v_verdict text := verdict;
+  v_reports bigint;
+BEGIN
+  IF v_verdict IS NULL OR v_verdict NOT IN ('restored', 'removed') THEN
+    RAISE EXCEPTION 'a verdict is restored or removed' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  PERFORM vroom_private.lock_roll_up();
+  SELECT s.reports INTO v_reports FROM post_stats s WHERE s.post_id = v_post;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no post has this id' USING ERRCODE = 'no_data_found';
+  END IF;
+  INSERT INTO post_reviews AS r (post_id, reports, reviewed_at, verdict, counted_from)
+  VALUES (v_post, v_reports, clock_timestamp(), v_verdict, clock_timestamp())
+  ON CONFLICT (post_id) DO UPDATE
+  SET reviewed_at = excluded.reviewed_at, verdict = excluded.verdict, counted_from = excluded.counted_from;
+  UPDATE engagement_queue q SET reports = 0 WHERE q.post_id = v_post AND q.reports <> 0;
+  UPDATE post_stats s SET reports = 0 WHERE s.post_id = v_post AND s.reports <> 0;
+  UPDATE posts p SET visibility = CASE v_verdict WHEN 'restored' THEN 'public' ELSE 'removed' END
+  WHERE p.id = v_post;
+END
+$$;
+
+-- Forgets feedback about posts that are gone: nothing can come of it any more. Looks at the next `most`
+-- rows that are older than `after`, from where the last call ended; answers how many went.
+CREATE INDEX IF NOT EXISTS feedback_by_age ON public.feedback (created_at, id);
+
+CREATE OR REPLACE FUNCTION vroom_private.retire_feedback(most integer, after interval) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_place   upkeep_places;
+  v_looked  integer;
+  v_removed integer;
+BEGIN
+  SELECT * INTO v_place FROM upkeep_places p WHERE p.task = 'feedback';
+  WITH looked AS MATERIALIZED (
+    SELECT f.user_id, f.id, f.created_at, f.post_id, f.action <> 'hide_creator' AS of_post
+    FROM feedback f
+    WHERE (f.created_at, f.id) > (coalesce(v_place.last_key::timestamptz, '-infinity'),
+                                  coalesce(v_place.last_post, '00000000-0000-0000-0000-000000000000'))
+      AND f.created_at < now() - retire_feedback.after
+    ORDER BY f.created_at, f.id LIMIT most
+  ), gone AS (
+    DELETE FROM feedback f USING looked l
+    WHERE f.user_id = l.user_id AND f.id = l.id AND l.of_post AND l.post_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM posts p WHERE p.id = l.post_id)
+    RETURNING true
+  )
+  SELECT (SELECT count(*) FROM looked), (SELECT count(*) FROM gone), last.created_at::text, last.id
+  INTO v_looked, v_removed, v_place.last_key, v_place.last_post
+  FROM (SELECT) one
+  LEFT JOIN (
+    SELECT l.created_at, l.id FROM looked l ORDER BY l.created_at DESC, l.id DESC LIMIT 1
+  ) last ON true;
+  IF v_looked < most THEN  -- the end: from the start again
+    DELETE FROM upkeep_places p WHERE p.task = 'feedback';
+  ELSE
+    INSERT INTO upkeep_places (task, last_key, last_post) VALUES ('feedback', v_place.last_key, v_place.last_post)
+    ON CONFLICT (task) DO UPDATE SET last_key = excluded.last_key, last_post = excluded.last_post;
+  END IF;
+  RETURN v_removed;
+END
+$$;
+
+SELECT vroom_private.open_only_to('public.give_feedback(uuid, text, uuid, uuid, boolean)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.review_post(uuid, text)', NULL);
+REVOKE ALL ON FUNCTION vroom_private.weigh_less(uuid, uuid, text[], timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.weigh_as_before(uuid, uuid, jsonb, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.retire_feedback(integer, interval) FROM PUBLIC;

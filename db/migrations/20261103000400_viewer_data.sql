@@ -1,0 +1,256 @@
+-- What is kept of a viewer, to be shown to them and to be erased.
+--
+-- Erasing goes in bounded batches, each a transaction of its own; calling again finishes what is left.
+-- What other viewers did with an erased creator's posts stays theirs: it names posts, not the creator.
+
+-- Erasing a creator looks for them in the rows of others.
+CREATE INDEX IF NOT EXISTS follows_by_creator ON public.follows (creator_id);
+CREATE INDEX IF NOT EXISTS feedback_by_creator ON public.feedback (creator_id);
+CREATE INDEX IF NOT EXISTS viewer_creator_affinity_by_creator ON public.viewer_creator_affinity (creator_id);
+CREATE INDEX IF NOT EXISTS uploads_by_creator ON public.uploads (creator_id);
+
+-- Every table that names a viewer: where, and what its newest rows are. The order is that of an export,
+-- the shorter tables first.
+--
+-- goes `history` with the history and with everything
+--      `all`     with everything alone
+--      `posts`   with the viewer's posts
+CREATE OR REPLACE FUNCTION vroom_private.viewer_tables()
+RETURNS TABLE (place integer, name text, key text, newest text, goes text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  VALUES
+    (1, 'creator_quality', 'creator_id', 'updated_at', 'posts'),
+    (2, 'posts', 'creator_id', 'created_at', 'posts'),
+    (3, 'post_stats', 'creator_id', 'published_at', 'posts'),
+    (4, 'uploads', 'creator_id', 'created_at', 'posts'),
+    (5, 'follows', 'follower_id', 'created_at', 'all'),
+    (6, 'feedback', 'user_id', 'created_at', 'all'),
+    (7, 'user_interest_signals', 'user_id', 'updated_at', 'history'),
+    (8, 'viewer_context', 'user_id', 'updated_at', 'history'),
+    (9, 'viewer_creator_affinity', 'user_id', 'at', 'history'),
+    (10, 'viewer_tag_affinity', 'user_id', 'at', 'history'),
+    (11, 'viewer_seen', 'user_id', 'block_no', 'history'),
+    (12, 'viewer_last_seen', 'user_id', 'seen_at', 'history'),
+    (13, 'viewer_watches', 'user_id', 'last_at', 'history'),
+    (14, 'watch_events', 'user_id', 'created_at', 'history'),
+    (15, 'user_post_impressions', 'user_id', 'created_at', 'history'),
+    (16, 'feed_requests', 'user_id', 'created_at', 'history'),
+    (17, 'feed_pages', 'user_id', 'created_at', 'sessions')
+$$;
+
+-- At most so many bytes does a text take as a string within a string of JSON, whatever is escaped: a
+-- quote or backslash two more, a character beyond ASCII up to \uXXXX\uXXXX.
+CREATE OR REPLACE FUNCTION vroom_private.wire_size(content text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT octet_length(content) + 4 * (octet_length(content) - char_length(content))
+    + char_length(content) - char_length(translate(content, '"\', ''))
+$$;
+
+-- All that is kept of a viewer: {table: {rows, total, truncated}}, the newest rows first, `most` bytes at
+-- most in all. What small tables leave of their share goes to those after them.
+CREATE OR REPLACE FUNCTION public.viewer_data(viewer uuid, most bigint) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+  v_found jsonb := '{}';
+  v_left  bigint := most;
+  v_share bigint;
+  v_size  bigint;
+  v_total bigint;
+  v_rows  jsonb[];
+  v_row   jsonb;
+  t       record;
+BEGIN
+  PERFORM vroom_private.assert_viewer(viewer);
+  FOR t IN SELECT l.*, count(*) OVER () - l.place + 1 AS sharing FROM vroom_private.viewer_tables() l ORDER BY l.place LOOP
+    v_share := v_left / t.sharing;
+    EXECUTE format('SELECT count(*) FROM public.%I r WHERE r.%I = $1', t.name, t.key) INTO v_total USING viewer;
+    v_rows := '{}';
+    -- Row by row, so that of a long history no more is read than is wanted.
+    FOR v_row IN EXECUTE format(
+      'SELECT to_jsonb(n) - %2$L FROM (SELECT * FROM public.%1$I r WHERE r.%2$I = $1 ORDER BY r.%3$I DESC OFFSET 0) n',
+      t.name, t.key, t.newest) USING viewer
+    LOOP
+      v_size := vroom_private.wire_size(v_row::text) + 2;
+      EXIT WHEN v_size > v_share;
+      v_rows := v_rows || v_row;
+      v_share := v_share - v_size;
+      v_left := v_left - v_size;
+    END LOOP;
+    v_found := v_found || jsonb_build_object(t.name, jsonb_build_object(
+      'rows', to_jsonb(v_rows), 'total', v_total, 'truncated', cardinality(v_rows) < v_total));
+  END LOOP;
+  RETURN v_found;
+END
+$$;
+
+-- Deletes at most `most` rows that name the viewer in one column of one table; how many. Rows that others
+-- are writing at the moment are passed over: to wait for them could end in a deadlock.
+CREATE OR REPLACE FUNCTION vroom_private.erase_rows(relation text, key text, viewer uuid, most integer)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_count integer;
+BEGIN
+  EXECUTE format(
+    'DELETE FROM public.%1$I d WHERE d.ctid = ANY (ARRAY('
+    ' SELECT r.ctid FROM public.%1$I r WHERE r.%2$I = $1 LIMIT $2 FOR UPDATE SKIP LOCKED))',
+    relation, key) USING viewer, most;
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  RETURN v_count;
+END
+$$;
+
+-- The posts of a viewer, and what names them as a creator; {table: rows}. What is left of their uploads
+-- (the sweep clears Mux by it) names nobody.
+CREATE OR REPLACE FUNCTION vroom_private.erase_creator(viewer uuid, most integer) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_posts  uuid[];
+  v_gone   jsonb := '{}';
+  v_left   integer := most;
+  v_count  integer;
+  t        record;
+BEGIN
+  -- The roll-up counts for these posts and this creator: not while they go.
+  PERFORM vroom_private.lock_roll_up();
+  v_posts := ARRAY(SELECT p.id FROM posts p WHERE p.creator_id = viewer ORDER BY p.id LIMIT least(v_left, 200));
+  -- Uploads first, as all others do: the other order could end in a deadlock.
+  PERFORM FROM uploads u WHERE u.post_id = ANY (v_posts) OR u.creator_id = viewer ORDER BY u.post_id FOR UPDATE;
+  DELETE FROM post_reviews r WHERE r.post_id = ANY (v_posts);
+  DELETE FROM posts p WHERE p.id = ANY (v_posts);
+  v_left := v_left - cardinality(v_posts);
+  v_gone := v_gone || jsonb_build_object('posts', cardinality(v_posts));
+  IF v_left > 0 THEN
+    UPDATE uploads u SET creator_id = gen_random_uuid() WHERE u.creator_id = viewer;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    v_gone := v_gone || jsonb_build_object('uploads', v_count);
+    FOR t IN
+      SELECT * FROM (VALUES
+        (1, 'follows', 'followers'), (2, 'feedback', 'feedback_of_others'),
+        (3, 'viewer_creator_affinity', 'affinities_of_others'), (4, 'engagement_queue', 'engagement_queue'),
+        (5, 'creator_quality', 'creator_quality')
+      ) AS v(place, relation, called) ORDER BY v.place
+    LOOP
+      v_count := vroom_private.erase_rows(t.relation, 'creator_id', viewer, v_left);
+      v_left := v_left - v_count;
+      v_gone := v_gone || jsonb_build_object(t.called, v_count);
+      EXIT WHEN v_left = 0;
+    END LOOP;
+  END IF;
+  RETURN v_gone;
+END
+$$;
+
+-- Whether a row that erase_viewer would delete is there.
+CREATE OR REPLACE FUNCTION vroom_private.is_kept(viewer uuid, everything boolean) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_found boolean;
+  t       record;
+BEGIN
+  FOR t IN
+    SELECT l.name, l.key FROM vroom_private.viewer_tables() l
+    WHERE l.goes = 'history' OR l.goes IN ('all', 'posts') AND everything
+    UNION ALL
+    SELECT v.name, 'creator_id'
+    FROM (VALUES ('follows'), ('feedback'), ('viewer_creator_affinity'), ('engagement_queue')) AS v(name)
+    WHERE everything
+  LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM public.%I r WHERE r.%I = $1)', t.name, t.key)
+    INTO v_found USING viewer;
+    EXIT WHEN v_found;
+  END LOOP;
+  RETURN v_found;
+END
+$$;
+
+-- Erases what is kept of a viewer, or their history alone; at most `most` rows a call. erased counts them
+-- by table, complete says that nothing was left. feed_pages is left to forget_sessions: by it the session
+-- cache's items are found.
+CREATE OR REPLACE FUNCTION public.erase_viewer(viewer uuid, everything boolean, most integer DEFAULT 2000)
+RETURNS TABLE (erased jsonb, complete boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer uuid := viewer;
+  v_left   integer := most;
+  v_gone   jsonb := '{}';
+  v_had    boolean;
+  v_count  integer;
+  t        record;
+BEGIN
+  PERFORM vroom_private.assert_viewer(v_viewer);
+  v_had := EXISTS (SELECT FROM user_interest_signals s WHERE s.user_id = v_viewer);
+  PERFORM vroom_private.lock_viewer(v_viewer);
+  -- Before any row of the history, as those who add to it do.
+  PERFORM vroom_private.lock_histories(ARRAY[v_viewer]);
+  IF everything THEN
+    v_gone := vroom_private.erase_creator(v_viewer, v_left);
+    v_left := v_left - (SELECT coalesce(sum(c.value::integer), 0) FROM jsonb_each_text(v_gone) c WHERE c.key <> 'uploads');
+  ELSE
+    -- What was taken off affinities that are gone cannot be given back.
+    UPDATE feedback f SET taken = '{}' WHERE f.user_id = v_viewer AND f.taken <> '{}';
+  END IF;
+  FOR t IN
+    SELECT l.* FROM vroom_private.viewer_tables() l
+    WHERE (l.goes = 'history' OR l.goes = 'all' AND everything) AND l.name <> 'user_interest_signals'
+    ORDER BY l.place
+  LOOP
+    EXIT WHEN v_left <= 0;
+    v_count := vroom_private.erase_rows(t.name, t.key, v_viewer, v_left);
+    v_left := v_left - v_count;
+    v_gone := v_gone || jsonb_build_object(t.name, v_count);
+  END LOOP;
+  IF v_left > 0 THEN  -- the last to go, since it is what holds others off
+    DELETE FROM user_interest_signals s WHERE s.user_id = v_viewer;
+    v_gone := v_gone || jsonb_build_object('user_interest_signals', v_had::integer);
+  END IF;
+  RETURN QUERY SELECT v_gone, v_left > 0 AND NOT vroom_private.is_kept(v_viewer, everything);
+END
+$$;
+
+-- Deletes the pages of sessions whose items are gone from the session cache; how many.
+CREATE OR REPLACE FUNCTION public.forget_sessions(viewer uuid, sessions uuid[]) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_count integer;
+BEGIN
+  PERFORM vroom_private.assert_viewer(viewer);
+  DELETE FROM feed_pages f WHERE f.user_id = viewer AND f.session_id = ANY (sessions);
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  RETURN v_count;
+END
+$$;
+
+DO $$
+DECLARE
+  f regprocedure;
+BEGIN
+  FOREACH f IN ARRAY ARRAY[
+    'public.viewer_data(uuid, bigint)',
+    'public.erase_viewer(uuid, boolean, integer)',
+    'public.forget_sessions(uuid, uuid[])'
+  ]::regprocedure[] LOOP
+    PERFORM vroom_private.open_only_to(f, 'vroom_app');
+  END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION vroom_private.erase_rows(text, text, uuid, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.erase_creator(uuid, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.is_kept(uuid, boolean) FROM PUBLIC;

@@ -1,0 +1,159 @@
+"""The figures that follow from what viewers did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
+
+from tests.integration.engagement.audience import DURATION_MS, RECORD, minutes_ago, watch
+from tests.integration.engagement.reference import Books, Watched, hot
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from tests.integration.database.clients import Row
+    from tests.integration.engagement.audience import Audience
+
+a_watch = st.tuples(
+    st.integers(0, 2),  # post
+    st.integers(0, 3 * DURATION_MS),
+    *[st.sampled_from((False, False, True))] * 3,
+)
+a_step = st.one_of(
+    st.tuples(st.integers(0, 2), st.lists(a_watch, min_size=1, max_size=8)),  # a viewer's batch
+    st.integers(0, 5),  # that batch again
+    st.sampled_from(("roll up", "roll up a little")),
+)
+
+
+@dataclass
+class Course:
+    """What was sent so far, and what follows from it."""
+
+    audience: Audience
+    posts: list[UUID]
+    viewers: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(3)])
+    books: Books = field(default_factory=Books)
+    sent: list[tuple[UUID, list[Row]]] = field(default_factory=list)
+    events: dict[UUID, list[tuple[datetime, float]]] = field(default_factory=dict)
+
+    def send(self, viewer: UUID, rows: list[Row], at: datetime | None = None) -> set[str]:
+        answer = self.audience.operator.execute(RECORD, [viewer, Jsonb(rows), at]).fetchall()
+        return {row["outcome"] for row in answer}
+
+    def take(self, viewer: UUID, batch: list[tuple[int, int, bool, bool, bool]]) -> None:
+        at = minutes_ago(1)
+        watched = [Watched(viewer, self.posts[p], ms, DURATION_MS, *gave) for p, ms, *gave in batch]
+        rows = [
+            watch(w.post, play_ms=w.play_ms, liked=w.liked, commented=w.commented, shared=w.shared)
+            for w in watched
+        ]
+        self.sent.append((viewer, rows))
+        assert self.send(viewer, rows, at) == {"accepted"}
+        for one, growth in zip(watched, self.books.tell(watched), strict=True):
+            self.events[one.post].append((at, growth))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.lists(a_step, min_size=1, max_size=10))
+def test_whatever_is_sent_and_repeated_the_figures_are_the_references(
+    module_audience: Audience, steps: list[object]
+) -> None:
+    course = Course(module_audience, module_audience.add_posts(3))
+    for post in course.posts:
+        course.events[post] = [(module_audience.stats(post)["published_at"], 1.0)]
+    for step in steps:
+        match step:
+            case (int(viewer), list(batch)):
+                course.take(course.viewers[viewer], batch)
+            case int(number):
+                for sender, rows in course.sent[number : number + 1]:
+                    assert course.send(sender, rows[::-1]) == {"duplicate"}
+            case "roll up":
+                module_audience.roll_up()
+            case _:
+                assert module_audience.roll_up(3)["events"] <= 3
+    module_audience.roll_up()
+    assert module_audience.queued() == 0
+    for post in course.posts:
+        want, found = course.books.post(post), module_audience.stats(post)
+        for name in ("plays", "likes", "comments", "shares", "replays"):
+            assert found[name] == getattr(want, name), name
+        assert found["watch_ratio_sum"] == pytest.approx(want.watch_ratio_sum, abs=1e-9)
+        assert found["hot_score"] == pytest.approx(hot(*course.events[post]), abs=1e-6)
+
+
+def test_a_post_goes_off_the_feed_with_the_report_that_reaches_the_threshold(
+    audience: Audience,
+) -> None:
+    often, seldom = audience.add_posts(2)
+    for _ in range(3):
+        audience.report(often)
+    audience.report(seldom)
+    assert audience.roll_up(threshold=4)["held"] == 0
+    audience.report(often, -1)
+    audience.report(often)
+    assert audience.roll_up(threshold=4)["held"] == 0
+    audience.report(often)
+    assert audience.roll_up(threshold=4)["held"] == 1
+    rows = audience.rows("SELECT id, visibility FROM posts")
+    assert {r["id"]: r["visibility"] for r in rows} == {often: "shadow_ban", seldom: "public"}
+    assert audience.stats(often)["eligible"] is False
+    review = audience.row("SELECT post_id, reports, reviewed_at, verdict FROM post_reviews")
+    assert review == {"post_id": often, "reports": 4, "reviewed_at": None, "verdict": None}
+    audience.report(often)
+    assert audience.roll_up(threshold=4)["held"] == 0
+
+
+def test_the_record_of_a_creator_holds_decayed_sums_and_averages_over_single_events(
+    audience: Audience,
+) -> None:
+    creator = uuid4()
+    one, two = audience.add_posts(2, creator=creator)
+    now = datetime.now(UTC)
+    month_ago = now - timedelta(days=30)
+    audience.operator.execute("UPDATE creator_quality SET updated_at = %s", [month_ago])
+    viewer = uuid4()
+    audience.record(viewer, [watch(one, 1.0, liked=True)], month_ago)
+    audience.roll_up()
+    audience.record(viewer, [watch(one, 0.5, liked=True)], month_ago)  # adds nothing, is observed
+    audience.report(one)
+    audience.operator.execute("UPDATE engagement_queue SET at = %s", [month_ago])
+    audience.roll_up()
+    audience.record(viewer, [watch(two, 0.5)], now)
+    audience.roll_up()
+    found = audience.row("SELECT * FROM creator_quality")
+    assert found["samples"] == 4
+    assert found["rolling_watch_ratio"] == pytest.approx(0.8 * 0.9 + 0.2 * 0.5)
+    assert found["rolling_like_rate"] == pytest.approx(0.8)
+    assert found["rolling_report_rate"] == pytest.approx(0.16)
+    assert found["updated_at"] == now
+    for name, sum_now in (
+        ("plays", 1.5),
+        ("watch_ratio_sum", 1.0),
+        ("likes", 0.5),
+        ("reports", 0.5),
+    ):
+        assert found[name] == pytest.approx(sum_now), name
+
+
+def test_norms_are_measured_by_the_length_of_posts(audience: Audience) -> None:
+    lengths = [14_999, 15_000, 60_000, 120_000, None]
+    posts = [audience.add_posts(1, duration_ms=length)[0] for length in lengths]
+    audience.record(uuid4(), [watch(post, 0.25 * n) for n, post in enumerate(posts)])
+    audience.roll_up()
+    rows = audience.rows("SELECT bucket, plays, watch_ratio_sum FROM watch_norms ORDER BY bucket")
+    # The post whose length is unknown lasts as long as its viewer says: 20 seconds.
+    assert [tuple(row.values()) for row in rows] == [
+        (0, 1, 0),
+        (1, 2, 1.25),
+        (3, 1, 0.5),
+        (4, 1, 0.75),
+    ]

@@ -1,0 +1,111 @@
+"""The roll-up: everything exactly once, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.integration.database.clients import at_once
+from tests.integration.engagement.audience import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.engagement.audience import Audience
+
+
+def test_two_runners_at_once_count_every_event_once(audience: Audience) -> None:
+    posts = audience.add_posts(20)
+    viewers = [uuid4() for _ in range(20)]
+    for viewer in viewers:
+        audience.record(viewer, [watch(post, 1.0, liked=True) for post in posts])
+    queued = audience.queued()
+
+    def run() -> int:
+        counted = 0
+        while True:
+            done = audience.roll_up(37)
+            counted += int(done["events"])
+            if not done["busy"] and done["events"] < 37:
+                return counted
+
+    assert sum(at_once([run] * 4)) == queued == 400
+    for post in posts:
+        found = audience.stats(post)
+        assert (found["plays"], found["likes"], found["watch_ratio_sum"]) == (20, 20, 20.0)
+
+
+def test_while_one_runner_works_another_does_nothing(audience: Audience) -> None:
+    (post,) = audience.add_posts(1)
+    audience.record(uuid4(), [watch(post)])
+    with psycopg.connect(audience.database.admin_url) as working:
+        working.execute("SELECT roll_up(100, 5)")
+        assert audience.roll_up() == {"busy": True, "events": 0, "posts": 0, "held": 0}
+    assert audience.stats(post)["plays"] == 1
+    assert audience.roll_up() == {"busy": False, "events": 0, "posts": 0, "held": 0}
+
+
+def test_a_runner_that_is_killed_has_counted_nothing_and_the_next_counts_all(
+    audience: Audience,
+) -> None:
+    (post,) = audience.add_posts(1)
+    for _ in range(5):
+        audience.record(uuid4(), [watch(post, 1.0)])
+    assert audience.roll_up(2)["events"] == 2
+    victim = psycopg.connect(audience.database.admin_url)
+    victim.execute("SELECT roll_up(100, 5)")
+    audience.operator.execute("SELECT pg_terminate_backend(%s)", [victim.info.backend_pid])
+    with pytest.raises(psycopg.OperationalError):
+        victim.execute("SELECT 1")
+    victim.close()
+    assert (audience.stats(post)["plays"], audience.queued()) == (2, 3)
+    assert audience.roll_up()["events"] == 3
+    assert audience.stats(post)["plays"] == 5
+
+
+def test_an_event_committed_after_younger_ones_were_counted_is_not_lost(
+    audience: Audience,
+) -> None:
+    (post,) = audience.add_posts(1)
+    with psycopg.connect(audience.database.admin_url) as late:
+        late.execute("SELECT record_watch_progress(%s, %s, 500, 1000)", [uuid4(), post])
+        audience.record(uuid4(), [watch(post)])
+        assert audience.roll_up()["events"] == 1
+    assert audience.roll_up()["events"] == 1
+    assert audience.stats(post)["plays"] == 2
+
+
+def test_events_of_a_post_that_is_gone_are_dropped_and_bring_nothing_back(
+    audience: Audience,
+) -> None:
+    gone, stays = audience.add_posts(2)
+    audience.record(uuid4(), [watch(gone, 1.0), watch(stays, 1.0)])
+    creator = audience.stats(gone)["creator_id"]
+    audience.operator.execute("DELETE FROM posts WHERE id = %s", [gone])
+    audience.operator.execute("DELETE FROM creator_quality WHERE creator_id = %s", [creator])
+    assert audience.roll_up()["events"] == 2
+    assert audience.rows("SELECT post_id FROM post_stats") == [{"post_id": stays}]
+    assert audience.rows("SELECT FROM creator_quality WHERE creator_id = %s", creator) == []
+    assert audience.rows("SELECT FROM post_covisits") == []
+
+
+def test_posts_change_while_the_roll_up_holds_one_without_a_deadlock(audience: Audience) -> None:
+    posts = audience.add_posts(40, tags=["cats"])
+    for _ in range(5):
+        for post in posts:
+            audience.report(post)
+
+    def retitle() -> int:
+        with psycopg.connect(audience.database.admin_url, autocommit=True) as connection:
+            for post in posts:
+                connection.execute("UPDATE posts SET caption = 'new' WHERE id = %s", [post])
+        return 0
+
+    def roll_up() -> int:
+        return sum(audience.roll_up(20, threshold=3)["held"] for _ in range(10))
+
+    tasks: list[Callable[[], int]] = [roll_up, retitle, retitle]
+    assert sum(at_once(tasks)) == 40

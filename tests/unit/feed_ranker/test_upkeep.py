@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.feed_ranker.upkeep import UpkeepResult, UpkeepRules, run
+from shared import sql
+from shared.errors import DatabaseUnavailableError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.postgres import Statement
+
+RULES = UpkeepRules(roll_up_batch=100, prune_batch=10)
+
+
+@dataclass
+class FakeDatabase:
+    """A queue of events and tables with rows past their time; each call takes a second.
+
+    Attributes:
+        queue: Events waiting.
+        rows: Rows past their time, by table.
+        busy: Another runner is at the roll-up.
+        time: Seconds so far.
+        budgets: What each call was given.
+    """
+
+    queue: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    busy: bool = False
+    time: float = 0.0
+    budgets: list[float] = field(default_factory=list)
+    sent: list[Statement] = field(default_factory=list)
+
+    def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+        assert viewer is None
+        (statement,) = statements
+        self.time += 1.0
+        self.budgets.append(budget_s)
+        self.sent.append(statement)
+        most = statement.params["most"]
+        if statement.sql == sql.FEED["prune"]:
+            return [[statement.make_row(kind, self.take(kind, most)) for kind in self.rows]]
+        assert statement.sql == sql.FEED["roll_up"]
+        if self.busy:
+            return [[statement.make_row(True, 0, 0, 0)]]
+        taken = min(most, self.queue)
+        self.queue -= taken
+        return [[statement.make_row(False, taken, taken // 2, 1)]]
+
+    def take(self, kind: str, most: int) -> int:
+        taken = min(most, self.rows[kind])
+        self.rows[kind] -= taken
+        return taken
+
+
+def test_a_run_drains_the_queue_and_removes_all_that_is_past_its_time() -> None:
+    database = FakeDatabase(queue=250, rows={"feed_pages": 25, "watch_events": 3})
+    result = run(database, RULES, 60.0, lambda: database.time)
+    assert result == UpkeepResult(
+        events=250,
+        posts=125,
+        held=3,
+        drained=True,
+        busy=False,
+        removed={"feed_pages": 25, "watch_events": 3},
+    )
+    assert (database.queue, database.rows) == (0, {"feed_pages": 0, "watch_events": 0})
+
+
+def test_a_full_last_batch_is_followed_by_a_look_whether_it_was_the_last() -> None:
+    database = FakeDatabase(queue=100)
+    assert run(database, RULES, 60.0, lambda: database.time).drained
+    assert [s.sql for s in database.sent].count(sql.FEED["roll_up"]) == 2
+
+
+def test_a_run_ends_in_time_and_leaves_retention_a_quarter() -> None:
+    database = FakeDatabase(queue=10**6, rows={"feed_pages": 10**6})
+    result = run(database, RULES, 20.0, lambda: database.time)
+    assert not result.drained
+    assert database.time == 20.0
+    assert result.events == 1_500
+    assert result.removed == {"feed_pages": 50}
+    assert database.budgets == [20.0 - n for n in range(20)]
+
+
+def test_a_run_without_time_does_nothing() -> None:
+    database = FakeDatabase(queue=5)
+    assert run(database, RULES, 0.2, lambda: database.time) == UpkeepResult()
+    assert run(database, RULES, -3.0, lambda: database.time) == UpkeepResult()
+    assert database.sent == []
+
+
+def test_while_another_runner_works_the_roll_up_is_left_to_it() -> None:
+    database = FakeDatabase(queue=5, rows={"feed_pages": 2}, busy=True)
+    result = run(database, RULES, 60.0, lambda: database.time)
+    assert (result.busy, result.drained, result.events) == (True, False, 0)
+    assert result.removed == {"feed_pages": 2}
+
+
+def test_the_rules_are_passed_on() -> None:
+    database = FakeDatabase()
+    rules = UpkeepRules(
+        roll_up_batch=7,
+        report_threshold=3,
+        prune_batch=9,
+        cooldown=timedelta(days=1),
+        watch_events_for=timedelta(days=2),
+        watches_for=timedelta(days=3),
+        requests_for=timedelta(days=4),
+        pages_for=timedelta(days=5),
+    )
+    run(database, rules, 60.0, lambda: database.time)
+    rolled, pruned = database.sent
+    assert rolled.params == {"most": 7, "report_threshold": 3}
+    assert pruned.params == {
+        "most": 9,
+        "cooldown": timedelta(days=1),
+        "events_for": timedelta(days=2),
+        "watches_for": timedelta(days=3),
+        "requests_for": timedelta(days=4),
+        "pages_for": timedelta(days=5),
+    }
+
+
+def test_what_was_done_before_the_database_was_lost_stays_done() -> None:
+    class Lost(FakeDatabase):
+        def run(
+            self, *statements: Statement, viewer: UUID | None, budget_s: float
+        ) -> list[list[Any]]:
+            if self.time >= 1.0:
+                raise DatabaseUnavailableError
+            return super().run(*statements, viewer=viewer, budget_s=budget_s)
+
+    database = Lost(queue=500)
+    with pytest.raises(DatabaseUnavailableError):
+        run(database, RULES, 60.0, lambda: database.time)
+    assert database.queue == 400
