@@ -1,14 +1,19 @@
 # Everything that one does with this repository. `make help` lists it.
 PYTHON ?= python3
 VENV := .venv
+DEPLOY_VENV := .venv-deploy
 BIN := $(VENV)/bin
 PORT ?= 8787
 STATE_DIR ?= .local
+CONTAINER_HOST ?= host.docker.internal
+LOAD_USERS ?= 10
+LOAD_SECONDS ?= 60
+comma := ,
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
-SOURCES := functions shared local openapi tests
+SOURCES := artifacts bench deploy functions shared local openapi ops simulation tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test demo dev openapi migrate lock format clean
+.PHONY: help install check test demo dev openapi migrate lock format clean experiment why simulate bench load-feed load-impressions load-mixed deploy-check env-json
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -41,6 +46,43 @@ dev: install  ## The stack in the foreground (PORT, STATE_DIR)
 openapi: install  ## Write docs/openapi.json anew from the handlers' models
 	$(BIN)/python -m openapi
 
+simulate: install  ## A simulated population through the feed (WHAT=feeds, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS)
+	STATE_DIR=$(STATE_DIR) $(BIN)/python -m simulation $(WHAT)
+
+bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES, STATE_DIR); writes STATE_DIR/bench.json and bench.png
+	STATE_DIR=$(STATE_DIR) $(BIN)/python -m bench
+
+load-feed load-impressions load-mixed: install  ## Load on `make dev SEED_POSTS=20000` (SHAPE=steady, spike; LOAD_USERS, LOAD_SECONDS)
+	LOAD_USERS=$(LOAD_USERS) LOAD_SECONDS=$(LOAD_SECONDS) STATE_DIR=$(STATE_DIR) $(BIN)/locust --headless --only-summary \
+		--locustfile tests/load/$(@:load-%=%).py$(if $(filter spike,$(SHAPE)),$(comma)tests/load/spike.py) \
+		$(if $(filter spike,$(SHAPE)),,--users $(LOAD_USERS) --spawn-rate $(LOAD_USERS) --run-time $(LOAD_SECONDS)s)
+
+deploy-check: install $(DEPLOY_VENV)/.installed  ## Everything about a deployment that needs no AWS account
+	for stage in dev staging prod; do \
+		SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --config-env $$stage || exit 1; \
+	done
+	SAM_CLI_TELEMETRY=0 $(BIN)/sam build --build-dir .aws-sam/deploy-check
+	$(BIN)/python -m deploy.translation .aws-sam/deploy-check/template.yaml .aws-sam/changesets
+	# W2001: SAM has put the value of DeploymentType where it was used.
+	$(BIN)/cfn-lint --ignore-checks W2001 -- .aws-sam/changesets/*.json
+	$(DEPLOY_VENV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
+	$(BIN)/pytest --quiet tests/unit/deploy tests/integration/deploy
+
+# In a venv of its own: checkov pins much of what it uses.
+$(DEPLOY_VENV)/.installed: requirements/deploy.txt
+	$(PYTHON) -m venv $(DEPLOY_VENV)
+	$(DEPLOY_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements/deploy.txt
+	touch $@
+
+env-json: install  ## env.json for `sam local`, of the stack that runs in STATE_DIR (CONTAINER_HOST)
+	$(BIN)/python -m deploy.env_json $(STATE_DIR) env.json $(CONTAINER_HOST)
+
+experiment: install  ## What an experiment has shown (NAME=…, DAYS=30, DATABASE_URL=…)
+	$(BIN)/python -m ops.experiment "$(NAME)" --days $(or $(DAYS),30)
+
+why: install  ## Why a request was answered as it was (REQUEST=…, DATABASE_URL=…)
+	$(BIN)/python -m ops.why "$(REQUEST)"
+
 migrate: install  ## Apply the migrations (DATABASE_URL=…)
 	$(BIN)/python -m local.migrate "$(DATABASE_URL)"
 
@@ -50,6 +92,7 @@ format: install  ## Rewrite the sources as the formatter wants them
 
 lock: install  ## Resolve the pinned requirement files anew
 	$(BIN)/$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+	$(BIN)/$(LOCK) requirements/deploy.in --output-file requirements/deploy.txt
 	for function in feed_ranker create_upload mux_webhook; do \
 		$(BIN)/$(LOCK) functions/$$function/requirements.in --constraint requirements/dev.txt \
 			--output-file functions/$$function/requirements.txt || exit 1; \
@@ -59,4 +102,4 @@ lock: install  ## Resolve the pinned requirement files anew
 include $(dir $(abspath $(lastword $(MAKEFILE_LIST))))build.mk
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEPLOY_VENV) $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
