@@ -261,6 +261,7 @@ BEGIN
          coalesce(n.published_at, n.created_at), n.mux_duration_ms,
          vroom_private.hot_score(coalesce(n.published_at, n.created_at), 1, v_half_life)
   FROM new_posts n
+  ORDER BY n.id  -- as the roll-up locks them
   ON CONFLICT (post_id) DO UPDATE
   SET eligible = excluded.eligible, creator_id = excluded.creator_id,
       duration_ms = excluded.duration_ms, published_at = excluded.published_at,

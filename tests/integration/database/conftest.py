@@ -24,6 +24,7 @@ def filled(module_database: Database) -> Database:
             [VICTIM],
         )
         connection.execute("INSERT INTO feature_flags (name) VALUES ('flag')")
+        connection.execute("INSERT INTO watch_norms (bucket) VALUES (0)")
     return module_database
 
 

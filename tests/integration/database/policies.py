@@ -29,7 +29,6 @@ class OwnRows:
 
 _READ: Final = frozenset({"SELECT"})
 _READ_ADD_REMOVE: Final = frozenset({"SELECT", "INSERT", "DELETE"})
-_ALL: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
 OWN_ROWS: Final[dict[str, OwnRows]] = {
     "manage_own_impressions": OwnRows(
@@ -47,13 +46,13 @@ OWN_ROWS: Final[dict[str, OwnRows]] = {
         "created_at = 'epoch'",
         _READ_ADD_REMOVE,
     ),
-    "manage_own_feedback": OwnRows(
+    "read_own_feedback": OwnRows(
         "feedback",
         "user_id",
         "INSERT INTO feedback (user_id, action, post_id)"
         " VALUES (%(owner)s, 'report', gen_random_uuid())",
         "undone_at = now()",
-        _ALL,
+        _READ,
     ),
     "read_own_signals": OwnRows(
         "user_interest_signals",
@@ -89,7 +88,12 @@ OWN_ROWS: Final[dict[str, OwnRows]] = {
 }
 
 # Policies whose rows are not one viewer's alone; each has tests of its own in test_denials.
-SHARED_ROWS: Final = {"read_creator_quality", "read_feature_flags", "read_showable_and_own_posts"}
+SHARED_ROWS: Final = {
+    "read_creator_quality",
+    "read_feature_flags",
+    "read_watch_norms",
+    "read_showable_and_own_posts",
+}
 
 GRANTS: Final[dict[str, dict[str, frozenset[str]]]] = {
     "vroom_app": {
@@ -97,6 +101,7 @@ GRANTS: Final[dict[str, dict[str, frozenset[str]]]] = {
         "posts": _READ,
         "creator_quality": _READ,
         "feature_flags": _READ,
+        "watch_norms": _READ,
         "feed_stats": _READ,
     },
     "vroom_webhook": {},
@@ -113,6 +118,12 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
     ),
     "record_impressions": "SELECT FROM record_impressions(%(viewer)s, %(post)s, '[]')",
     "record_impression": "SELECT record_impression(%(viewer)s, %(post)s)",
+    "record_watches": "SELECT FROM record_watches(%(viewer)s, '[]')",
+    "record_watch_progress": "SELECT record_watch_progress(%(viewer)s, %(post)s, 500, 1000)",
+    "give_feedback": "SELECT FROM give_feedback(%(viewer)s, 'report', %(post)s, NULL, false)",
+    "viewer_data": "SELECT viewer_data(%(viewer)s, 1000)",
+    "erase_viewer": "SELECT FROM erase_viewer(%(viewer)s, true)",
+    "forget_sessions": "SELECT forget_sessions(%(viewer)s, '{}')",
     "begin_upload": (
         "SELECT begin_upload(%(viewer)s, gen_random_uuid(), '', '{}', 1, 1, '1080p', 1, 60, 5)"
     ),
@@ -120,6 +131,12 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
     "abandon_upload": "SELECT abandon_upload(%(viewer)s, gen_random_uuid(), true)",
     "upload_state": "SELECT FROM upload_state(%(viewer)s, %(post)s)",
     "cancel_upload": "SELECT FROM cancel_upload(%(viewer)s, gen_random_uuid())",
+}
+
+# Calls of the functions themselves, for no viewer: bounded, and harmless however often they come.
+APP_CALLS: Final[dict[str, LiteralString]] = {
+    "roll_up": "SELECT FROM roll_up(100, 5)",
+    "prune": "SELECT FROM prune(100, '30 days', '90 days', '180 days', '30 days', '7 days')",
 }
 
 WEBHOOK_CALLS: Final[dict[str, LiteralString]] = {

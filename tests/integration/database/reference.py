@@ -30,7 +30,7 @@ def expected(world: World) -> Expected:
     """Looks at every post and every impression."""
     in_force = [row for row in world.feedback if not row[3]]
     hidden = {creator for action, _, creator, _ in in_force if action == "hide_creator"}
-    refused = {post for action, post, _, _ in in_force if action == "not_interested"}
+    refused = {post for action, post, _, _ in in_force if action != "hide_creator"}
     last_seen: dict[UUID, datetime] = {}
     for _, post_id, moment in world.impressions:
         last_seen[post_id] = max(moment, last_seen.get(post_id, moment))

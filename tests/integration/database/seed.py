@@ -69,6 +69,10 @@ POLICIES: Final[dict[str, LiteralString]] = {
 SIGNATURES: Final[dict[str, list[str]]] = {
     "get_personalized_feed": ["user_id", "page_size", "page_after"],
     "record_impression": ["user_id", "post_id", "source", "score", "session_id", "visible_at"],
+    "record_watch_progress": [
+        *("user_id", "post_id", "play_ms", "duration_ms", "liked", "commented", "shared"),
+        "event_id",  # an addition with a default: a caller's own makes a retry harmless
+    ],
 }
 
 # The tables, each with the columns that are named.

@@ -1,9 +1,11 @@
 """What a page costs in buffers touched: counts, which no busy machine changes.
 
 The catalogues are published in order, a post each quarter of an hour, as a living one is. What a
-request may look at is a constant number of posts (three walks of 500, 250 and 500, strides of
-14 x 40, one or two blocks of 1,024), each by an index descent or two. PER_POST is generous for
-those; a plan that scans or sorts the catalogue or the history exceeds the bound at once.
+request may look at is a constant number of posts (three walks of 500, 250 and 500, those of taste
+together about as many as one of them, strides of 14 x 40, one or two blocks of 1,024; for a
+chronological feed four walks of 500 and the blocks), each by an index descent or two. PER_POST is
+generous for those; a plan that scans or sorts the catalogue or the history exceeds the bound at
+once.
 """
 
 import uuid
@@ -16,13 +18,15 @@ import pytest
 from tests.conftest import Database
 from tests.integration.database.clients import Connection, operator
 
-LOOKED_AT = 500 + 250 + 500 + 14 * 40 + 2 * 1024
+TASTES = 5 * 10 + 10 * 12 + 8 * 31 + 2 * 31 + 62
+LOOKED_AT = 500 + 250 + 500 + TASTES + 14 * 40 + 2 * 1024
 PER_POST = 12
 BOUND = LOOKED_AT * PER_POST
 
 POSTS: LiteralString = """
-  INSERT INTO posts (post_no, creator_id, mux_ready, mux_playback_id, mux_duration_ms, created_at)
-  SELECT n, md5((n %% 500)::text)::uuid, true, 'p', 20000,
+  INSERT INTO posts (
+    post_no, creator_id, mux_ready, mux_playback_id, mux_duration_ms, tags, created_at)
+  SELECT n, md5((n %% 500)::text)::uuid, true, 'p', 20000, ARRAY['all', 'tag' || n %% 50],
          now() - (%(count)s::integer - n) * interval '15 minutes'
   FROM generate_series(%(first)s::integer, %(count)s::integer) n
 """
@@ -30,6 +34,38 @@ SEEN: LiteralString = """
   INSERT INTO user_post_impressions (user_id, post_id, seen_at)
   SELECT %s, id, greatest(created_at, now() - %s::interval) + random() * interval '1 minute'
   FROM posts WHERE post_no BETWEEN %s AND %s
+"""
+# A taste as full as it may be kept: 300 creators, 300 tags, what the last five posts finished lead
+# to, and a cohort.
+TASTE: LiteralString = """
+  WITH v AS (SELECT %(viewer)s::uuid AS id),
+  creators AS (
+    INSERT INTO viewer_creator_affinity (user_id, creator_id, value)
+    SELECT id, md5(n::text)::uuid, n / 100.0 FROM v, generate_series(1, 300) n
+  ),
+  tags AS (
+    INSERT INTO viewer_tag_affinity (user_id, tag, value)
+    SELECT id, 'tag' || n, n / 100.0 FROM v, generate_series(1, 299) n
+    UNION ALL SELECT id, 'all', 5 FROM v
+  ),
+  finished AS (
+    INSERT INTO viewer_watches (user_id, post_id, best_ratio, finished_at)
+    SELECT v.id, p.id, 1, now() - p.post_no * interval '1 second' FROM v, posts p
+    WHERE p.post_no BETWEEN 50 AND 350
+  ),
+  context AS (
+    INSERT INTO viewer_context (user_id, device, daypart) SELECT id, 'tv', 'late' FROM v
+  ),
+  covisits AS (
+    INSERT INTO post_covisits (post_id, next_post_id, score)
+    SELECT p.id, n.id, n.post_no FROM posts p, posts n
+    WHERE p.post_no BETWEEN 50 AND 60 AND n.post_no BETWEEN 100 AND 131
+    ON CONFLICT DO NOTHING
+  )
+  INSERT INTO cohort_posts (cohort, post_id, score)
+  SELECT cohort, id, post_no FROM posts, (VALUES ('tv/late/'), ('tv/late/all')) c(cohort)
+  WHERE post_no BETWEEN 400 AND 499
+  ON CONFLICT DO NOTHING
 """
 
 
@@ -72,14 +108,16 @@ def filled(connection: Connection, count: int) -> Connection:
     return connection
 
 
-def buffers(connection: Connection, viewer: UUID, page_size: int = 12) -> int:
+def buffers(
+    connection: Connection, viewer: UUID, page_size: int = 12, *, newest: bool = False
+) -> int:
     """Buffers that one call for candidates touches, once the catalogues' caches are warm."""
     touched = 0
     for _ in range(2):
         row = connection.execute(
             "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)"
-            " SELECT * FROM feed_candidates(%s, NULL, 200, %s)",
-            [viewer, page_size],
+            " SELECT * FROM feed_candidates(%s, NULL, 200, %s, newest => %s)",
+            [viewer, page_size, newest],
         ).fetchone()
         assert row is not None
         plan = row["QUERY PLAN"][0]["Plan"]
@@ -127,3 +165,60 @@ def test_the_histories_reach_the_last_stages(large: Connection) -> None:
     large.execute(SEEN, [nearly, "20 days", 100, 19_999])
     assert found(large, everything) == {"seen": 12}
     assert found(large, nearly) == {"trending": 100}
+
+
+def taste(connection: Connection, viewer: UUID) -> None:
+    """Gives the viewer a full taste."""
+    connection.execute(TASTE, {"viewer": viewer})
+    connection.execute("ANALYZE viewer_creator_affinity, viewer_tag_affinity, viewer_watches")
+    connection.execute("ANALYZE post_covisits, cohort_posts")
+
+
+def test_a_full_taste_costs_the_same_in_a_catalogue_ten_times_as_large(
+    small: Connection, large: Connection
+) -> None:
+    viewer = uuid.uuid4()
+    taste(small, viewer)
+    taste(large, viewer)
+    few, many = buffers(small, viewer), buffers(large, viewer)
+    assert many <= BOUND
+    # One more level of the indexes, and of each liked creator six posts to be found instead of four.
+    assert many <= few * 7 / 4
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_a_page_of_taste_is_bounded_whatever_the_viewer_has_seen(
+    large: Connection, history: str
+) -> None:
+    viewer = uuid.uuid4()
+    taste(large, viewer)
+    for seen in HISTORIES[history]:
+        large.execute(SEEN, [viewer, *seen])
+    large.execute("ANALYZE user_post_impressions, viewer_seen")
+    assert buffers(large, viewer) <= BOUND
+    assert buffers(large, viewer, newest=True) <= BOUND
+
+
+def test_a_full_taste_costs_about_as_much_again_as_a_page_without_one_at_most(
+    large: Connection,
+) -> None:
+    viewer = uuid.uuid4()
+    taste(large, viewer)
+    assert buffers(large, viewer) <= buffers(large, uuid.uuid4()) * 2.2
+
+
+def test_unproven_posts_are_found_by_their_own_index_however_old(large: Connection) -> None:
+    viewer = uuid.uuid4()
+    proven = "UPDATE post_stats SET impressions = %s WHERE post_no BETWEEN 100 AND 19999"
+    large.execute(proven, [500])
+    large.execute("VACUUM ANALYZE post_stats")
+    try:
+        rows = large.execute(
+            "SELECT count(*) AS posts FROM feed_candidates(%s, NULL, 200, 12)"
+            " WHERE origin = 'unproven'",
+            [viewer],
+        ).fetchall()
+        assert rows == [{"posts": 25}]
+        assert buffers(large, viewer) <= BOUND / 4
+    finally:
+        large.execute(proven, [0])

@@ -131,17 +131,16 @@ def test_feedback_holds_at_once_and_undone_feedback_no_longer(
     world = World(VIEWER, uuid.uuid4(), posts)
     load(connection, world)
     app = module_database.app_url
-    columns = "INSERT INTO feedback (user_id, action, post_id, creator_id) VALUES (%s, %s, %s, %s)"
-    call(app, VIEWER, columns + " RETURNING id", [VIEWER, "not_interested", posts[0].id, None])
+    give = "SELECT outcome FROM give_feedback(%s, %s, %s, %s, %s)"
+    call(app, VIEWER, give, [VIEWER, "not_interested", posts[0].id, None, False])
     hide = [VIEWER, "hide_creator", None, posts[1].creator]
-    (row,) = call(app, VIEWER, columns + " RETURNING id", hide)
-    call(app, VIEWER, columns + " RETURNING id", [VIEWER, "report", posts[2].id, None])
+    call(app, VIEWER, give, [*hide, False])
+    call(app, VIEWER, give, [VIEWER, "report", posts[2].id, None, False])
     rows = candidates(connection, world, want=24, page_size=12)
-    assert {found["post_id"] for found in rows} == {posts[2].id, posts[3].id}
-    undo = "UPDATE feedback SET undone_at = now() WHERE id = %s RETURNING id"
-    assert len(call(app, VIEWER, undo, [row["id"]])) == 1
+    assert {found["post_id"] for found in rows} == {posts[3].id}
+    assert call(app, VIEWER, give, [*hide, True]) == [{"outcome": "undone"}]
     rows = candidates(connection, world, want=24, page_size=12)
-    assert {found["post_id"] for found in rows} == {post.id for post in posts[1:]}
+    assert {found["post_id"] for found in rows} == {posts[1].id, posts[3].id}
 
 
 def test_a_viewer_gets_through_the_functions_role_what_an_operator_explains(

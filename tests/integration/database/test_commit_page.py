@@ -75,6 +75,8 @@ def test_a_repaired_page_replaces_the_version_it_names_and_no_other(session: Ses
         "DELETE FROM posts WHERE id = %(post)s",
         """INSERT INTO feedback (user_id, action, post_id)
            VALUES (%(viewer)s, 'not_interested', %(post)s)""",
+        """INSERT INTO feedback (user_id, action, post_id)
+           VALUES (%(viewer)s, 'report', %(post)s)""",
         """INSERT INTO feedback (user_id, action, creator_id)
            SELECT %(viewer)s, 'hide_creator', creator_id FROM posts WHERE id = %(post)s""",
         "INSERT INTO user_post_impressions (user_id, post_id) VALUES (%(viewer)s, %(post)s)",
@@ -106,7 +108,7 @@ def test_a_repeat_may_have_been_seen_but_an_unseen_post_may_not(session: Session
 def test_feedback_undone_or_of_another_viewer_rejects_nothing(session: Session) -> None:
     session.operator.execute(
         "INSERT INTO feedback (user_id, action, post_id, undone_at) VALUES"
-        " (%(viewer)s, 'not_interested', %(post)s, now()), (%(viewer)s, 'report', %(post)s, NULL),"
+        " (%(viewer)s, 'not_interested', %(post)s, now()), (%(viewer)s, 'report', %(post)s, now()),"
         " (gen_random_uuid(), 'not_interested', %(post)s, NULL)",
         {"viewer": session.viewer, "post": session.posts[0]},
     )

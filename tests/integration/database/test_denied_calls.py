@@ -6,7 +6,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from tests.conftest import Database
 from tests.integration.database.clients import claiming, claims_of, operator
-from tests.integration.database.policies import VIEWER_CALLS, WEBHOOK_CALLS
+from tests.integration.database.policies import APP_CALLS, VIEWER_CALLS, WEBHOOK_CALLS
 from tests.integration.database.strangers import BROKEN, OTHER, STRANGERS, VICTIM
 
 POST = uuid.uuid4()
@@ -26,7 +26,8 @@ def published(module_database: Database) -> Database:
 
 
 @pytest.mark.parametrize(
-    ("role", "listed"), [("vroom_app", VIEWER_CALLS), ("vroom_webhook", WEBHOOK_CALLS)]
+    ("role", "listed"),
+    [("vroom_app", VIEWER_CALLS | APP_CALLS), ("vroom_webhook", WEBHOOK_CALLS)],
 )
 def test_every_function_that_a_role_may_call_has_its_denial_tests(
     published: Database, role: str, listed: dict[str, str]
@@ -38,6 +39,20 @@ def test_every_function_that_a_role_may_call_has_its_denial_tests(
             [role],
         ).fetchall()
     assert sorted(row["proname"] for row in found) == sorted(listed)
+
+
+@pytest.mark.parametrize("claims", [None, claims_of(OTHER)], ids=["none", "another"])
+@pytest.mark.parametrize("function", APP_CALLS)
+def test_what_acts_for_no_viewer_needs_none(
+    published: Database, function: str, claims: str | None
+) -> None:
+    with claiming(published.app_url, claims) as connection:
+        connection.execute(APP_CALLS[function])
+    with (
+        claiming(published.webhook_url, claims) as connection,
+        pytest.raises(InsufficientPrivilege),
+    ):
+        connection.execute(APP_CALLS[function])
 
 
 @pytest.mark.parametrize("function", VIEWER_CALLS)

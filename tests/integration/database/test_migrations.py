@@ -32,7 +32,10 @@ OUTLINE = """
   FROM pg_constraint
   WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text NOT LIKE '%yoyo%'
   UNION ALL SELECT 'function', pg_get_functiondef(oid) || coalesce(proacl::text, '') FROM pg_proc
-  WHERE pronamespace::regnamespace::text IN ('public', 'vroom_private', 'auth')
+  WHERE pronamespace::regnamespace::text IN ('public', 'vroom_private', 'auth') AND prokind <> 'a'
+  UNION ALL SELECT 'aggregate', format('%s %s %s', a.aggfnoid, a.aggtransfn, a.agginitval)
+  FROM pg_aggregate a JOIN pg_proc p ON p.oid = a.aggfnoid
+  WHERE p.pronamespace = 'vroom_private'::regnamespace
   UNION ALL SELECT 'trigger', pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
   UNION ALL SELECT 'policy', p::text FROM pg_policies p
   UNION ALL SELECT 'relation', format('%s %s %s', relname, relrowsecurity, relacl) FROM pg_class

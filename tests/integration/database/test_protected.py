@@ -45,6 +45,24 @@ PROTECTED: list[LiteralString] = [
     "INSERT INTO viewer_seen VALUES (%(viewer)s, 0, 0::bit(1024))",
     "UPDATE viewer_seen SET seen = 0::bit(1024)",
     "DELETE FROM viewer_seen",
+    # what is learnt, and the queue of the roll-up: written by functions alone
+    "INSERT INTO watch_events (user_id, event_id) VALUES (%(viewer)s, gen_random_uuid())",
+    "UPDATE viewer_watches SET liked = true",
+    "UPDATE viewer_creator_affinity SET value = 5",
+    "UPDATE viewer_tag_affinity SET value = 5",
+    "SELECT FROM engagement_queue",
+    (
+        "INSERT INTO engagement_queue (post_id, creator_id, likes, weight)"
+        " VALUES (gen_random_uuid(), %(viewer)s, 1000, 1000)"
+    ),
+    "UPDATE post_tags SET hot_score = 1e9",
+    "UPDATE post_covisits SET score = 1e9",
+    "UPDATE cohort_posts SET score = 1e9",
+    "UPDATE watch_norms SET plays = 0",
+    "UPDATE hot_scale SET half_life = '1 minute'",
+    "UPDATE upkeep_places SET last_key = ''",
+    "SELECT set_hot_half_life('1 hour')",
+    "SELECT vroom_private.lock_viewer(%(viewer)s)",
     # Mux's books
     "SELECT FROM mux_assets",
     (

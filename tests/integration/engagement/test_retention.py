@@ -147,6 +147,20 @@ def test_what_tells_of_posts_that_are_gone_goes_in_bounded_steps(audience: Audie
     assert removed > len(gone)
 
 
+def test_feedback_on_a_post_that_is_gone_goes_and_other_feedback_stays(audience: Audience) -> None:
+    viewer = uuid4()
+    gone, left = audience.add_posts(2)
+    for post in (gone, left):
+        audience.operator.execute(
+            "INSERT INTO feedback (user_id, action, post_id, created_at)"
+            " VALUES (%s, 'not_interested', %s, now() - interval '2 days')",
+            [viewer, post],
+        )
+    audience.operator.execute("DELETE FROM posts WHERE id = %s", [gone])
+    assert prune(audience) == {"feedback": 1}
+    assert [row["post_id"] for row in audience.rows("SELECT post_id FROM feedback")] == [left]
+
+
 def test_nothing_of_the_last_day_goes_whatever_a_caller_asks_for(audience: Audience) -> None:
     viewer = uuid4()
     (post,) = audience.add_posts(1)

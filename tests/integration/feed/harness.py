@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
 import psycopg
-from aws_lambda_powertools import Logger
 
 from functions.feed_ranker import impressions
 from functions.feed_ranker.container import Container
 from functions.feed_ranker.requests import FeedQuery, ImpressionBatch
 from functions.feed_ranker.settings import FeedSettings
+from shared.observability import Telemetry
 from shared.settings import load
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Harness:
 
     def new_container(self, **environ: str) -> Container:
         settings = load(FeedSettings, {**self.environ, **environ})
-        container = Container(settings, Logger(service="feed", level="ERROR"))
+        container = Container(settings, Telemetry("feed", level="ERROR"))
         self._containers.append(container)
         return container
 

@@ -75,6 +75,54 @@ BEGIN
 END
 $$;
 
+CREATE INDEX IF NOT EXISTS feedback_by_age ON public.feedback (created_at, id);
+-- Forgets feedback about posts that are gone: nothing can come of it any more. Looks at the next `most`
+-- rows that are older than `after`, from where the last call ended; answers how many went.
+CREATE OR REPLACE FUNCTION vroom_private.retire_feedback(most integer, after interval) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_place   upkeep_places;
+  v_looked  integer;
+  v_removed integer;
+BEGIN
+  SELECT * INTO v_place FROM upkeep_places p WHERE p.task = 'feedback';
+  WITH looked AS MATERIALIZED (
+    SELECT f.user_id, f.id, f.created_at, f.post_id, f.action <> 'hide_creator' AS of_post
+    FROM feedback f
+    WHERE (f.created_at, f.id) > (coalesce(v_place.last_key::timestamptz, '-infinity'),
+                                  coalesce(v_place.last_post, '00000000-0000-0000-0000-000000000000'))
+      AND f.created_at < now() - retire_feedback.after
+    ORDER BY f.created_at, f.id LIMIT most
+  ), gone AS (
+    DELETE FROM feedback f USING looked l
+    WHERE f.user_id = l.user_id AND f.id = l.id AND l.of_post AND l.post_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM posts p WHERE p.id = l.post_id)
+    RETURNING true
+  )
+  SELECT (SELECT count(*) FROM looked), (SELECT count(*) FROM gone), last.created_at::text, last.id
+  INTO v_looked, v_removed, v_place.last_key, v_place.last_post
+  FROM (SELECT) one
+  LEFT JOIN (
+    SELECT l.created_at, l.id FROM looked l ORDER BY l.created_at DESC, l.id DESC LIMIT 1
+  ) last ON true;
+  IF v_looked < most THEN  -- the end: from the start again
+    DELETE FROM upkeep_places p WHERE p.task = 'feedback';
+  ELSE
+    INSERT INTO upkeep_places (task, last_key, last_post) VALUES ('feedback', v_place.last_key, v_place.last_post)
+    ON CONFLICT (task) DO UPDATE SET last_key = excluded.last_key, last_post = excluded.last_post;
+  END IF;
+  RETURN v_removed;
+END
+$$;
+
+SELECT vroom_private.open_only_to('public.give_feedback(uuid, text, uuid, uuid, boolean)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.review_post(uuid, text)', NULL);
+REVOKE ALL ON FUNCTION vroom_private.weigh_less(uuid, uuid, text[], timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.weigh_as_before(uuid, uuid, jsonb, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.retire_feedback(integer, interval) FROM PUBLIC;
+
 -- Removes what is past its time, `most` rows (10,000 at most) of each kind; how many of each. Impressions
 -- outlast the cooldown by a day; nothing younger than a day goes, whatever is asked for. One call works
 -- at a time; another meanwhile does nothing.
@@ -110,6 +158,7 @@ BEGIN
     ('post_covisits', 'post_id', ARRAY['post_id', 'next_post_id']),
     ('cohort_posts', 'cohort', ARRAY['post_id'])
   ) AS r(kind, key_column, post_columns);
+  RETURN QUERY SELECT 'feedback', vroom_private.retire_feedback(v_most, interval '1 day');
 END
 $$;
 

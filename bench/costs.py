@@ -1,0 +1,74 @@
+"""What Postgres does for a page, by its own counters: rows read, buffers touched."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from shared.postgres import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.postgres import Postgres
+
+_BUDGET_S = 10.0
+# Of user tables alone: what a connection reads of the catalogue once is no cost of a page.
+_COUNTERS = """
+SELECT (SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables)
+     + (SELECT coalesce(sum(idx_tup_read), 0) FROM pg_stat_user_indexes),
+       sum(heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit + idx_blks_read, 0)
+           + coalesce(toast_blks_hit + toast_blks_read + tidx_blks_hit + tidx_blks_read, 0))
+FROM pg_statio_user_tables
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a run of pages cost Postgres.
+
+    Attributes:
+        rows: Index entries returned by scans and rows read in sequence.
+        buffers: Blocks of tables and indexes touched, in the buffer pool or not.
+    """
+
+    rows: int
+    buffers: int
+
+
+class Meter:
+    """Reads the counters of a server on which nothing else happens."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def measure(self, database: Postgres, act: Callable[[], object]) -> Work:
+        """What `act`, which works on `database` from this thread, costs."""
+        before = self._read(database)
+        act()
+        after = self._read(database)
+        return Work(after.rows - before.rows, after.buffers - before.buffers)
+
+    def _read(self, database: Postgres) -> Work:
+        # A session reports its counts once a second at most, unless it is told to.
+        flush = Statement(b"SELECT pg_stat_force_next_flush()")
+        database.run(flush, viewer=None, budget_s=_BUDGET_S)
+        row = self._connection.execute(_COUNTERS).fetchone()
+        assert row is not None  # noqa: S101 - an aggregate has a row
+        return Work(int(row[0]), int(row[1]))
+
+
+@contextmanager
+def quiet_meter(admin_url: str) -> Iterator[Meter]:
+    """A meter; the server's own upkeep rests while the block runs."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET autovacuum = off")
+        connection.execute("SELECT pg_reload_conf()")
+        try:
+            yield Meter(connection)
+        finally:
+            connection.execute("ALTER SYSTEM RESET autovacuum")
+            connection.execute("SELECT pg_reload_conf()")

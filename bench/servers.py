@@ -1,0 +1,80 @@
+"""The servers that are measured: an embedded Postgres and moto's DynamoDB."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from local.gateway.template import load_template
+from local.migrate import ROLES
+from local.paths import TEMPLATE
+from local.services.dynamodb import DynamoDbServer
+from local.services.parts import prepare_table
+from local.services.postgres import embedded_postgres
+from local.state import lasting_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from local.services.postgres import PostgresInstance
+
+TABLE = "vroom-bench-sessions"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What runs.
+
+    Attributes:
+        postgres: The server of the data sets.
+        passwords: Of the roles that functions connect as.
+        dynamodb_url: The endpoint.
+        environment: The variables that functions need besides DATABASE_URL.
+    """
+
+    postgres: PostgresInstance
+    passwords: dict[str, str]
+    dynamodb_url: str
+    environment: dict[str, str]
+
+
+@contextmanager
+def run_postgres(folder: Path, *, durable: bool) -> Iterator[PostgresInstance]:
+    """Postgres on the benchmark's data; commits wait for the disk where `durable`."""
+    with embedded_postgres(folder / "postgres", durable=durable) as server:
+        yield server
+
+
+@contextmanager
+def run_servers(folder: Path) -> Iterator[Servers]:
+    """Both servers while the block runs, as `make dev` runs them; os.environ names them."""
+    dynamodb = DynamoDbServer(folder / "dynamodb.log")
+    try:
+        dynamodb.wait_ready()
+        template = load_template(TEMPLATE, {})
+        aws = prepare_table(template, TABLE, dynamodb.url, own=True)
+        secrets = lasting_secrets(folder / "secrets.json", ("CURSOR_SECRET", "MUX_WEBHOOK_SECRET"))
+        environment = {
+            **aws,
+            **secrets,
+            "SESSION_TABLE": TABLE,
+            "DYNAMODB_ENDPOINT_URL": dynamodb.url,
+            "MUX_TOKEN_ID": "bench",
+            "MUX_TOKEN_SECRET": "bench",
+            "POWERTOOLS_METRICS_NAMESPACE": "VroomFeed",
+            "POWERTOOLS_SERVICE_NAME": "bench",
+            "POWERTOOLS_TRACE_DISABLED": "true",
+        }
+        with run_postgres(folder, durable=True) as postgres, patch.dict(os.environ, environment):
+            yield Servers(postgres, role_passwords(folder), dynamodb.url, environment)
+    finally:
+        dynamodb.close()
+
+
+def role_passwords(folder: Path) -> dict[str, str]:
+    """The roles' passwords, the same from run to run."""
+    return lasting_secrets(folder / "roles.json", ROLES)

@@ -1,0 +1,95 @@
+"""The targets, and whether a run met them. All are ratios or counts of one and the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target.
+
+    Attributes:
+        name: What is measured.
+        figure: What came out; None where this run could not tell.
+        limit: What was aimed at.
+        at_least: The figure is to reach the limit; else to stay at or below it.
+        counted: It is a count: the same on every machine.
+    """
+
+    name: str
+    figure: float | None
+    limit: float
+    at_least: bool = False
+    counted: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it was reached; None where nobody knows."""
+        if self.figure is None:
+            return None
+        return self.figure >= self.limit if self.at_least else self.figure <= self.limit
+
+    def document(self) -> dict[str, Any]:
+        """For bench.json."""
+        sign = ">=" if self.at_least else "<="
+        return {
+            "name": self.name,
+            "figure": self.figure,
+            "target": f"{sign} {self.limit:g}",
+            "met": self.met,
+            "counted": self.counted,
+        }
+
+
+def targets(books: Mapping[str, Any]) -> list[Target]:
+    """The targets for what `bench.__main__` has measured."""
+    return [*_of_pages(books), *_of_growth(books["growth"]), *_others(books)]
+
+
+def _of_pages(books: Mapping[str, Any]) -> Iterator[Target]:
+    kinds: Mapping[str, Any] = books["personas"]
+    first = {name: kind["first"] for name, kind in kinds.items()}
+    following = {name: kind["next"] for name, kind in kinds.items()}
+    both = [*first.values(), *following.values()]
+    trips = "most_round_trips"
+    yield Target(
+        "next page: round trips", max(f[trips] for f in following.values()), 3, counted=True
+    )
+    yield Target("first page: round trips", max(f[trips] for f in first.values()), 5, counted=True)
+    for name, figures in following.items():
+        yield Target(f"next page p50 / floor, {name}", figures["of_floor"], 1.5)
+    yield Target("first page p50 / floor, typical", first["typical"]["of_floor"], 2.5)
+    for name in ("heavy", "exhausted"):
+        ratio = _ratio(first[name]["p95_ms"], first["typical"]["p95_ms"])
+        yield Target(f"first page p95, {name} / typical", ratio, 2)
+    yield Target("handler CPU of a page, ms (largest p50)", max(f["cpu_ms"] for f in both), 5)
+    yield Target("p95 of a page, any viewer, ms", max(f["p95_ms"] for f in both), 50)
+
+
+def _of_growth(growth: Mapping[str, Any]) -> Iterator[Target]:
+    for page in ("first", "next"):
+        sizes, histories = growth["posts"], growth["seen"]
+        ratio = _ratio(sizes[-1][page]["p50_ms"], sizes[0][page]["p50_ms"])
+        name = f"{page} page p50, {sizes[-1]['posts']:,} posts / {sizes[0]['posts']:,}"
+        yield Target(name, ratio if len(sizes) > 1 else None, 1.25)
+        ratio = _ratio(histories[-1][page]["p50_ms"], histories[0][page]["p50_ms"])
+        yield Target(f"{page} page p50, {histories[-1]['seen']:,} seen / 0", ratio, 1.5)
+
+
+def _others(books: Mapping[str, Any]) -> Iterator[Target]:
+    ours = books["personas"]["typical"]["first"]["p50_ms"]
+    naive = _ratio(books["naive_sql"]["p50_ms"], ours)
+    yield Target("naive SQL p50 / first page p50, typical", naive, 100, at_least=True)
+    for kind in ("impressions", "watch_progress"):
+        if "p95_ms" in books["batches"][kind]:
+            p95 = books["batches"][kind]["p95_ms"]
+            yield Target(f"batch of 100: {kind}, p95 ms", p95, 20)
+
+
+def _ratio(one: float, other: float) -> float:
+    return round(one / other, 2)

@@ -1,0 +1,27 @@
+"""Impression batches (`make load-impressions`): a hundred at once, every other batch sent twice."""
+
+from __future__ import annotations
+
+from locust import task
+
+from tests.load.viewers import BATCH, PAGES_PER_SESSION, Viewer
+
+
+class Reporter(Viewer):
+    """Has scrolled, and reports it again and again."""
+
+    def on_start(self) -> None:
+        """Scroll as far as one session goes."""
+        super().on_start()
+        for _ in range(PAGES_PER_SESSION):
+            self.next_page()
+
+    @task
+    def report(self) -> None:
+        """A batch."""
+        self.send_impressions(BATCH)
+
+    @task
+    def report_twice(self) -> None:
+        """A batch, and its retry."""
+        self.send_impressions(BATCH, retry=True)
