@@ -249,7 +249,7 @@ class World:
         return since
 
     def webhook(self) -> Webhook:
-        return Webhook([SECRET], self._stepper(thorough=False), time.time)
+        return Webhook([SECRET], self._stepper(thorough=False), time.time, lambda _: None)
 
     def sweep(self, **changes: int) -> SweepResult:
         sweep: dict[str, int] = {"most": 1000, "lease_s": 0, "give_up_s": 86_400} | changes

@@ -94,7 +94,8 @@ def uploads(
             "MUX_TOKEN_ID": "id",
             "MUX_TOKEN_SECRET": "secret",
             "MUX_BASE_URL": "http://127.0.0.1:1",
-        }
+        },
+        upload_app.telemetry,
     )
     container = replace(built, uploads=replace(built.uploads, mux=world.mux))
     monkeypatch.setattr(upload_app, "container", lambda: container)
@@ -114,7 +115,8 @@ def webhooks(
             "MUX_TOKEN_SECRET": "secret",
             "MUX_WEBHOOK_SECRET": f"new one,{SECRET}",
             "MUX_STREAM_BASE_URL": f"{STREAM}/",
-        }
+        },
+        webhook_app.telemetry,
     )
     container = replace(built, mux=world.mux)
     monkeypatch.setattr(webhook_app, "container", lambda: container)
@@ -392,7 +394,8 @@ def test_a_schedules_event_sweeps(
     assert result == {"held_off": False, "checked": 1, "orphans": 0, "errors": 0}
     assert world.state(post)[0] == "ready"
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert [m["UploadReady"] for m in metrics] == [[1.0]]
+    assert [m["UploadReady"] for m in metrics if "UploadReady" in m] == [[1.0]]
+    assert [m["SweepChecked"] for m in metrics if "SweepLatency" in m] == [[1.0]]
 
 
 @pytest.mark.usefixtures("webhooks")
@@ -407,4 +410,5 @@ def test_a_failed_trim_is_counted(world: World, capsys: pytest.CaptureFixture[st
     for one in world.books.events[since:]:
         send(json.dumps(one).encode())
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    assert [m["TrimFailed"] for m in metrics] == [[1.0]]
+    assert [m["TrimFailed"] for m in metrics if "TrimFailed" in m] == [[1.0]]
+    assert all(m["WebhookLag"][0] >= 0 for m in metrics if "TrimFailed" in m)

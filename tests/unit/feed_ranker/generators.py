@@ -9,6 +9,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
+from functions.feed_ranker.exploration import Discovery
 from functions.feed_ranker.queue import Entry, Queue, wanted
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Signals, Source
 from shared.ranking import Parts, Ranker, RankingConfig
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SESSION = UUID("5e551011-0000-4000-8000-000000000001")
 VIEWER = UUID("0b7f3c1e-58a5-4f3c-9d3b-4a8a2f6f5c11")
 PLAIN = Ranker(RankingConfig(), Signals(), MOMENT)
+DISCOVERY = Discovery(SESSION, 0, NOW)
 PARTS = Parts(0.5, 0.5, 0.5, 1.0)
 
 

@@ -3,14 +3,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.feed_ranker.exploration import Explorer, weight
-from tests.unit.shared.generators import NOW, ages, counters
+from functions.feed_ranker.exploration import Discovery, Explorer, beta_quantile, weight
+from tests.unit.feed_ranker.generators import SESSION
+from tests.unit.shared.generators import NOW, ages, candidates, counters, post
+
+if TYPE_CHECKING:
+    from shared.models import Candidate
 
 sessions = st.uuids(version=4)
 positions = st.integers(0, 49)
@@ -130,3 +135,108 @@ def test_age_and_showings_each_cost_likelihood() -> None:
     assert weight(NOW - timedelta(days=7), 0, NOW) == pytest.approx(0.525)
     assert weight(NOW, 50, NOW) == pytest.approx(0.5)
     assert weight(NOW - timedelta(days=9_000), 0, NOW) == pytest.approx(0.05)
+
+
+unit = st.floats(1e-9, 1 - 1e-9)
+shapes = st.floats(1, 1e6)
+
+
+def favouring(session: UUID = SESSION, *, quota: int = 100, new_viewer: bool = False) -> Discovery:
+    return Discovery(session, 0, NOW, quota, new_viewer)
+
+
+def mean_weight(candidate: Candidate, quota: int = 100) -> float:
+    """Over the draws of many sessions."""
+    drawn = [favouring(UUID(int=n), quota=quota).weight(candidate) for n in range(400)]
+    return sum(drawn) / len(drawn)
+
+
+@given(
+    candidate=candidates(),
+    session=sessions,
+    page_no=st.integers(0, 99),
+    quota=st.integers(0, 100),
+    new_viewer=st.booleans(),
+)
+def test_every_post_can_be_drawn(
+    candidate: Candidate, session: UUID, page_no: int, quota: int, *, new_viewer: bool
+) -> None:
+    assert Discovery(session, page_no, NOW, quota, new_viewer).weight(candidate) > 0.0
+
+
+@given(candidates(), sessions, st.integers(0, 99))
+def test_the_same_session_page_and_post_weigh_the_same(
+    candidate: Candidate, session: UUID, page_no: int
+) -> None:
+    one, other = Discovery(session, page_no, NOW), Discovery(session, page_no, NOW)
+    assert one.weight(candidate) == other.weight(candidate)
+
+
+@given(candidates(), sessions, st.integers(0, 100))
+def test_once_it_has_its_quota_a_post_is_favoured_no_longer(
+    candidate: Candidate, session: UUID, quota: int
+) -> None:
+    shown = candidate._replace(impressions=quota + candidate.impressions % 1000)
+    plain = weight(shown.published_at, shown.impressions, NOW)
+    assert favouring(session, quota=quota).weight(shown) == plain
+
+
+@pytest.mark.parametrize("impressions", [0, 30, 60, 90])
+def test_a_post_that_lacks_impressions_is_favoured_the_more_it_lacks(impressions: int) -> None:
+    few, more = (post(1, impressions=n) for n in (impressions, impressions + 9))
+    assert mean_weight(few) > 1.1 * mean_weight(few, quota=0)
+    assert mean_weight(few) > mean_weight(more)
+
+
+def test_of_unproven_posts_the_newer_one_is_favoured() -> None:
+    new, old = post(1), post(1, published_at=NOW - timedelta(days=3))
+    assert mean_weight(new) > 1.2 * mean_weight(old)
+
+
+def test_of_unproven_posts_the_one_that_is_watched_further_is_favoured_though_not_always() -> None:
+    shown = post(1, impressions=10, plays=10, duration_ms=20_000)
+    liked, left = shown._replace(watch_ratio_sum=9.5), shown._replace(watch_ratio_sum=3.0)
+    assert mean_weight(liked) > 1.2 * mean_weight(left)
+    wins = sum(
+        favouring(UUID(int=n)).weight(post(2)) > favouring(UUID(int=n)).weight(liked)
+        for n in range(400)
+    )
+    assert 0 < wins < 400
+
+
+def test_a_new_viewer_meets_tags_that_they_have_not_tried() -> None:
+    untried, tried = post(1, impressions=500), post(1, impressions=500, tag_affinity=0.1)
+    new, known = favouring(new_viewer=True), favouring()
+    assert new.weight(untried) == 2 * new.weight(tried)
+    assert known.weight(untried) == known.weight(tried)
+
+
+@given(sessions, st.integers(0, 99), positions, st.lists(candidates(), min_size=1, max_size=16))
+def test_propensities_are_exact_given_the_draws_and_sum_to_the_rate(
+    session: UUID, page_no: int, position: int, pool: list[Candidate]
+) -> None:
+    discovery = Discovery(session, page_no, NOW)
+    shares = [discovery.weight(c) for c in pool]
+    item, propensity = Explorer(session, page_no, 0.1).draw(position, range(len(pool)), shares)
+    assert propensity == pytest.approx(0.1 * shares[item] / sum(shares))
+    assert sum(0.1 * share / sum(shares) for share in shares) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("a", "b"), [(2.8, 5.2), (5, 5), (6, 50), (80, 20)])
+def test_the_beta_quantile_is_that_of_the_distribution(a: float, b: float) -> None:
+    steps = 100_000
+    masses = [(n / steps) ** (a - 1) * (1 - n / steps) ** (b - 1) for n in range(steps + 1)]
+    whole = sum(masses)
+    for probability in (0.01, 0.25, 0.5, 0.75, 0.99):
+        at = round(steps * beta_quantile(probability, a, b))
+        below = sum(masses[:at]) / whole
+        density = masses[at] * steps / whole
+        assert abs(below - probability) / density < 0.005
+
+
+@given(unit, unit, shapes, shapes)
+def test_a_beta_quantile_lies_in_its_range_and_grows_with_the_probability(
+    one: float, other: float, a: float, b: float
+) -> None:
+    low, high = sorted((one, other))
+    assert 0.0 <= beta_quantile(low, a, b) <= beta_quantile(high, a, b) + 1e-9 <= 1.0 + 1e-9

@@ -13,8 +13,7 @@ from functions.feed_ranker.page import Page, assemble
 from functions.feed_ranker.queue import Queue, build
 from shared.cooldown import CooldownRules
 from shared.models import Source
-from tests.unit.feed_ranker.generators import PLAIN, SESSION, Catalogue
-from tests.unit.shared.generators import NOW
+from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, SESSION, Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +33,7 @@ def pages(catalogue: Catalogue, page_size: int, count: int) -> Iterator[tuple[Pa
     for _ in range(count):
         if queue is None or sum(i < queue.ranked for i in queue.left(at.used)) < page_size:
             retrieval = catalogue.retrieve(page_size)
-            queue = build(retrieval, PLAIN, page_size, at.last_creator, NOW)
+            queue = build(retrieval, PLAIN, page_size, at.last_creator, DISCOVERY)
             at = replace(at, used=0)
         page = assemble(queue, at, page_size, Explorer(SESSION, at.page_no, 0.1), RULES)
         yield page, queue
@@ -123,7 +122,7 @@ def test_about_a_tenth_of_the_places_are_explored_while_there_is_something_to_di
     shown = explored = 0
     for number in range(40):
         session = replace(Position(SESSION), session=type(SESSION)(int=number))
-        queue = build(Catalogue.of(300).retrieve(12), PLAIN, 12, session.last_creator, NOW)
+        queue = build(Catalogue.of(300).retrieve(12), PLAIN, 12, session.last_creator, DISCOVERY)
         page = assemble(queue, session, 12, Explorer(session.session, 0, 0.1), RULES)
         shown += len(page.posts)
         explored += sum(p.source is Source.EXPLORE for p in page.posts)

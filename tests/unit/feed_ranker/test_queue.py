@@ -16,7 +16,8 @@ from functions.feed_ranker.diversity import PageVariety
 from functions.feed_ranker.queue import Entry, Queue, build, ranked_length, wanted
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Source
 from shared.ranking import Weights
-from tests.unit.feed_ranker.generators import PLAIN, Catalogue, queues
+from shared.variants import Policy
+from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, Catalogue, queues
 from tests.unit.shared.generators import NOW, post
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def built(
     complete: bool = True,
 ) -> Queue:
     retrieval = Retrieval(tuple(candidates), seen, complete)
-    return build(retrieval, PLAIN, page_size, NO_CREATOR, NOW)
+    return build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY)
 
 
 def ids(entries: tuple[Entry, ...] | list[Candidate]) -> list[UUID]:
@@ -80,7 +81,7 @@ def ids(entries: tuple[Entry, ...] | list[Candidate]) -> list[UUID]:
 
 @given(unseen())
 def test_the_lazy_choice_of_the_best_is_the_naive_one(candidates: list[Candidate]) -> None:
-    entries = list(queue._by_ladder(candidates, PLAIN, NOW))
+    entries = list(queue._by_ladder(candidates, PLAIN, DISCOVERY))
     expected = naive_ladder(candidates)
     assert [e.post_id for e in entries] == [post_id for post_id, _ in expected]
     assert [e.score for e in entries] == [
@@ -93,7 +94,7 @@ def test_the_lazy_choice_of_the_best_is_the_naive_one(candidates: list[Candidate
 def test_the_queue_is_the_ladder_with_creator_variety_page_by_page(
     candidates: list[Candidate], page_size: int
 ) -> None:
-    left = list(queue._by_ladder(candidates, PLAIN, NOW))
+    left = list(queue._by_ladder(candidates, PLAIN, DISCOVERY))
     expected: list[UUID] = []
     last = NO_CREATOR
     while left:
@@ -162,7 +163,7 @@ def test_an_entry_keeps_the_rung_that_its_candidate_came_from() -> None:
 def test_a_queue_ends_with_the_likeliest_discoveries_among_what_ranking_left_out() -> None:
     posts = Catalogue.of(200).posts
     made = built(posts)
-    everything = {e.post_id: e for e in queue._by_ladder(posts, PLAIN, NOW)}
+    everything = {e.post_id: e for e in queue._by_ladder(posts, PLAIN, DISCOVERY)}
     ranked, discovery = made.entries[:60], made.entries[60:]
     left_out = [e.weight for i, e in everything.items() if i not in ids(made.entries)]
     assert ids(ranked) == list(everything)[:60]
@@ -174,7 +175,7 @@ def test_a_queue_ends_with_the_likeliest_discoveries_among_what_ranking_left_out
 def test_a_creator_with_many_good_posts_does_not_take_the_whole_rung() -> None:
     prolific = [post(n, creator=1, impressions=100, plays=100, likes=10) for n in range(10)]
     others = [post(100 + n, impressions=100, plays=100, likes=5) for n in range(10)]
-    scored = list(queue._by_ladder([*prolific, *others], PLAIN, NOW))
+    scored = list(queue._by_ladder([*prolific, *others], PLAIN, DISCOVERY))
     assert [e.creator_id.int == 1 for e in scored].index(True) == 0
     assert sum(e.creator_id.int == 1 for e in scored[:11]) == 1
 
@@ -222,3 +223,34 @@ def test_a_post_shown_however_often_can_still_be_drawn() -> None:
     old = post(1, impressions=10**7, published_at=NOW - timedelta(days=400))
     (made,) = built([old]).entries
     assert made.weight > 0.0
+
+
+CHRONOLOGICAL = Policy(variant="chronological", exploration_rate=0.0, chronological=True)
+
+
+def chronological(candidates: list[Candidate], page_size: int, *, complete: bool) -> Queue:
+    retrieval = Retrieval(tuple(candidates), (), complete)
+    return build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY, CHRONOLOGICAL)
+
+
+@given(candidates=unseen(120), page_size=st.integers(1, 50), complete=st.booleans())
+def test_a_chronological_queue_is_the_newest_first_whatever_the_rung_score_and_creator(
+    candidates: list[Candidate], page_size: int, *, complete: bool
+) -> None:
+    made = chronological(candidates, page_size, complete=complete)
+    newest = sorted(candidates, key=lambda c: (-c.published_at.timestamp(), c.post_id))
+    assert ids(made.entries) == ids(newest)[: len(made.entries)]
+    assert len(made.entries) == min(len(candidates), ranked_length(page_size) + 16)
+    assert made.ranked == len(made.entries)
+    assert made.policy is CHRONOLOGICAL
+
+
+def test_reasons_of_taste_are_kept_with_the_entry() -> None:
+    posts = [
+        post(1, origin="covisit", creator_affinity=1.0),
+        post(2, origin="tag", creator_affinity=0.3, tag_affinity=2.0),
+        post(3, origin="tag", tag_affinity=0.3),
+        post(4, origin="hot", creator_affinity=0.2, tag_affinity=-3.0),
+    ]
+    because = {entry.post_id.int: entry.because for entry in built(posts).entries}
+    assert because == {1: "similar_to_watched", 2: "liked_creator", 3: "liked_tags", 4: ""}

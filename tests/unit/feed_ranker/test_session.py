@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -85,6 +87,23 @@ def test_a_page_is_read_as_it_was_written(page: Page, *, stale: bool) -> None:
     document = unpack(pack(page_document(page, stale=stale)))
     assert read_page(document, page.after.session, page.after.page_no - 1) == page
     assert document["stale"] is stale
+
+
+@given(pages)
+def test_a_lasting_page_names_no_creator_and_is_whole_again_with_its_content(page: Page) -> None:
+    document = page_document(page, stale=False, lasting=True)
+    session, page_no = page.after.session, page.after.page_no - 1
+    creators = {post.creator_id for post in page.posts}
+    assert not any(
+        str(creator) in json.dumps(document["posts"]) for creator in creators - set(page.ids)
+    )
+    content = {p.post_id: {"creator_id": str(p.creator_id)} for p in page.posts}
+    assert [p.creator_id for p in read_page(document, session, page_no, content).posts] == [
+        UUID(content[p.post_id]["creator_id"]) for p in page.posts
+    ]
+    stand_ins = [p.creator_id for p in read_page(document, session, page_no).posts]
+    for (one, a), (other, b) in itertools.combinations(zip(page.posts, stand_ins, strict=True), 2):
+        assert (one.creator_id == other.creator_id) == (a == b)
 
 
 @given(cached_queues())

@@ -24,7 +24,7 @@ def refusal(environ: dict[str, str]) -> str:
 
 def test_the_defaults_are_the_promised_ones() -> None:
     settings = load(FeedSettings, GOOD)
-    assert settings.cooldown == CooldownRules(30, 2, 24, 6)
+    assert settings.cooldown == CooldownRules(2, 24, 6)
     assert settings.session_cache_ttl_seconds == 60
     assert settings.fresh_window == timedelta(days=7)
     assert settings.exploration_rate == 0.10
@@ -33,7 +33,7 @@ def test_the_defaults_are_the_promised_ones() -> None:
 
 def test_the_limits_on_repeats_come_from_the_environment() -> None:
     given = {"REPEAT_COOLDOWN_DAYS": "7", "MAX_REPEATS_PER_PAGE": "0", "INVENTORY_WATERLINE": "0"}
-    assert load(FeedSettings, GOOD | given).cooldown == CooldownRules(7, 0, 0, 6)
+    assert load(FeedSettings, GOOD | given).cooldown == CooldownRules(0, 0, 6)
 
 
 def test_every_missing_setting_is_named() -> None:

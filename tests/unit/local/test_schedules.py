@@ -26,10 +26,10 @@ def test_the_event_is_the_schedulers() -> None:
     assert event["detail-type"] == "Scheduled Event"
 
 
-def test_the_sweep_is_scheduled_every_minute() -> None:
+def test_the_sweep_and_the_upkeep_are_scheduled_every_minute() -> None:
     functions = load_template(TEMPLATE, {}).functions
     assert functions["MuxWebhookFunction"].schedules == (60.0,)
-    assert functions["FeedRankerFunction"].schedules == ()
+    assert functions["FeedRankerFunction"].schedules == (60.0,)
 
 
 def test_a_schedule_that_is_no_rate_is_refused(tmp_path: Path) -> None:

@@ -97,3 +97,18 @@ def test_settings_are_read_from_the_environment() -> None:
 def test_a_bad_number_is_named(name: str, value: str) -> None:
     with pytest.raises(StackError, match=f"{name}={value}"):
         StackSettings.from_environment({name: value})
+
+
+def test_the_functions_run_from_the_checkout_unless_the_emulator_is_asked_for() -> None:
+    usual = StackSettings.from_environment({})
+    assert (usual.emulated, usual.warm, usual.workers["feed_ranker"]) == (False, True, 4)
+    emulated = StackSettings.from_environment(
+        {"RUNTIME": "emulator", "ARTIFACTS_CACHE": "/builds", "WARM": "0"}
+    )
+    assert (emulated.emulated, emulated.warm, emulated.artifacts) == (True, False, Path("/builds"))
+    assert emulated.workers["feed_ranker"] == 2
+
+
+def test_an_unknown_runtime_is_named() -> None:
+    with pytest.raises(StackError, match="RUNTIME=docker"):
+        StackSettings.from_environment({"RUNTIME": "docker"})

@@ -155,3 +155,20 @@ def test_no_data_whatsoever_fails_to_be_read(data: dict[str, Any]) -> None:
     for facts in (of_asset(data), of_upload(data)):
         stored = json.dumps(facts.as_row(), allow_nan=False, ensure_ascii=False).encode()
         assert b"\\u0000" not in stored
+
+
+@pytest.mark.parametrize(
+    ("made", "seconds"),
+    [
+        ("2026-11-22T10:00:00.500000Z", 1_795_341_600.5),
+        ("2026-11-22T11:00:00+01:00", 1_795_341_600.0),
+        ("2026-11-22T10:00:00", None),
+        ("yesterday", None),
+        (1_795_341_600, None),
+        (None, None),
+    ],
+)
+def test_an_event_says_when_it_was_made_if_it_does(made: object, seconds: float | None) -> None:
+    event = parse(envelope(created_at=made))
+    assert event is not None
+    assert event.created_at == seconds

@@ -13,8 +13,8 @@ from functions.mux_webhook.container import build
 made = build({
     "DATABASE_URL": "postgresql://127.0.0.1:1/none", "MUX_TOKEN_ID": "id",
     "MUX_TOKEN_SECRET": "secret", "MUX_WEBHOOK_SECRET": "one,two",
-})
-webhook = made.webhook(print)
+}, app.telemetry)
+webhook = made.webhook(print, print)
 body = b'{"type": "video.asset.daydreamed"}'
 import time
 assert webhook.receive(signature.sign("two", body, int(time.time())), body) is None

@@ -14,6 +14,7 @@ MOMENT = Moment(NOW, 12.0)
 
 counters = st.integers(0, 2**63 - 1)
 rates = st.floats(0, 1)
+affinities = st.floats(-50, 50)
 ages = st.timedeltas(timedelta(days=-3), timedelta(days=20_000))
 
 
@@ -49,6 +50,8 @@ def candidates(draw: st.DrawFn) -> Candidate:
         creator_like_rate=draw(st.none() | rates),
         creator_report_rate=draw(st.none() | rates),
         creator_samples=draw(st.none() | counters),
+        creator_affinity=draw(st.none() | affinities),
+        tag_affinity=draw(st.none() | affinities),
     )
 
 

@@ -17,7 +17,7 @@ rules_of_any_kind = st.builds(
 
 
 def test_the_limits_are_the_prescribed_ones_unless_others_are_given() -> None:
-    assert CooldownRules() == CooldownRules(30, 2, 24, 6)
+    assert CooldownRules() == CooldownRules(2, 24, 6)
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 60), rules_of_any_kind)

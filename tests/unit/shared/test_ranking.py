@@ -13,6 +13,7 @@ from shared.ranking import Parts, Ranker, RankingConfig, Weights
 from tests.unit.shared.generators import (
     MOMENT,
     NOW,
+    affinities,
     ages,
     candidates,
     moments,
@@ -260,3 +261,61 @@ def test_no_hour_of_the_day_is_without_a_fitting_length(moment: Moment, seconds:
 def test_each_earlier_post_of_a_creator_costs_diversity(served: int) -> None:
     assert plain.diversity(0) == 1.0
     assert plain.diversity(served + 1) == plain.diversity(served) / 2
+
+
+@given(rankers, candidates())
+def test_without_any_affinity_engagement_is_what_it_is_without_taste(
+    ranker: Ranker, candidate: Candidate
+) -> None:
+    unknown = candidate._replace(creator_affinity=None, tag_affinity=None)
+    tasteless = Ranker(RankingConfig(taste_strength=0.0), Signals(), MOMENT)
+    habitual = Ranker(RankingConfig(), Signals(), MOMENT)
+    assert habitual.engagement(unknown) == tasteless.engagement(candidate)
+    neutral = unknown._replace(creator_affinity=0.0, tag_affinity=0.0)
+    assert ranker.engagement(neutral) == ranker.engagement(unknown)
+
+
+@given(
+    rankers,
+    candidates(),
+    st.sampled_from(("creator_affinity", "tag_affinity")),
+    affinities,
+    affinities,
+)
+def test_more_affinity_never_lowers_engagement(
+    ranker: Ranker, candidate: Candidate, field: str, one: float, other: float
+) -> None:
+    less, more = sorted((one, other))
+    liked, disliked = varied(candidate, field, more), varied(candidate, field, less)
+    assert ranker.engagement(liked) >= ranker.engagement(disliked) - nearly
+
+
+def test_affinity_that_is_no_number_sinks_its_post() -> None:
+    for value in (math.nan, math.inf, -math.inf):
+        assert plain.parts(post(1, tag_affinity=value)).total(Weights()) == -math.inf
+
+
+def test_liked_creators_and_tags_outweigh_a_day_of_age_and_disliked_ones_cost_as_much() -> None:
+    older = post(1, published_at=NOW - timedelta(days=1), creator_affinity=1.3, tag_affinity=1.3)
+    unknown = post(2)
+    disliked = post(3, creator_affinity=-1.3, tag_affinity=-1.3)
+    liked = post(4, creator_affinity=1.3, tag_affinity=1.3)
+    scores = [plain.parts(p).total(Weights()) for p in (older, unknown, disliked, liked)]
+    assert scores[0] > scores[1]
+    assert scores[3] - scores[1] == pytest.approx(scores[1] - scores[2])
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_more_reports_never_raise_a_creators_record(one: float, other: float) -> None:
+    fewer, more = sorted((one, other))
+    known = post(1, creator_samples=100, creator_watch_ratio=0.8)
+    assert plain.engagement(known._replace(creator_report_rate=more)) <= plain.engagement(
+        known._replace(creator_report_rate=fewer)
+    )
+
+
+def test_a_creator_at_the_tolerated_report_rate_has_half_the_record() -> None:
+    tolerated = RankingConfig().tolerated_reports
+    known = post(1, creator_samples=10**9, creator_watch_ratio=0.85)
+    reported = known._replace(creator_report_rate=tolerated)
+    assert plain.engagement(reported) == pytest.approx(plain.engagement(known) / 2)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.models import Candidate, Signals
-from shared.ranking import Prior, Ranker, RankingConfig, Weights
+from shared.models import Candidate, Signals, WatchNorm
+from shared.ranking import Prior, Ranker, RankingConfig, Weights, with_norms
 from tests.unit.shared.generators import MOMENT, candidates
 
 
@@ -64,6 +64,10 @@ def test_weights_outside_0_to_1_are_refused(values: tuple[float, ...]) -> None:
         ({"followed_lift": 1.1}, "followed lift"),
         ({"creator_variety": -0.1}, "creator variety"),
         ({"creator_variety": 2.0}, "creator variety"),
+        ({"taste_strength": 1.1}, "taste strength"),
+        ({"taste_strength": math.nan}, "taste strength"),
+        ({"taste_half": 0.0}, "half affinity"),
+        ({"tolerated_reports": 0.0}, "tolerated reports"),
     ],
 )
 def test_a_configuration_that_could_break_a_score_is_refused(
@@ -91,6 +95,9 @@ configs = st.builds(
     followed_lift=st.floats(0, 1),
     freshness_half_life_h=positive,
     creator_variety=st.floats(0, 1),
+    taste_strength=st.floats(0, 1),
+    taste_half=positive,
+    tolerated_reports=positive,
 )
 
 
@@ -115,3 +122,29 @@ def test_a_smoothed_rate_lies_between_the_belief_and_what_was_observed(
 
 def test_a_belief_counts_as_many_trials_as_it_says() -> None:
     assert Prior(0.5, trials=10).smooth(10, 10) == pytest.approx(0.75)
+
+
+def test_watch_norms_take_the_priors_place_as_far_as_they_were_measured() -> None:
+    config = with_norms(RankingConfig(), [WatchNorm(1, 0.0, 0.0), WatchNorm(3, 180.0, 171.0)])
+    assert config.watch[:3] == RankingConfig().watch[:3]
+    assert config.watch[3].mean == pytest.approx((171 + 20 * 0.45) / 200)
+    assert config.watch[3].trials == 20
+    assert config.watch[4] == RankingConfig().watch[4]
+
+
+@given(
+    st.lists(st.builds(WatchNorm, st.integers(-3, 9), st.floats(-1e9, 1e12), st.floats(-1e9, 1e12)))
+)
+def test_no_norms_make_a_configuration_that_cannot_be(norms: list[WatchNorm]) -> None:
+    config = with_norms(RankingConfig(), norms)
+    assert len(config.watch) == 5
+    assert all(0.0 < prior.mean < 1.0 for prior in config.watch)
+
+
+@given(candidates(), st.floats(0, 1e6))
+def test_under_measured_norms_the_parts_lie_between_0_and_1(
+    candidate: Candidate, plays: float
+) -> None:
+    norms = [WatchNorm(bucket, plays, plays * 0.9) for bucket in range(5)]
+    parts = Ranker(with_norms(RankingConfig(), norms), Signals(), MOMENT).parts(candidate)
+    assert all(0.0 <= part <= 1.0 + 1e-12 for part in parts)
