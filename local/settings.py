@@ -36,6 +36,9 @@ class StackSettings:
         tolerant: run although a function does not start; requests to it fail, as on AWS.
         template: the SAM template.
         migrations: the folder of migrations.
+        emulated: run what `sam build` makes in AWS's runtime emulator, not the checkout.
+        artifacts: the folder that keeps builds; default: in the state's folder.
+        warm: whether to have one container of each function ready before the first request.
     """
 
     state_dir: Path
@@ -50,15 +53,27 @@ class StackSettings:
     tolerant: bool = False
     template: Path = TEMPLATE
     migrations: Path = MIGRATIONS
+    emulated: bool = False
+    artifacts: Path | None = None
+    warm: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> StackSettings:
         """Reads PORT, STATE_DIR, DATABASE_URL, DYNAMODB_ENDPOINT_URL, SEED_POSTS, `…_WORKERS`.
 
+        And RUNTIME: `process` (the checkout in worker processes) or `emulator` (what `sam build`
+        makes, in AWS's runtime emulator; builds are kept in ARTIFACTS_CACHE, where given). With
+        WARM=0 each function's first request is a cold start.
+
         Raises:
-            StackError: a number is none, or out of range.
+            StackError: a number is none, or out of range, or RUNTIME is neither.
         """
-        workers = {"feed_ranker": 4}
+        runtime = environment.get("RUNTIME") or "process"
+        if runtime not in ("process", "emulator"):
+            raise StackError(f"RUNTIME={runtime} is neither process nor emulator")
+        emulated = runtime == "emulator"
+        builds = environment.get("ARTIFACTS_CACHE")
+        workers = {"feed_ranker": DEFAULT_WORKERS if emulated else 4}
         for name in ("feed_ranker", "create_upload", "mux_webhook"):
             variable = f"{name.upper()}_WORKERS"
             default = workers.get(name, DEFAULT_WORKERS)
@@ -71,6 +86,9 @@ class StackSettings:
             seed_posts=_number(environment, "SEED_POSTS", 0),
             environment=dict(environment),
             workers=workers,
+            emulated=emulated,
+            artifacts=Path(builds) if builds else None,
+            warm=_number(environment, "WARM", 1, at_most=1) == 1,
         )
 
 

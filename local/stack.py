@@ -206,6 +206,8 @@ class Stack:
                 },
                 schedule_speed=settings.schedule_speed,
                 tolerant=settings.tolerant,
+                artifacts=self._built(),
+                warm=settings.warm,
             )
             base = inherited_environment(template, {**os.environ, **given})
             gateway = parts.start_gateway(listener, config, run_dir=state_dir, base=base)
@@ -220,6 +222,13 @@ class Stack:
             "mux_url": mux_url,
             "mux_webhook_secret": parts.first(secrets["MUX_WEBHOOK_SECRET"]),
         }
+
+    def _built(self) -> str | None:
+        """Where the functions' artifacts are; None where the checkout itself is to run."""
+        if not self._settings.emulated:
+            return None
+        self._progress("build of the functions")
+        return parts.build_functions(self._settings.artifacts or self._state_dir / "artifacts")
 
     def _keep(self, part: Part, started: ExitStack) -> None:
         self._parts.append(part)

@@ -7,12 +7,12 @@ tests hold what they answer against these.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.feed_ranker.requests import MAX_PAGE_SIZE
+from functions.feed_ranker.requests import MAX_PAGE_SIZE, FeedbackAction
 from shared.models import Source
 
 
@@ -67,6 +67,38 @@ class BatchAnswer(Answer):
     accepted: Annotated[int, Field(ge=0)]
     duplicates: Annotated[int, Field(ge=0)]
     rejected: list[RejectedRow]
+
+
+class FeedbackAnswer(Answer):
+    """What a feedback is about, and whether it is not in force now."""
+
+    action: FeedbackAction
+    post_id: UUID | None
+    creator_id: UUID | None
+    undone: bool
+
+
+class KeptTable(Answer):
+    """Rows that are kept of the viewer in one table, the newest first."""
+
+    rows: list[dict[str, Any]]
+    total: Annotated[int, Field(ge=0)]
+    truncated: Annotated[bool, Field(description="There are more than one answer can hold")]
+
+
+class ViewerExport(Answer):
+    """All that is kept of the viewer."""
+
+    user_id: UUID
+    exported_at: datetime
+    tables: dict[str, KeptTable]
+
+
+class Erased(Answer):
+    """What was erased."""
+
+    erased: Annotated[dict[str, int], Field(description="Rows by table")]
+    complete: Annotated[bool, Field(description="Where false, the same request goes on")]
 
 
 class UploadMade(Answer):

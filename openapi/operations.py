@@ -7,8 +7,24 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from functions.create_upload.requests import UploadRequest
-from functions.feed_ranker.requests import FeedQuery, ImpressionBatch, ImpressionIn
-from openapi.answers import BatchAnswer, FeedPage, UploadMade, UploadState, WebhookAnswer
+from functions.feed_ranker.requests import (
+    FeedbackIn,
+    FeedQuery,
+    ImpressionBatch,
+    ImpressionIn,
+    WatchBatch,
+    WatchIn,
+)
+from openapi.answers import (
+    BatchAnswer,
+    Erased,
+    FeedbackAnswer,
+    FeedPage,
+    UploadMade,
+    UploadState,
+    ViewerExport,
+    WebhookAnswer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +89,49 @@ OPERATIONS: Final = (
         errors=(*_BAD, *_VIEWER, *_LOST),
         body=ImpressionBatch,
         rows=("impressions", ImpressionIn),
+    ),
+    Operation(
+        "post",
+        "/v1/watch-progress",
+        "postWatchProgress",
+        "What the viewer watched and gave. A bad row does not sink the others.",
+        BatchAnswer,
+        errors=(*_BAD, *_VIEWER, *_LOST),
+        body=WatchBatch,
+        rows=("events", WatchIn),
+    ),
+    Operation(
+        "post",
+        "/v1/feedback",
+        "postFeedback",
+        "What the viewer does not want, in force from the next page on; or the undo of it.",
+        FeedbackAnswer,
+        errors=(*_BAD, *_VIEWER, HTTPStatus.NOT_FOUND, *_LOST),
+        body=FeedbackIn,
+    ),
+    Operation(
+        "get",
+        "/v1/me/data",
+        "exportMyData",
+        "All that is kept of the viewer.",
+        ViewerExport,
+        errors=(*_VIEWER, *_LOST),
+    ),
+    Operation(
+        "delete",
+        "/v1/me",
+        "eraseMe",
+        "Erases all that is kept of the viewer, the own posts included.",
+        Erased,
+        errors=(*_VIEWER, *_LOST),
+    ),
+    Operation(
+        "delete",
+        "/v1/me/history",
+        "resetMyHistory",
+        "Forgets what the viewer has seen and done.",
+        Erased,
+        errors=(*_VIEWER, *_LOST),
     ),
     Operation(
         "post",

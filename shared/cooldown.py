@@ -18,13 +18,11 @@ class CooldownRules:
     """Limits on repeats.
 
     Attributes:
-        days: Length of the cooldown.
         max_repeats: Controlled repeats per page.
         waterline: Unseen inventory below which they are allowed.
         first_repeat_position: The first position, from 0, at which one may stand.
     """
 
-    days: int = 30
     max_repeats: int = 2
     waterline: int = 24
     first_repeat_position: int = 6

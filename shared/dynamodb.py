@@ -7,6 +7,7 @@ next pages are taken from. DynamoDB deletes expired items late, so expiry is che
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutItemInputTypeDef,
+        QueryInputTypeDef,
+    )
 
 T = TypeVar("T")
 
@@ -56,7 +61,10 @@ def connect(endpoint_url: str | None, budget_s: float) -> DynamoDBClient:
 
 
 class SessionStore:
-    """Pages of sessions in one table (pk = viewer and session, sk = page)."""
+    """Pages of sessions in one table (pk = viewer and session, sk = page).
+
+    Beside them one item a viewer: how far their feedback has come (pk = viewer).
+    """
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -95,20 +103,85 @@ class SessionStore:
         Raises:
             CacheUnavailableError: No answer within the budget.
         """
+        return _alive(self._items(viewer, session), now)
+
+    def delete_all(self, viewer: UUID, session: UUID) -> int:
+        """Delete every item of a session, expired ones too; how many.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget; calling again deletes the rest.
+        """
+        count = 0
+        for key in self._items(viewer, session, keys_only=True):
+            _call(functools.partial(self._client.delete_item, TableName=self._table, Key=key))
+            count += 1
+        return count
+
+    def note_feedback(self, viewer: UUID, revision: int, *, expires_at: int, now: int) -> None:
+        """Note what the viewer's feedback has come to, unless more is noted already.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget.
+        """
+        request: PutItemInputTypeDef = {
+            "TableName": self._table,
+            "Item": {
+                **_feedback_key(viewer),
+                "revision": {"N": str(revision)},
+                "expires_at": {"N": str(expires_at)},
+            },
+            "ConditionExpression": (
+                "attribute_not_exists(pk) OR expires_at <= :now OR revision <= :revision"
+            ),
+            "ExpressionAttributeValues": {
+                ":now": {"N": str(now)},
+                ":revision": {"N": str(revision)},
+            },
+        }
+        with suppress(_ConditionFailed):
+            _call(lambda: self._client.put_item(**request))
+
+    def noted_feedback(self, viewer: UUID, now: int) -> int:
+        """The revision that was noted; 0 without any.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget.
+        """
+        key = _feedback_key(viewer)
+        found = _call(
+            lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        ).get("Item")
+        if found is None or int(found["expires_at"]["N"]) <= now:
+            return 0
+        return int(found["revision"]["N"])
+
+    def forget_feedback(self, viewer: UUID) -> None:
+        """Delete what was noted of the viewer's feedback.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget.
+        """
+        key = _feedback_key(viewer)
+        _call(lambda: self._client.delete_item(TableName=self._table, Key=key))
+
+    def _items(
+        self, viewer: UUID, session: UUID, *, keys_only: bool = False
+    ) -> list[dict[str, AttributeValueTypeDef]]:
         found: list[dict[str, AttributeValueTypeDef]] = []
-        query = functools.partial(
-            self._client.query,
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": _key(viewer, session, 0)["pk"]},
-            ConsistentRead=True,
-        )
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": _key(viewer, session, 0)["pk"]},
+            "ConsistentRead": True,
+        }
+        if keys_only:
+            request["ProjectionExpression"] = "pk, sk"
         while True:
-            answer = _call(query)
+            answer = _call(lambda: self._client.query(**request))
             found += answer["Items"]
             if "LastEvaluatedKey" not in answer:
-                return _alive(found, now)
-            query = functools.partial(query, ExclusiveStartKey=answer["LastEvaluatedKey"])
+                return found
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def write(  # a key, an item, a condition
         self,
@@ -189,6 +262,10 @@ def _call(send: Callable[[], T]) -> T:
 
 def _key(viewer: UUID, session: UUID, page: int) -> dict[str, AttributeValueTypeDef]:
     return {"pk": {"S": f"feed#{viewer}#{session}"}, "sk": {"S": f"page#{page:010}"}}
+
+
+def _feedback_key(viewer: UUID) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": f"feed#{viewer}"}, "sk": {"S": "feedback"}}
 
 
 def _alive(found: list[dict[str, Any]], now: int) -> dict[int, Item]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -66,6 +68,9 @@ class Candidate(NamedTuple):
     creator_served: int = 0  # posts of this creator that the session was served before
     seen_rank: int | None = None  # seen posts only: 1 = the longest ago
     in_session: bool = False  # seen posts only: served in this session
+    creator_affinity: float | None = None  # the viewer's, signed; None: none known
+    tag_affinity: float | None = None  # summed over the post's tags, likewise
+    origin: str = ""  # the walk of retrieval that found it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +81,33 @@ class Retrieval:
         unseen: Candidates of the rungs fresh, following and trending, in no order.
         seen: Candidates that would repeat, the longest ago first; empty unless a page needs them.
         complete: No unseen post exists besides `unseen`.
+        revision: Of the viewer's feedback, at the earliest that retrieval knew.
+        drops: How many posts retrieval looked at (`walked`), and how many each filter dropped.
     """
 
     unseen: tuple[Candidate, ...]
     seen: tuple[Candidate, ...]
     complete: bool
+    revision: int = 0
+    drops: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, candidates: list[Candidate], *, complete: bool) -> Retrieval:
+    def of(
+        cls,
+        candidates: list[Candidate],
+        *,
+        complete: bool,
+        revision: int = 0,
+        drops: Mapping[str, int] | None = None,
+    ) -> Retrieval:
         """Split candidates by whether they would repeat."""
         seen = [c for c in candidates if c.seen_rank is not None]
         return cls(
             unseen=tuple(c for c in candidates if c.seen_rank is None),
             seen=tuple(sorted(seen, key=lambda c: c.seen_rank or 0)),
             complete=complete,
+            revision=revision,
+            drops=drops or {},
         )
 
 
@@ -102,6 +120,24 @@ class Signals(NamedTuple):
     share_rate: float = 0.0
     freshness_preference: float = 0.5
     samples: int = 0
+
+
+class WatchNorm(NamedTuple):
+    """How much of the clips of one duration bucket is watched: a row of watch_norms."""
+
+    bucket: int
+    plays: float
+    watch_ratio_sum: float
+
+
+_DAYPARTS = (
+    (0, "night"),
+    (6, "morning"),
+    (9, "midday"),
+    (14, "afternoon"),
+    (18, "evening"),
+    (21, "late"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +153,8 @@ class Moment:
     hour: float
     device: Device = Device.PHONE
     connection: Connection = Connection.WIFI
+
+    @property
+    def daypart(self) -> str:
+        """The part of the viewer's day, as cohorts are named by it."""
+        return _DAYPARTS[bisect_right(_DAYPARTS, self.hour, key=lambda part: part[0]) - 1][1]

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from shared.errors import UnavailableError
+from shared.observability import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -240,7 +241,8 @@ class MuxClient:
         from urllib3 import exceptions as http  # noqa: PLC0415
 
         try:
-            return request()
+            with span("mux"):
+                return request()
         except ApiException as error:
             raise _of_status(error.status or 0, str(error.body or error.reason)) from error
         except (http.NewConnectionError, http.ConnectTimeoutError) as error:

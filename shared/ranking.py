@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.models import Candidate, Connection, Device, Moment, Signals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
+
+    from shared.models import WatchNorm
 
 _NEUTRAL = 0.5
 _SECONDS_PER_HOUR = 3600.0
@@ -91,6 +94,12 @@ class RankingConfig:
     virality_shares: tuple[float, float, float, float] = (0.50, 0.25, 0.10, 0.15)
     confident_impressions: float = 50.0  # half of the evidence's weight
     followed_lift: float = 0.30
+    # How far taste moves engagement: that share of the way to 1 for what is liked without end, to 0
+    # for what is disliked so. At the default, one post liked and watched to its end (an affinity of
+    # about 1.3 for its creator, and for its tags) outweighs a day of age in the next such post.
+    taste_strength: float = 0.80
+    taste_half: float = 1.5  # the affinity that does half of that
+    tolerated_reports: float = 0.02  # the creator's report rate that halves their record
     freshness_half_life_h: float = 48.0
     creator_variety: float = 0.5  # the diversity part per earlier post of the same creator
 
@@ -115,8 +124,30 @@ class RankingConfig:
             raise ValueError(
                 "half-life, confident impressions and virality shares must be positive"
             )
-        if not (0 <= self.followed_lift <= 1 and 0 <= self.creator_variety <= 1):
-            raise ValueError("the followed lift and creator variety must lie in [0, 1]")
+        if not (self.taste_half > 0 and self.tolerated_reports > 0):
+            raise ValueError("half affinity and tolerated reports must be positive")
+        if not (
+            0 <= self.followed_lift <= 1
+            and 0 <= self.creator_variety <= 1
+            and 0 <= self.taste_strength <= 1
+        ):
+            raise ValueError("followed lift, creator variety and taste strength must lie in [0, 1]")
+
+
+def with_norms(config: RankingConfig, norms: Iterable[WatchNorm]) -> RankingConfig:
+    """`config` with what is watched of clips of each length, as measured.
+
+    Each prior counts as so many plays as it is worth trials, as when viewers' taste is learnt. A
+    bucket without figures, or of which nothing or everything is ever watched, keeps its prior.
+    """
+    priors = list(config.watch)
+    for norm in norms:
+        if 0 <= norm.bucket < len(priors):
+            prior = config.watch[norm.bucket]
+            mean = prior.smooth(norm.watch_ratio_sum, norm.plays)
+            if 0.0 < mean < 1.0:
+                priors[norm.bucket] = replace(prior, mean=mean)
+    return replace(config, watch=tuple(priors))
 
 
 class Parts(NamedTuple):
@@ -166,8 +197,8 @@ class Ranker:
     def engagement(self, candidate: Candidate) -> float:
         """Smoothed rates against typical ones, in the viewer's own proportions, as far as trusted.
 
-        What the post's own impressions do not yet show is taken from its creator's record, and a
-        followed creator is lifted.
+        What the post's own impressions do not yet show is taken from its creator's record, a
+        followed creator is lifted, and the viewer's taste has the last word.
         """
         config = self.config
         bucket = bisect_right(config.duration_bounds_ms, candidate.duration_ms or 0)
@@ -181,10 +212,12 @@ class Ranker:
         virality = sum(share * rate for share, rate in zip(self._shares, rates, strict=True))
         impressions = max(candidate.impressions, 0)
         confidence = impressions / (impressions + config.confident_impressions)
-        score = confidence * virality + (1.0 - confidence) * _creator_record(candidate, watch)
+        score = confidence * virality + (1.0 - confidence) * _creator_record(
+            candidate, watch, config.tolerated_reports
+        )
         if candidate.followed:
             score += (1.0 - score) * config.followed_lift
-        return score
+        return _bent(score, config.taste_strength * _taste(candidate, config.taste_half))
 
     def freshness(self, published_at: datetime) -> float:
         """Exponential decay of age: 1 when new, one half after the viewer's half-life."""
@@ -224,12 +257,24 @@ def _against(rate: float, typical: float) -> float:
     return max(rate, 0.0) / (max(rate, 0.0) + typical)
 
 
-def _creator_record(candidate: Candidate, watch: Prior) -> float:
+def _creator_record(candidate: Candidate, watch: Prior, tolerated_reports: float) -> float:
     """What the creator's earlier posts let expect, in [0, 1]; neutral without a record."""
     samples = max(candidate.creator_samples or 0, 0)
     if not samples:
         return _NEUTRAL
     record = _against(candidate.creator_watch_ratio or 0.0, watch.mean)
-    record *= 1.0 - min(max(candidate.creator_report_rate or 0.0, 0.0), 1.0)
+    reported = max(candidate.creator_report_rate or 0.0, 0.0)
+    record *= tolerated_reports / (tolerated_reports + reported)
     trust = samples / (samples + watch.trials)
     return trust * record + (1.0 - trust) * _NEUTRAL
+
+
+def _taste(candidate: Candidate, half: float) -> float:
+    """The viewer's affinity for the creator and the tags together, in (-1, 1); 0 where unknown."""
+    affinity = (candidate.creator_affinity or 0.0) + (candidate.tag_affinity or 0.0)
+    return affinity / (abs(affinity) + half)
+
+
+def _bent(score: float, push: float) -> float:
+    """A score in [0, 1] moved by `push` in [-1, 1]: towards 1, or towards 0, by that share."""
+    return score + push * ((1.0 - score) if push > 0.0 else score)

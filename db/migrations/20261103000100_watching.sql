@@ -191,9 +191,9 @@ END
 $$;
 
 -- Records a batch of watches: rows are {event_id, post_id, play_ms, duration_ms, liked, commented, shared}.
--- Answers one row each, by index: accepted, duplicate (the event was recorded before), unknown_post,
--- bad_event, bad_duration (not positive, or over a day) or bad_play (negative, or over ten times the
--- duration). What creators watch of their own is kept and not learnt from.
+-- Answers one row each, by index: accepted, self_view (accepted, too: what creators watch of their own is
+-- kept and not learnt from), duplicate (the event was recorded before), unknown_post, bad_event,
+-- bad_duration (not positive, or over a day) or bad_play (negative, or over ten times the duration).
 CREATE OR REPLACE FUNCTION public.record_watches(
   viewer uuid, batch jsonb, at timestamptz DEFAULT clock_timestamp()
 ) RETURNS TABLE (index integer, outcome text)
@@ -241,7 +241,9 @@ BEGIN
   END IF;
 
   RETURN QUERY
-  SELECT g.index, coalesce(g.problem, CASE WHEN n.index IS NULL THEN 'duplicate' ELSE 'accepted' END)
+  SELECT g.index, coalesce(g.problem, CASE WHEN n.index IS NULL THEN 'duplicate'
+                                           WHEN n.creator_id = v_viewer THEN 'self_view'
+                                           ELSE 'accepted' END)
   FROM unnest(v_given) AS g
   LEFT JOIN unnest(v_new) AS n ON n.index = g.index
   ORDER BY g.index;
@@ -271,7 +273,7 @@ BEGIN
       'shared', record_watch_progress.shared))
   ) r;
   CASE result
-    WHEN 'accepted' THEN RETURN true;
+    WHEN 'accepted', 'self_view' THEN RETURN true;
     WHEN 'duplicate' THEN RETURN false;
     WHEN 'unknown_post' THEN
       RAISE EXCEPTION 'no post has this id' USING ERRCODE = 'foreign_key_violation';

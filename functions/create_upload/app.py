@@ -8,30 +8,38 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from aws_lambda_powertools import Logger
-
 from functions.create_upload.container import Container, build
 from functions.create_upload.requests import UploadRequest, idempotency_key
 from shared.errors import NotFoundError
 from shared.http import answer, create_app, parse_body, viewer_of
+from shared.observability import Telemetry
 from shared.settings import at_cold_start
+from shared.snapshot import renew_after_restore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="create_upload")
-app = create_app(logger)
+telemetry = Telemetry(
+    "create_upload",
+    {
+        "POST /v1/uploads": "CreateUpload",
+        "GET /v1/uploads/{post_id}": "UploadState",
+        "DELETE /v1/uploads/{post_id}": "CancelUpload",
+    },
+)
+app = create_app(telemetry.logger)
 
 
 @cache
 def container() -> Container:
     """Build the parts from the environment, once."""
-    return build(os.environ)
+    return build(os.environ, telemetry)
 
 
 if at_cold_start():
     container()
+    renew_after_restore(container)
 
 
 @app.post("/v1/uploads")
@@ -68,6 +76,7 @@ def _post(text: str) -> UUID:
         raise NotFoundError from None
 
 
+@telemetry.handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """API Gateway v2 event in, answer out."""
     return app.resolve(event, context)

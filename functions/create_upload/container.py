@@ -16,6 +16,8 @@ from shared.postgres import Postgres
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shared.observability import Telemetry
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -25,13 +27,14 @@ class Container:
     keys: IdempotencyKeys
 
 
-def build(environ: Mapping[str, str]) -> Container:
+def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
     """The parts, from the environment.
 
     Raises:
         SettingsError: Naming every variable that is missing or invalid.
     """
     config = settings.load(UploadSettings, environ)
+    telemetry.configure(config)
     store = UploadStore(
         Postgres(config.database_url.get_secret_value()), config.database_budget_ms / 1000
     )

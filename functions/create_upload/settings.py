@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from shared.settings import Secret, Settings
+from shared.observability import LogSettings
+from shared.settings import Secret
 
 ResolutionTier = Literal["1080p", "1440p", "2160p"]
 
 
-class UploadSettings(Settings):
+class UploadSettings(LogSettings):
     """Settings of create_upload, by the names of the environment in lower case."""
 
     database_url: SecretStr

@@ -63,6 +63,8 @@ def reasons(placed: Placed, weights: Weights) -> list[str]:
         codes.append("seen_before")
     if placed.followed:
         codes.append("followed_creator")
+    if placed.because:
+        codes.append(placed.because)
     gave = {
         name: getattr(weights, name) * getattr(placed.parts, name) for name in placed.parts._fields
     }

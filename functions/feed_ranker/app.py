@@ -1,4 +1,4 @@
-"""The feed function: GET /v1/feed and POST /v1/impressions."""
+"""The feed function: pages, what viewers did and asked for, and the upkeep of all that."""
 
 from __future__ import annotations
 
@@ -8,31 +8,47 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
-from functions.feed_ranker import impressions
+from functions.feed_ranker import feedback, impressions, watching
 from functions.feed_ranker.container import Container
-from functions.feed_ranker.requests import FeedQuery, ImpressionBatch
+from functions.feed_ranker.requests import FeedbackIn, FeedQuery, ImpressionBatch, WatchBatch
 from functions.feed_ranker.settings import FeedSettings
 from shared.http import answer, create_app, parse_body, parse_query, request_id, viewer_of
+from shared.observability import Telemetry
 from shared.settings import at_cold_start, load
+from shared.snapshot import renew_after_restore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="feed_ranker")
-app = create_app(logger)
+telemetry = Telemetry(
+    "feed_ranker",
+    {
+        "GET /v1/feed": "Feed",
+        "POST /v1/impressions": "Impressions",
+        "POST /v1/watch-progress": "WatchProgress",
+        "POST /v1/feedback": "Feedback",
+        "GET /v1/me/data": "ExportViewer",
+        "DELETE /v1/me": "EraseViewer",
+        "DELETE /v1/me/history": "ResetViewer",
+        "aws.events": "Upkeep",
+        "aws.scheduler": "Upkeep",
+    },
+)
+app = create_app(telemetry.logger)
+
+_SPARE_S = 2.0  # of the function's time, to end the upkeep in order
 
 
 @lru_cache(maxsize=1)
 def container() -> Container:
     """What is kept from one request to the next; made at cold start."""
-    return Container(load(FeedSettings, os.environ), logger)
+    return Container(load(FeedSettings, os.environ), telemetry)
 
 
 if at_cold_start():
     container()
+    renew_after_restore(container)
 
 
 @app.get("/v1/feed")
@@ -58,18 +74,76 @@ def post_impressions() -> Response[str]:
     viewer = viewer_of(app.current_event)
     batch = parse_body(ImpressionBatch, app.current_event, viewer)
     kept = container()
-    return answer(
-        impressions.record(
-            kept.database,
-            viewer,
-            batch,
-            now=datetime.now(UTC),
-            cooldown=kept.cooldown,
-            budget_s=kept.budget_s,
-        )
+    kept.telemetry.identify(session_id=batch.session_id)
+    done = impressions.record(
+        kept.database,
+        viewer,
+        batch,
+        now=datetime.now(UTC),
+        cooldown=kept.cooldown,
+        budget_s=kept.budget_s,
     )
+    kept.reporter.batch("Impressions", done)
+    return answer(done)
 
 
+@app.post("/v1/watch-progress")
+def post_watch_progress() -> Response[str]:
+    """A batch of watches."""
+    viewer = viewer_of(app.current_event)
+    batch = parse_body(WatchBatch, app.current_event, viewer)
+    kept = container()
+    done = watching.record(
+        kept.database,
+        viewer,
+        batch,
+        now=datetime.now(UTC),
+        budget_s=kept.budget_s,
+        on_self_views=kept.reporter.self_views,
+    )
+    kept.reporter.batch("Watches", done)
+    return answer(done)
+
+
+@app.post("/v1/feedback")
+def post_feedback() -> Response[str]:
+    """Less of a post's like, nothing of a creator, a report; or the undo of one."""
+    viewer = viewer_of(app.current_event)
+    given = parse_body(FeedbackIn, app.current_event, viewer)
+    kept = container()
+    done = feedback.give(
+        kept.database,
+        viewer,
+        given,
+        budget_s=kept.budget_s,
+        cache=kept.feed.cache,
+        now=datetime.now(UTC),
+    )
+    kept.reporter.feedback(done)
+    return answer(done)
+
+
+@app.get("/v1/me/data")
+def get_my_data() -> Response[str]:
+    """All that is kept of the viewer."""
+    return answer(container().viewer_data.export(viewer_of(app.current_event), datetime.now(UTC)))
+
+
+@app.delete("/v1/me/history")
+def delete_my_history() -> Response[str]:
+    """Forget the viewer's history."""
+    return answer(container().viewer_data.reset(viewer_of(app.current_event)))
+
+
+@app.delete("/v1/me")
+def delete_me() -> Response[str]:
+    """Erase all that is kept of the viewer."""
+    return answer(container().viewer_data.erase(viewer_of(app.current_event)))
+
+
+@telemetry.handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Answer one API Gateway event."""
+    """API Gateway v2 event in, answer out; an EventBridge event does the upkeep."""
+    if event.get("source") in {"aws.events", "aws.scheduler"}:
+        return container().upkeep(context.get_remaining_time_in_millis() / 1000 - _SPARE_S)
     return app.resolve(event, context)

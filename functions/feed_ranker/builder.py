@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from functions.feed_ranker import queue
+from functions.feed_ranker import queue, trace
+from functions.feed_ranker.exploration import NEW_VIEWER_SAMPLES, Discovery
 from functions.feed_ranker.page import Page, mend
 from shared.errors import CacheUnavailableError
+from shared.observability import span
 from shared.ranking import Ranker
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from uuid import UUID
 
     from functions.feed_ranker.cache import Cache
     from functions.feed_ranker.exchange import FeedRequest, Progress
     from functions.feed_ranker.queue import Queue
     from functions.feed_ranker.sources import Sources
+    from functions.feed_ranker.steering import Steering
     from shared.cooldown import CooldownRules
-    from shared.ranking import RankingConfig
+    from shared.flags import Decision
+    from shared.models import Retrieval, Signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,16 @@ class Builder:
     Attributes:
         sources: Retrieval.
         cache: Knows pages that Postgres may not know of.
-        ranking: How candidates are scored.
+        steering: How candidates are scored, viewer by viewer.
         cooldown: Limits on repeats.
+        new_post_quota: Impressions up to which exploration favours a post.
     """
 
     sources: Sources
     cache: Cache
-    ranking: RankingConfig
+    steering: Steering
     cooldown: CooldownRules
+    new_post_quota: int = 100
 
     def build(self, request: FeedRequest, progress: Progress) -> Queue:
         """A queue ranked anew, without what the session was already served.
@@ -51,16 +57,45 @@ class Builder:
                 served = self.cache.served(request.viewer, at.session, moment.now)
             except CacheUnavailableError:
                 progress.cache_gone = True
-        retrieval, signals = self.sources.retrieve(
-            request.viewer,
+        with span("sources"):
+            decision, retrieval, signals = self._retrieve(request, served)
+        ranker = Ranker(decision.policy.ranking(self.steering.ranking), signals, moment)
+        discovery = Discovery(
             at.session,
-            want=queue.wanted(request.page_size),
-            page_size=request.page_size,
-            now=moment.now,
-            served=served,
+            at.page_no,
+            moment.now,
+            quota=self.new_post_quota,
+            new_viewer=signals.samples < NEW_VIEWER_SAMPLES,
+            config=ranker.config,
         )
-        ranker = Ranker(self.ranking, signals, moment)
-        return queue.build(retrieval, ranker, request.page_size, at.last_creator, moment.now)
+        with span("ranking"):
+            made = queue.build(
+                retrieval, ranker, request.page_size, at.last_creator, discovery, decision.policy
+            )
+        progress.trace = trace.of_queue(retrieval, made, decision)
+        return replace(made, ranked_by=request.request_id)
+
+    def _retrieve(
+        self, request: FeedRequest, served: Mapping[UUID, int]
+    ) -> tuple[Decision, Retrieval, Signals]:
+        """What is retrieved as the policy demands, and the decision on that."""
+        at, moment = request.at, request.moment
+        decision = self.steering.decide(request.viewer)
+        while True:
+            newest = decision.policy.chronological
+            retrieval, signals = self.sources.retrieve(
+                request.viewer,
+                at.session,
+                want=queue.wanted(request.page_size),
+                page_size=request.page_size,
+                now=moment.now,
+                served=served,
+                context=f"{moment.device}/{moment.daypart}",
+                newest=newest,
+            )
+            decision = self.steering.decide(request.viewer)  # flags may have come along
+            if decision.policy.chronological == newest:
+                return decision, retrieval, signals
 
     def mend(
         self, request: FeedRequest, progress: Progress, page: Page, lost: Collection[UUID]
@@ -72,4 +107,6 @@ class Builder:
         """
         current = self.build(replace(request, page_size=page.page_size), progress)
         entries = tuple(e for e in current.entries if e.post_id not in progress.dropped)
-        return mend(page, lost, replace(current, entries=entries), self.cooldown)
+        mended = mend(page, lost, replace(current, entries=entries), self.cooldown)
+        progress.short = len(mended.posts) < len(page.posts) and not current.complete
+        return mended

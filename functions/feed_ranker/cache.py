@@ -117,6 +117,23 @@ class Cache:
             return None
         return read_page(unpack(other.page), page.after.session, page.after.page_no - 1)
 
+    def note_feedback(self, viewer: UUID, revision: int, now: datetime) -> None:
+        """Note the revision that the viewer's feedback has reached.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget.
+        """
+        expires_at = _seconds(now) + _SESSION_S
+        self.store.note_feedback(viewer, revision, expires_at=expires_at, now=_seconds(now))
+
+    def knows_feedback(self, viewer: UUID, cached: CachedQueue, now: datetime) -> bool:
+        """Whether a queue was ranked with all the feedback that was noted.
+
+        Raises:
+            CacheUnavailableError: No answer within the budget.
+        """
+        return cached.queue.revision >= self.store.noted_feedback(viewer, _seconds(now))
+
     def fresh_until(self, now: datetime) -> int:
         """When a queue that is ranked now has to be ranked anew, in Unix seconds."""
         return _seconds(now) + self.ttl_s

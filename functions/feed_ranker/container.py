@@ -2,45 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from functions.feed_ranker import cursor
+from functions.feed_ranker import cursor, upkeep
 from functions.feed_ranker.answer import PlaybackUrls, render_posts
 from functions.feed_ranker.builder import Builder
 from functions.feed_ranker.cache import Cache
 from functions.feed_ranker.cursor import Position
-from functions.feed_ranker.exchange import FeedRequest, Served
+from functions.feed_ranker.exchange import FeedRequest
 from functions.feed_ranker.feed import Feed
+from functions.feed_ranker.reporting import Reporter
 from functions.feed_ranker.sources import Sources
+from functions.feed_ranker.steering import Steering
+from functions.feed_ranker.viewer_data import ViewerData
 from shared.dynamodb import SessionStore, connect
-from shared.models import Moment, Source
+from shared.models import Moment
 from shared.postgres import Postgres
 from shared.ranking import RankingConfig
+from shared.variants import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aws_lambda_powertools import Logger
-
     from functions.feed_ranker.requests import FeedQuery
     from functions.feed_ranker.settings import FeedSettings
+    from shared.observability import Telemetry
 
 
 class Container:
     """What one Lambda container keeps from request to request."""
 
-    def __init__(self, settings: FeedSettings, logger: Logger) -> None:
+    def __init__(self, settings: FeedSettings, telemetry: Telemetry) -> None:
+        telemetry.configure(settings)
+        self.telemetry = telemetry
+        self.reporter = Reporter(telemetry)
         self.budget_s = settings.database_budget_ms / 1000
         self.cooldown = timedelta(days=settings.repeat_cooldown_days)
-        self.database = Postgres(settings.database_url.get_secret_value())
-        self._logger = logger
+        self._upkeep = settings.upkeep
+        self._upkeep_budget_s = settings.upkeep_budget_s
+        self.database = Steering(
+            Postgres(settings.database_url.get_secret_value()),
+            Policy(exploration_rate=settings.exploration_rate),
+            RankingConfig(),
+            self.reporter.flag_fault,
+        )
         self._secrets = [s.get_secret_value().encode() for s in settings.cursor_secret]
         self._urls = PlaybackUrls(settings.mux_stream_base_url, settings.mux_image_base_url)
         client = connect(settings.dynamodb_endpoint_url, settings.cache_budget_ms / 1000)
         store = SessionStore(client, settings.session_table)
+        self.viewer_data = ViewerData(self.database, store)
         cache = Cache(store, settings.session_cache_ttl_seconds)
         self.feed = Feed(
             database=self.database,
@@ -48,10 +62,10 @@ class Container:
             builder=Builder(
                 Sources(self.database, self.cooldown, settings.fresh_window, self.budget_s),
                 cache,
-                RankingConfig(),
+                self.database,
                 settings.cooldown,
+                settings.new_post_quota,
             ),
-            exploration_rate=settings.exploration_rate,
             budget_s=self.budget_s,
         )
 
@@ -73,6 +87,7 @@ class Container:
             at = cursor.decode(query.cursor, viewer, query.session_id, self._secrets)
         else:
             at = Position(session=query.session_id or uuid4())
+        self.telemetry.identify(session_id=at.session)
         served = self.feed.page(
             FeedRequest(
                 viewer=viewer,
@@ -84,37 +99,32 @@ class Container:
                 elapsed_ms=elapsed_ms,
             )
         )
-        self._log(served, at)
+        self.reporter.page(at, served)
         return {
             "request_id": request_id,
             "session_id": str(at.session),
             "posts": render_posts(
-                served.page, served.content, self._urls, self.feed.builder.ranking.weights
+                served.page, served.content, self._urls, served.page.policy.weights
             ),
             "next_cursor": cursor.encode(served.page.after, viewer, self._secrets),
             "cache": "hit" if served.hit else "miss",
             "stale_cursor": served.stale,
             "degraded": served.degraded,
-            "variant": self.feed.variant,
+            "variant": served.page.policy.variant,
         }
 
-    def _log(self, served: Served, at: Position) -> None:
-        """One line a page; propensities stand in it, so that policies can be compared offline."""
-        self._logger.info(
-            "page served",
-            session_id=str(at.session),
-            page_no=at.page_no,
-            cache_hit=served.hit,
-            stale_cursor=served.stale,
-            degraded=served.degraded,
-            variant=self.feed.variant,
-            explored=[
-                {"post_id": str(p.post_id), "position": i, "propensity": p.propensity}
-                for i, p in enumerate(served.page.posts)
-                if p.source is Source.EXPLORE
-            ],
-            posts=len(served.page.posts),
-        )
+    def upkeep(self, seconds_left: float) -> dict[str, Any]:
+        """One run of the roll-up and of retention, within `seconds_left`; what it did.
+
+        Raises:
+            DatabaseUnavailableError: No answer in time; the next run goes on.
+        """
+        budget_s = min(seconds_left, self._upkeep_budget_s)
+        done = asdict(upkeep.run(self.database, self._upkeep, budget_s))
+        removed = done.pop("removed")
+        self.reporter.work("RollUp", done)
+        self.reporter.work("Removed", removed)
+        return {**done, "removed": removed}
 
 
 def _moment(query: FeedQuery, now: datetime) -> Moment:

@@ -28,9 +28,15 @@ ItemT = TypeVar("ItemT", bound=HasCreator)
 class PageVariety:
     """The creators of one page as it fills."""
 
-    def __init__(self, last_creator: bytes) -> None:
-        """Begin a page after a post of `last_creator` (a creator tag)."""
+    def __init__(self, last_creator: bytes, *, limited: bool = True) -> None:
+        """Begin a page after a post of `last_creator` (a creator tag).
+
+        Args:
+            last_creator: The creator tag of the post before the page.
+            limited: False on a page that takes posts as they come.
+        """
         self._before = last_creator
+        self._limited = limited
         self._last: UUID | None = None
         self._counts: Counter[UUID] = Counter()
 
@@ -47,6 +53,8 @@ class PageVariety:
 
     def allows(self, creator_id: UUID) -> bool:
         """Whether a post of this creator may stand next."""
+        if not self._limited:
+            return True
         return self._counts[creator_id] < MAX_PER_PAGE and not self.neighbours(creator_id)
 
     def first(self, items: Iterable[ItemT]) -> ItemT | None:

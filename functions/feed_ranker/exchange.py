@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,8 @@ class Served:
         hit: It was taken from what was stored, not ranked anew.
         stale: Its cursor's queue had expired.
         degraded: Why the page is less than promised, in a word; None where it is not.
+        rejected: Posts that turned out, while it was made, not to be shown.
+        short: It is shorter than promised, though more posts may have been there.
     """
 
     page: Page
@@ -56,6 +58,8 @@ class Served:
     hit: bool
     stale: bool
     degraded: str | None
+    rejected: int = 0
+    short: bool = False
 
 
 @dataclass(slots=True)
@@ -66,11 +70,15 @@ class Progress:
         cached: What the cache held.
         cache_gone: The cache did not answer: it is not asked again.
         dropped: Posts that turned out not to be shown.
+        trace: How the answer came about, for feed_requests.
+        short: A page was shorter than promised, though more posts may have been there.
     """
 
     cached: Cached | None = None
     cache_gone: bool = False
     dropped: set[UUID] = field(default_factory=set)
+    trace: dict[str, Any] = field(default_factory=dict)
+    short: bool = False
 
     @property
     def degraded(self) -> str | None:

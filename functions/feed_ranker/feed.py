@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from functions.feed_ranker import answer, ledger
+from functions.feed_ranker import answer, ledger, trace
 from functions.feed_ranker.exchange import FeedRequest, Progress, Served
 from functions.feed_ranker.exploration import Explorer
-from functions.feed_ranker.ledger import Status
+from functions.feed_ranker.ledger import Conditions, Status
 from functions.feed_ranker.page import Page, assemble
 from functions.feed_ranker.session import CachedQueue
 from shared.errors import CacheUnavailableError, DatabaseUnavailableError, UnavailableError
+from shared.observability import span
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,17 +41,13 @@ class Feed:
         database: Postgres.
         cache: Session pages and queues.
         builder: Retrieval and ranking.
-        exploration_rate: Share of positions drawn for discovery.
         budget_s: Seconds per round trip to Postgres.
-        variant: The experiment's arm that answers carry.
     """
 
     database: Database
     cache: Cache
     builder: Builder
-    exploration_rate: float
     budget_s: float
-    variant: str = "control"
 
     def page(self, request: FeedRequest) -> Served:
         """The page that `request` asks for: written now, or as it was written.
@@ -61,7 +58,10 @@ class Feed:
         progress = Progress()
         if request.resumed:
             try:
-                progress.cached = self.cache.read(request.viewer, request.at, request.moment.now)
+                with span("cache"):
+                    progress.cached = self.cache.read(
+                        request.viewer, request.at, request.moment.now
+                    )
             except CacheUnavailableError:
                 progress.cache_gone = True
         try:
@@ -84,7 +84,7 @@ class Feed:
                 current = self.builder.build(request, progress)
                 at = replace(at, built=at.page_no, used=0)
                 built = True
-            page = self._assemble(request, current, at, progress.dropped)
+            page = self._assemble(request, current, at, progress)
             if page.uniform and not built:
                 current = None  # others remain, but not in this queue
                 continue
@@ -96,6 +96,7 @@ class Feed:
                 unserved=page.unseen_ids,
                 stale=stale,
                 built=current if built else None,
+                revision=None if built else current.revision,
             )
             if done.status is Status.COMMITTED:
                 fresh_until = self.cache.fresh_until(now)
@@ -109,7 +110,7 @@ class Feed:
                     request, progress, done.page, done.version, done.stale, done.bad
                 )
             progress.dropped |= done.bad
-            if built or attempt > 0:
+            if built or attempt > 0 or done.status is Status.OUTDATED:
                 current, built = None, False  # much has changed: what is retrieved now may be shown
         raise UnavailableError
 
@@ -151,10 +152,12 @@ class Feed:
             raise UnavailableError
         if request.moment.now.timestamp() > cached.queue.fresh_until + _GRACE_S:
             raise UnavailableError  # too old: it would show what was taken down since
+        if not self.cache.knows_feedback(request.viewer, cached.queue, request.moment.now):
+            raise UnavailableError  # it would show what the viewer wants no more of
         content = cached.queue.content
         page = cached.page
         if page is None:
-            page = self._assemble(request, cached.queue.queue, request.at, ())
+            page = self._assemble(request, cached.queue.queue, request.at, progress)
             posts = tuple(p for p in page.posts if p.post_id in content)
             if not posts:
                 raise UnavailableError
@@ -169,10 +172,14 @@ class Feed:
         return Served(page, content, hit=True, stale=False, degraded="database")
 
     def _assemble(
-        self, request: FeedRequest, queue: Queue, at: Position, dropped: Collection[UUID]
+        self, request: FeedRequest, queue: Queue, at: Position, progress: Progress
     ) -> Page:
-        explorer = Explorer(at.session, at.page_no, self.exploration_rate)
-        return assemble(queue, at, request.page_size, explorer, self.builder.cooldown, dropped)
+        explorer = Explorer(at.session, at.page_no, queue.policy.exploration_rate)
+        rules, dropped = self.builder.cooldown, progress.dropped
+        with span("page"):
+            page = assemble(queue, at, request.page_size, explorer, rules, dropped)
+        progress.short = len(page.posts) < page.page_size and not queue.complete
+        return page
 
     def _commit(
         self,
@@ -184,28 +191,33 @@ class Feed:
         unserved: Collection[UUID],
         stale: bool,
         built: Queue | None,
+        revision: int | None = None,
     ) -> Commit:
-        return ledger.commit(
-            self.database,
-            request.viewer,
-            page,
-            expected=expected,
-            unserved=unserved,
-            hydrate=[entry.post_id for entry in built.entries] if built else [],
-            stale=stale,
-            request={
-                "request_id": request.request_id,
-                "page_size": request.page_size,
-                "elapsed_ms": round(request.elapsed_ms(), 3),
-                "cache_hit": built is None,
-                "stale_cursor": stale,
-                "degraded": progress.degraded or page.degraded,
-                "variant": self.variant,
-                "sources": answer.sources(page),
-            },
-            cutoff=request.moment.now - self.builder.sources.cooldown,
-            budget_s=self.budget_s,
-        )
+        described = {
+            "request_id": request.request_id,
+            "page_size": request.page_size,
+            "elapsed_ms": round(request.elapsed_ms(), 3),
+            "cache_hit": built is None,
+            "stale_cursor": stale,
+            "degraded": progress.degraded or page.degraded,
+            "variant": page.policy.variant,
+            "sources": answer.sources(page),
+            "device": request.moment.device,
+            "daypart": request.moment.daypart,
+            "trace": progress.trace | trace.of_page(page, request.request_id, progress.dropped),
+        }
+        cutoff = request.moment.now - self.builder.sources.cooldown
+        with span("commit"):
+            return ledger.commit(
+                self.database,
+                request.viewer,
+                page,
+                Conditions(expected, unserved, cutoff, revision),
+                hydrate=[entry.post_id for entry in built.entries] if built else [],
+                stale=stale,
+                request=described,
+                budget_s=self.budget_s,
+            )
 
     def _store(
         self,
@@ -219,7 +231,10 @@ class Feed:
         if progress.cache_gone:
             return
         try:
-            self.cache.write(request.viewer, done, queue, expected=expected, now=request.moment.now)
+            with span("cache"):
+                self.cache.write(
+                    request.viewer, done, queue, expected=expected, now=request.moment.now
+                )
         except CacheUnavailableError:
             progress.cache_gone = True
 
@@ -233,4 +248,12 @@ def _serves(queue: Queue, at: Position, request: FeedRequest, progress: Progress
 
 def _served(progress: Progress, done: Commit, *, hit: bool) -> Served:
     degraded = progress.degraded or done.page.degraded
-    return Served(done.page, done.content, hit=hit, stale=done.stale, degraded=degraded)
+    return Served(
+        done.page,
+        done.content,
+        hit=hit,
+        stale=done.stale,
+        degraded=degraded,
+        rejected=len(progress.dropped),
+        short=progress.short,
+    )

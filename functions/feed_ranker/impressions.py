@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
+from functions.feed_ranker.batches import parsed, record_rows
 from functions.feed_ranker.requests import ImpressionBatch, ImpressionIn
 from shared import sql
-from shared.http import field_problems
 from shared.postgres import Database, Json, Statement
 
 if TYPE_CHECKING:
@@ -45,36 +43,19 @@ def record(
     Raises:
         DatabaseUnavailableError: Nothing was recorded, as far as one can tell; send it again.
     """
-    rejected: dict[int, str] = {}
-    good: list[tuple[int, ImpressionIn]] = []
-    for index, raw in enumerate(batch.impressions):
-        row = _valid(raw, now, cooldown)
-        if isinstance(row, str):
-            rejected[index] = row
-        else:
-            good.append((index, row))
-    counts = {"accepted": 0, "duplicate": 0}
-    for (index, _), outcome in zip(
-        good, _write(database, viewer, batch.session_id, good, now, budget_s), strict=True
-    ):
-        if outcome == "unknown_post":
-            rejected[index] = "post_id: no such post"
-        else:
-            counts[outcome] += 1
-    return {
-        "accepted": counts["accepted"],
-        "duplicates": counts["duplicate"],
-        "rejected": [{"index": i, "reason": rejected[i]} for i in sorted(rejected)],
-    }
+    return record_rows(
+        batch.impressions,
+        lambda raw: _valid(raw, now, cooldown),
+        lambda rows: _write(database, viewer, batch.session_id, rows, now, budget_s),
+        {"unknown_post": "post_id: no such post"},
+    )
 
 
 def _valid(raw: object, now: datetime, cooldown: timedelta) -> ImpressionIn | str:
     """The row, or why it is none."""
-    try:
-        row = ImpressionIn.model_validate(raw)
-    except ValidationError as error:
-        problem = field_problems(error)[0]
-        return f"{problem.field}: {problem.message}"
+    row = parsed(ImpressionIn, raw)
+    if isinstance(row, str):
+        return row
     if row.visible_ms < VIEWABLE_MS:
         return f"visible_ms: under {VIEWABLE_MS} ms visible is not an impression"
     if row.seen_at > now + _CLOCK_SKEW:
@@ -88,13 +69,11 @@ def _write(
     database: Database,
     viewer: UUID,
     session: UUID,
-    rows: Sequence[tuple[int, ImpressionIn]],
+    rows: Sequence[ImpressionIn],
     now: datetime,
     budget_s: float,
 ) -> list[str]:
     """The outcome of each row, in order."""
-    if not rows:
-        return []
     batch = [
         {
             "event_id": str(row.event_id),
@@ -104,12 +83,12 @@ def _write(
             "visible_ms": row.visible_ms,
             "seen_at": min(row.seen_at, now).isoformat(),
         }
-        for _, row in rows
+        for row in rows
     ]
     statement = Statement(
         sql.FEED["record_impressions"],
         {"viewer": viewer, "session": session, "batch": Json(batch)},
-        lambda _, outcome: outcome,
+        lambda _, outcome: str(outcome),
     )
     (outcomes,) = database.run(statement, viewer=viewer, budget_s=budget_s)
-    return [str(outcome) for outcome in outcomes]
+    return outcomes

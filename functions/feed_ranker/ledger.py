@@ -24,6 +24,26 @@ class Status(StrEnum):
     COMMITTED = "committed"  # the page stands as given
     EXISTING = "existing"  # another version stands
     REJECTED = "rejected"  # some posts may not be shown
+    OUTDATED = "outdated"  # ranked before the viewer's latest feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What must hold for a page to be written.
+
+    Attributes:
+        expected: The version that stands; 0 where none does.
+        unserved: Posts that pass as unseen: no other page of the session may hold them, and no
+            impression after `cutoff`.
+        cutoff: When the cooldown began.
+        revision: Of the viewer's feedback, as the ranking knew it, where nothing is written yet;
+            None: it may have changed.
+    """
+
+    expected: int
+    unserved: Collection[UUID]
+    cutoff: datetime
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +71,23 @@ def commit(  # a page, a condition, what to read along
     database: Database,
     viewer: UUID,
     page: Page,
+    conditions: Conditions,
     *,
-    expected: int,
-    unserved: Collection[UUID],
     hydrate: Collection[UUID],
     stale: bool,
     request: Mapping[str, Any],
-    cutoff: datetime,
     budget_s: float,
 ) -> Commit:
-    """Write `page` where version `expected` stands (0: none), in one round trip.
+    """Write `page` where the conditions hold, in one round trip.
 
     Args:
         database: Postgres.
         viewer: Whose page.
         page: With `after.page_no - 1` as its number.
-        expected: The version that the caller knows.
-        unserved: Posts that pass as unseen: no other page of the session may hold them, and no
-            impression after `cutoff`.
+        conditions: What must hold.
         hydrate: Further posts whose content is wanted.
         stale: Whether the page came of an expired queue.
         request: The feed_requests row.
-        cutoff: When the cooldown began.
         budget_s: Seconds for the round trip.
 
     Raises:
@@ -85,24 +100,26 @@ def commit(  # a page, a condition, what to read along
             "viewer": viewer,
             "session": session,
             "page_no": page_no,
-            "expected": expected,
+            "expected": conditions.expected,
             "shown": page.ids,
-            "described": Json(page_document(page, stale=stale)),
-            "unserved": list(unserved),
+            "described": Json(page_document(page, stale=stale, lasting=True)),
+            "unserved": list(conditions.unserved),
             "hydrate": list(hydrate),
             "request": Json(request),
-            "cutoff": cutoff,
+            "cutoff": conditions.cutoff,
+            "revision": conditions.revision,
         },
     )
     ((status, version, document, bad, posts),) = database.run(
         statement, viewer=viewer, budget_s=budget_s
     )[0]
     existing = status == Status.EXISTING
+    content = content_by_id(posts)
     return Commit(
         status=Status(status),
         version=version,
-        page=read_page(document, session, page_no) if existing else page,
+        page=read_page(document, session, page_no, content) if existing else page,
         stale=document["stale"] if existing else stale,
         bad=frozenset(bad),
-        content=content_by_id(posts),
+        content=content,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from functions.feed_ranker.diversity import MAX_PER_PAGE, PageVariety
 from shared.cooldown import CooldownRules, label_repeats
 from shared.models import Source
+from shared.variants import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -31,6 +32,7 @@ class Placed(NamedTuple):
     score: float
     followed: bool
     propensity: float | None = None  # explored posts only
+    because: str = ""  # what of the viewer's taste speaks for it: a reason's code
 
     @property
     def is_repeat(self) -> bool:
@@ -48,6 +50,8 @@ class Page:
         after: Where the next page begins.
         uniform: The queue's ranked posts gave no variety, though it does not hold all unseen posts.
         degraded: `inventory` where posts were recycled, `catalogue` where there are too few.
+        policy: What its queue was ranked under.
+        ranked_by: The request that ranked its queue.
     """
 
     posts: tuple[Placed, ...]
@@ -55,6 +59,8 @@ class Page:
     after: Position
     degraded: str | None
     uniform: bool = False
+    policy: Policy = field(default_factory=Policy)
+    ranked_by: str = ""
 
     @property
     def ids(self) -> list[UUID]:
@@ -92,10 +98,11 @@ def assemble(
     inventory = len(left) + (0 if queue.complete else rules.waterline)
     rest = {entry.post_id: entry for entry in left.values()}
     ranked = {entry.post_id for entry in queue.entries[: queue.ranked]}
-    would_show = _ranking_alone(rest, at.last_creator, page_size)
+    varied = not queue.policy.chronological
+    would_show = _ranking_alone(rest, at.last_creator, page_size) if varied else rest.keys()
     discoveries = {e.post_id: e for e in rest.values() if e.post_id not in would_show}
 
-    variety = PageVariety(at.last_creator)
+    variety = PageVariety(at.last_creator, limited=varied)
     posts: list[Placed] = []
     uniform = False
     while rest and len(posts) < page_size:
@@ -133,6 +140,8 @@ def assemble(
         after=after,
         degraded=_degraded(posts, page_size),
         uniform=uniform and not queue.complete,
+        policy=queue.policy,
+        ranked_by=queue.ranked_by,
     )
 
 
@@ -140,7 +149,8 @@ def mend(page: Page, lost: Collection[UUID], queue: Queue, rules: CooldownRules)
     """The same page without the posts in `lost`, refilled from `queue` as far as it goes.
 
     Posts that stay keep their order; a gap among unseen posts is filled where it is, so that no
-    repeat moves up. The place of the next page does not change.
+    repeat moves up (on a chronological page after the unseen ones that stay). The place of the next
+    page does not change.
     """
     kept = [p for p in page.posts if p.post_id not in lost]
     taken = {p.post_id for p in page.posts}
@@ -153,10 +163,15 @@ def mend(page: Page, lost: Collection[UUID], queue: Queue, rules: CooldownRules)
     unseen: list[Placed | None] = [
         None if p.post_id in lost else p for p in page.posts if not p.is_repeat
     ]
+    if page.policy.chronological:
+        unseen = [p for p in unseen if p is not None]  # what fills the page is older
     unseen += [None] * (len(page.posts) - len(kept) - unseen.count(None))
     for i, post in enumerate(unseen):
         if post is None and fresh:
-            entry = _fitting(fresh.values(), unseen, i)
+            if page.policy.chronological:
+                entry = next(iter(fresh.values()))
+            else:
+                entry = _fitting(fresh.values(), unseen, i)
             unseen[i] = _placed(entry, entry.source)
             del fresh[entry.post_id]
     posts = [p for p in unseen if p is not None]
@@ -212,6 +227,7 @@ def _placed(entry: Entry, source: Source, propensity: float | None = None) -> Pl
         entry.score,
         entry.followed,
         propensity,
+        entry.because,
     )
 
 

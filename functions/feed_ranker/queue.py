@@ -1,31 +1,34 @@
 """The ranked queue of a session: what its next pages are taken from. Pure.
 
 The ladder gives the order of rungs, the score the order within a rung, creator variety has the last
-word. The queue ends with posts that only exploration would show.
+word. The queue ends with posts that only exploration would show. A chronological queue knows none
+of that: the newest unseen post comes first.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from functions.feed_ranker import exploration
 from functions.feed_ranker.diversity import PageVariety
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Source
 from shared.ranking import Parts, Ranker
+from shared.variants import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
     from uuid import UUID
+
+    from functions.feed_ranker.exploration import Discovery
 
 _PAGES = 5
 _MIN_RANKED = 60
 _MAX_RANKED = 150
 _DISCOVERY = 16
 _LEAST_WEIGHT = 1e-6  # every unseen post can be drawn
+_LIKED = 0.25  # affinity from which it is a reason for a post
 
 
 class Entry(NamedTuple):
@@ -38,6 +41,7 @@ class Entry(NamedTuple):
     score: float
     followed: bool
     weight: float  # for exploration's draw
+    because: str = ""  # what of the viewer's taste speaks for it: a reason's code
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ class Queue:
         seen: Posts that would repeat, the longest ago first; never cached.
         complete: No unseen post exists besides `entries`.
         page_size: The page size that variety was arranged for.
+        revision: Of the viewer's feedback, as the ranking knew it.
+        policy: What it was ranked under.
+        ranked_by: The request that ranked it.
     """
 
     entries: tuple[Entry, ...]
@@ -57,6 +64,9 @@ class Queue:
     seen: tuple[Entry, ...]
     complete: bool
     page_size: int
+    revision: int = 0
+    policy: Policy = field(default_factory=Policy)
+    ranked_by: str = ""
 
     def left(self, used: int) -> dict[int, Entry]:
         """The entries whose bit in `used` is not set, by index, in order."""
@@ -74,7 +84,12 @@ def wanted(page_size: int) -> int:
 
 
 def build(
-    retrieval: Retrieval, ranker: Ranker, page_size: int, last_creator: bytes, now: datetime
+    retrieval: Retrieval,
+    ranker: Ranker,
+    page_size: int,
+    last_creator: bytes,
+    discovery: Discovery,
+    policy: Policy | None = None,
 ) -> Queue:
     """Rank what was retrieved.
 
@@ -83,13 +98,16 @@ def build(
         ranker: Their scorer.
         page_size: For which creator variety is arranged.
         last_creator: The tag of the creator of the session's last post.
-        now: For the ages that exploration weighs.
+        discovery: How likely exploration draws which post.
+        policy: Whether the feed is ranked at all; without one, it is.
     """
-    order = {entry.post_id: entry for entry in _by_ladder(retrieval.unseen, ranker, now)}
+    policy = policy or Policy()
+    arrange = _by_age if policy.chronological else _by_ladder
+    order = {e.post_id: e for e in arrange(retrieval.unseen, ranker, discovery)}
     length = ranked_length(page_size)
     ranked: list[Entry] = []
     while order and len(ranked) < length:
-        variety = PageVariety(last_creator)
+        variety = PageVariety(last_creator, limited=not policy.chronological)
         for _ in range(min(page_size, length - len(ranked))):
             entry = variety.first(order.values())
             if entry is None:
@@ -98,24 +116,37 @@ def build(
             variety.take(entry.creator_id)
         last_creator = variety.last_creator
     complete = retrieval.complete and len(order) <= _DISCOVERY
-    if complete:
-        discovery = list(order.values())
+    if complete or policy.chronological:
+        spare = list(order.values())[:_DISCOVERY]
     else:
-        discovery = heapq.nlargest(_DISCOVERY, order.values(), key=lambda e: (e.weight, e.post_id))
+        spare = heapq.nlargest(_DISCOVERY, order.values(), key=lambda e: (e.weight, e.post_id))
     return Queue(
-        entries=(*ranked, *discovery),
+        entries=(*ranked, *spare),
         # where there is nothing else, ranking shows all of it
-        ranked=len(ranked) + (len(discovery) if complete else 0),
+        ranked=len(ranked) + (len(spare) if complete or policy.chronological else 0),
         seen=tuple(
-            _entry(c, Source.RECYCLED, ranker.parts(c, c.creator_served), ranker, now)
+            _entry(c, Source.RECYCLED, ranker.parts(c, c.creator_served), ranker, discovery)
             for c in retrieval.seen
         ),
         complete=complete,
         page_size=page_size,
+        revision=retrieval.revision,
+        policy=policy,
     )
 
 
-def _by_ladder(candidates: Iterable[Candidate], ranker: Ranker, now: datetime) -> Iterator[Entry]:
+def _by_age(
+    candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery
+) -> Iterator[Entry]:
+    """The newest first; equally new ones by id."""
+    by_id = sorted(candidates, key=lambda c: c.post_id)
+    for c in sorted(by_id, key=lambda c: c.published_at, reverse=True):  # stable
+        yield _entry(c, Source(c.rung), ranker.parts(c, c.creator_served), ranker, discovery)
+
+
+def _by_ladder(
+    candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery
+) -> Iterator[Entry]:
     """Rung by rung, the best score first; a creator's next post scores after the one before it.
 
     The diversity part only ever falls as a creator's posts are taken, so the first of the heap
@@ -144,10 +175,12 @@ def _by_ladder(candidates: Iterable[Candidate], ranker: Ranker, now: datetime) -
                 continue
             heapq.heappop(heap)
             taken[c.creator_id] = count + 1
-            yield _entry(c, Source(rung), parts, ranker, now)
+            yield _entry(c, Source(rung), parts, ranker, discovery)
 
 
-def _entry(c: Candidate, source: Source, parts: Parts, ranker: Ranker, now: datetime) -> Entry:
+def _entry(
+    c: Candidate, source: Source, parts: Parts, ranker: Ranker, discovery: Discovery
+) -> Entry:
     """Figures are rounded here, once, so that a page reads the same from every store."""
     score = parts.total(ranker.config.weights)
     return Entry(
@@ -157,8 +190,20 @@ def _entry(c: Candidate, source: Source, parts: Parts, ranker: Ranker, now: date
         parts=Parts(*map(_rounded, parts)),
         score=_rounded(score),
         followed=c.followed,
-        weight=max(_rounded(exploration.weight(c.published_at, c.impressions, now)), _LEAST_WEIGHT),
+        weight=max(_rounded(discovery.weight(c)), _LEAST_WEIGHT),
+        because=_because(c),
     )
+
+
+def _because(c: Candidate) -> str:
+    """What of the viewer's taste speaks for a post, as the code of a reason."""
+    if c.origin == "covisit":
+        return "similar_to_watched"
+    if (c.creator_affinity or 0.0) >= _LIKED:
+        return "liked_creator"
+    if (c.tag_affinity or 0.0) >= _LIKED:
+        return "liked_tags"
+    return ""
 
 
 def _rounded(value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime  # pydantic reads annotations at run time
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +15,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
+    ValidationInfo,
+    field_validator,
 )
 
 from shared.http import Body
@@ -54,9 +58,9 @@ class FeedQuery(BaseModel):
 
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE_SIZE)] = 12
     session_id: UUID | None = None
-    cursor: (
-        Annotated[str, Field(min_length=1, json_schema_extra={"format": "cursor"})] | None
-    ) = None
+    cursor: Annotated[str, Field(min_length=1, json_schema_extra={"format": "cursor"})] | None = (
+        None
+    )
     device: Device = Device.PHONE
     connection: Connection = Connection.WIFI
     timezone: Timezone = "UTC"
@@ -73,6 +77,56 @@ class ImpressionIn(BaseModel):
     position: Annotated[int, Field(strict=True, ge=0, lt=MAX_PAGE_SIZE)]
     visible_ms: Annotated[int, Field(strict=True, ge=0, le=_DAY_MS)]
     seen_at: Annotated[AwareDatetime, BeforeValidator(_text_only)]
+
+
+class FeedbackAction(StrEnum):
+    """What a viewer asks for."""
+
+    NOT_INTERESTED = "not_interested"
+    HIDE_CREATOR = "hide_creator"
+    REPORT = "report"
+
+
+class FeedbackIn(Body):
+    """Body of POST /v1/feedback: about a post or a creator, one of the two."""
+
+    action: FeedbackAction
+    post_id: UUID | None = None
+    creator_id: Annotated[UUID | None, Field(validate_default=True)] = None
+    undo: StrictBool = False
+
+    @field_validator("creator_id")
+    @classmethod
+    def _one_of_two(cls, creator_id: UUID | None, info: ValidationInfo) -> UUID | None:
+        if "post_id" not in info.data:
+            return creator_id  # it was given, and is bad
+        if info.data["post_id"] is not None and creator_id is not None:
+            raise ValueError("cannot stand beside post_id")
+        if info.data["post_id"] is None and creator_id is None:
+            raise ValueError("or post_id is needed")
+        if creator_id is not None and info.data.get("action") is FeedbackAction.NOT_INTERESTED:
+            raise ValueError("is not what not_interested is about: give post_id")
+        return creator_id
+
+
+class WatchIn(BaseModel):
+    """One row of POST /v1/watch-progress."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event_id: UUID
+    post_id: UUID
+    play_ms: Annotated[int, Field(strict=True, ge=0)]
+    duration_ms: Annotated[int, Field(strict=True, gt=0, le=_DAY_MS)]
+    liked: StrictBool = False
+    commented: StrictBool = False
+    shared: StrictBool = False
+
+
+class WatchBatch(Body):
+    """Body of POST /v1/watch-progress. A bad row does not sink the others."""
+
+    events: Annotated[list[Any], Field(min_length=1, max_length=MAX_BATCH)]
 
 
 class ImpressionBatch(Body):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from functions.feed_ranker.cursor import Position
 from functions.feed_ranker.page import Page, Placed
 from functions.feed_ranker.queue import Entry, Queue
 from shared.models import Source
-from shared.ranking import Parts
+from shared.ranking import Parts, Weights
+from shared.variants import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,22 +37,30 @@ class CachedQueue:
     fresh_until: int
 
 
-def page_document(page: Page, *, stale: bool) -> dict[str, Any]:
-    """A page as JSON. `posts` rows: post, creator, source, parts, score, followed, propensity."""
+def page_document(page: Page, *, stale: bool, lasting: bool = False) -> dict[str, Any]:
+    """A page as JSON. `posts` rows are as read_page reads them.
+
+    In a `lasting` document a stand-in takes the creator's place: creators may have themselves
+    erased, and nobody could find them in all the pages that their posts ever stood on.
+    """
     after = page.after
+    creator = _stand_in if lasting else str
     return {
         "page_size": page.page_size,
         "degraded": page.degraded,
         "stale": stale,
+        "policy": _policy_document(page.policy),
+        "ranked_by": page.ranked_by,
         "posts": [
             [
                 str(p.post_id),
-                str(p.creator_id),
+                creator(p.creator_id),
                 p.source,
                 list(p.parts),
                 p.score,
                 p.followed,
                 p.propensity,
+                p.because,
             ]
             for p in page.posts
         ],
@@ -63,21 +73,28 @@ def page_document(page: Page, *, stale: bool) -> dict[str, Any]:
     }
 
 
-def read_page(document: Mapping[str, Any], session: UUID, page_no: int) -> Page:
-    """The page that `page_document` described."""
+def read_page(
+    document: Mapping[str, Any], session: UUID, page_no: int, content: Content | None = None
+) -> Page:
+    """The page that `page_document` described; `content` knows the creators in a lasting one."""
     after = document["next"]
+    known = content or {}
     return Page(
         posts=tuple(
             Placed(
-                UUID(post),
-                UUID(creator),
+                post_id,
+                UUID(known[post_id]["creator_id"]) if post_id in known else UUID(creator),
                 Source(source),
                 Parts(*parts),
                 score,
                 followed,
                 propensity,
+                because,
             )
-            for post, creator, source, parts, score, followed, propensity in document["posts"]
+            for post, creator, source, parts, score, followed, propensity, because in document[
+                "posts"
+            ]
+            for post_id in (UUID(post),)
         ),
         page_size=document["page_size"],
         after=Position(
@@ -89,16 +106,21 @@ def read_page(document: Mapping[str, Any], session: UUID, page_no: int) -> Page:
             gap=after["gap"],
         ),
         degraded=document["degraded"],
+        policy=_read_policy(document["policy"]),
+        ranked_by=document["ranked_by"],
     )
 
 
 def queue_document(cached: CachedQueue) -> dict[str, Any]:
-    """A queue as JSON. `entries` rows: post, creator, source, parts, score, followed, weight."""
+    """A queue as JSON. `entries` rows: post, creator, source, parts, then Entry's other fields."""
     queue = cached.queue
     return {
         "page_size": queue.page_size,
         "complete": queue.complete,
         "ranked": queue.ranked,
+        "revision": queue.revision,
+        "policy": _policy_document(queue.policy),
+        "ranked_by": queue.ranked_by,
         "fresh_until": cached.fresh_until,
         "entries": [
             [
@@ -109,6 +131,7 @@ def queue_document(cached: CachedQueue) -> dict[str, Any]:
                 e.score,
                 e.followed,
                 e.weight,
+                e.because,
             ]
             for e in queue.entries
         ],
@@ -120,15 +143,37 @@ def read_queue(document: Mapping[str, Any]) -> CachedQueue:
     """The queue that `queue_document` described."""
     queue = Queue(
         entries=tuple(
-            Entry(UUID(post), UUID(creator), Source(source), Parts(*parts), score, followed, weight)
-            for post, creator, source, parts, score, followed, weight in document["entries"]
+            Entry(UUID(post), UUID(creator), Source(source), Parts(*parts), *rest)
+            for post, creator, source, parts, *rest in document["entries"]
         ),
         ranked=document["ranked"],
         seen=(),
         complete=document["complete"],
         page_size=document["page_size"],
+        revision=document["revision"],
+        policy=_read_policy(document["policy"]),
+        ranked_by=document["ranked_by"],
     )
     return CachedQueue(queue, content_by_id(document["content"]), document["fresh_until"])
+
+
+def _policy_document(policy: Policy) -> dict[str, Any]:
+    """What pages need of a policy: its tuning has done its work by then."""
+    return {
+        "variant": policy.variant,
+        "weights": list(astuple(policy.weights)),
+        "exploration_rate": policy.exploration_rate,
+        "chronological": policy.chronological,
+    }
+
+
+def _read_policy(document: Mapping[str, Any]) -> Policy:
+    return Policy(**{**document, "weights": Weights(*document["weights"])})
+
+
+def _stand_in(creator_id: UUID) -> str:
+    """The same for the same creator, and no way back."""
+    return str(UUID(bytes=hashlib.blake2b(creator_id.bytes, digest_size=16).digest()))
 
 
 def content_by_id(posts: list[dict[str, Any]]) -> Content:

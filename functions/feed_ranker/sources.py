@@ -40,6 +40,8 @@ class Sources:
         page_size: int,
         now: datetime,
         served: Mapping[UUID, int],
+        context: str | None = None,
+        newest: bool = False,
     ) -> tuple[Retrieval, Signals]:
         """Candidates for the viewer's next posts, and how the viewer engages.
 
@@ -50,6 +52,8 @@ class Sources:
             page_size: Below so many unseen ones, seen ones are added.
             now: The time that windows are measured from.
             served: Posts served that Postgres may not know of, with their order.
+            context: Device and daypart, `phone/evening`; None: as of the viewer's last page.
+            newest: The newest unseen posts and no others, for a chronological feed.
 
         Raises:
             DatabaseUnavailableError: No answer within the budget.
@@ -66,15 +70,26 @@ class Sources:
                 "at": now,
                 "served_ids": list(served.keys()),
                 "served_order": list(served.values()),
+                "newest": newest,
+                "context": context,
             },
             _candidate,
         )
         signals = Statement(sql.FEED["signals"], {"viewer": viewer}, Signals)
-        rows, known = self.database.run(candidates, signals, viewer=viewer, budget_s=self.budget_s)
-        found = [candidate for _, candidate in rows]
-        complete = all(flag for flag, _ in rows)
-        return Retrieval.of(found, complete=complete), known[0] if known else Signals()
+        # Read first: feedback that comes between the statements makes the queue outdated at once.
+        revision = Statement(sql.FEED["feedback_revision"], {"viewer": viewer}, int)
+        (revised,), rows, known = self.database.run(
+            revision, candidates, signals, viewer=viewer, budget_s=self.budget_s
+        )
+        retrieval = Retrieval.of(
+            [candidate for candidate, _, _ in rows],
+            complete=all(complete for _, complete, _ in rows),
+            revision=revised,
+            drops=rows[0][2] if rows else {},
+        )
+        return retrieval, known[0] if known else Signals()
 
 
-def _candidate(complete: object, *columns: object) -> tuple[bool, Candidate]:  # a row's columns
-    return bool(complete), Candidate._make(columns)
+def _candidate(complete: object, *columns: object) -> tuple[Candidate, bool, object]:
+    """A row's columns; the last is what the filters dropped, on the first row alone."""
+    return Candidate._make(columns[:-1]), bool(complete), columns[-1]

@@ -10,11 +10,12 @@ from shared import sql
 from shared.postgres import Database, Json, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
 MOST_PLAYS: Final = 10  # of one event; more is no watching
+_SELF_VIEW: Final = "self_view"
 _REFUSALS: Final = {
     "unknown_post": "post_id: no such post",
     # Checked before, too; the database has the last word, since operators call it themselves.
@@ -24,7 +25,13 @@ _REFUSALS: Final = {
 
 
 def record(
-    database: Database, viewer: UUID, batch: WatchBatch, *, now: datetime, budget_s: float
+    database: Database,
+    viewer: UUID,
+    batch: WatchBatch,
+    *,
+    now: datetime,
+    budget_s: float,
+    on_self_views: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Record a batch; what is counted as accepted is committed, and learnt from.
 
@@ -34,6 +41,8 @@ def record(
         batch: The rows as sent.
         now: When they count as watched.
         budget_s: Seconds for the write.
+        on_self_views: Told how many of the accepted are of the viewer's own posts: they are kept,
+            and nothing is learnt from them.
 
     Returns:
         `accepted` and `duplicates` as counts, `rejected` as a list of index and reason.
@@ -53,7 +62,9 @@ def record(
             lambda _, outcome: str(outcome),
         )
         (outcomes,) = database.run(statement, viewer=viewer, budget_s=budget_s)
-        return outcomes
+        if of_own := outcomes.count(_SELF_VIEW):
+            on_self_views(of_own)
+        return ["accepted" if outcome == _SELF_VIEW else outcome for outcome in outcomes]
 
     return record_rows(batch.events, _valid, write, _REFUSALS)
 

@@ -1,24 +1,22 @@
-"""Changes of state, in the log and in the metrics."""
+"""What happened to uploads, in the log and in the metrics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 if TYPE_CHECKING:
-    from aws_lambda_powertools import Logger, Metrics
+    from collections.abc import Mapping
 
     from functions.mux_webhook.store import Report
+    from shared.observability import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Logs and counts: `UploadReady`, `UploadFailed` and so on, and `TrimFailed`."""
 
-    logger: Logger
-    metrics: Metrics
+    telemetry: Telemetry
 
     def note(self, report: Report) -> None:
         """Note a report, where the state is another than before."""
@@ -30,8 +28,17 @@ class Changes:
             "state": report.state,
             "reason": report.reason,
         }
-        self.logger.info("upload changed", extra=change)
-        name = f"Upload{report.state.title()}"
-        self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+        self.telemetry.logger.info("upload changed", extra=change)
+        self.telemetry.count(f"Upload{report.state.title()}")
         if report.state == "failed" and (report.reason or "").startswith("trim"):
-            self.metrics.add_metric(name="TrimFailed", unit=MetricUnit.Count, value=1)
+            self.telemetry.count("TrimFailed")
+
+    def note_lag(self, seconds: float) -> None:
+        """Note how long after Mux made an event it was taken in."""
+        self.telemetry.milliseconds("WebhookLag", seconds * 1000)
+
+    def note_sweep(self, result: Mapping[str, int | bool]) -> None:
+        """Note what a run of the sweep did."""
+        self.telemetry.logger.info("swept", extra=result)
+        for name, value in result.items():
+            self.telemetry.count(f"Sweep{name.title().replace('_', '')}", value)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from functions.mux_webhook.store import Report
+    from shared.observability import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ class Container:
     store: WebhookStore
     mux: Mux
 
-    def webhook(self, on_change: Callable[[Report], None]) -> Webhook:
+    def webhook(
+        self, on_change: Callable[[Report], None], on_lag: Callable[[float], None]
+    ) -> Webhook:
         """The receiver of one delivery, whose time runs from now on."""
         budget = Budget(
             ends_at=time.monotonic() + self.config.webhook_budget_ms / 1000,
@@ -38,7 +41,7 @@ class Container:
         )
         secrets = [s.get_secret_value() for s in self.config.mux_webhook_secret]
         stepper = self._stepper(budget, on_change, thorough=False)
-        return Webhook(secrets, stepper, time.time)
+        return Webhook(secrets, stepper, time.time, on_lag)
 
     def sweep(self, seconds_left: float, on_change: Callable[[Report], None]) -> Sweep:
         """One run of the sweep, within `seconds_left`."""
@@ -63,13 +66,14 @@ class Container:
         return Stepper(self.store, self.mux, budget, quality, patience, thorough, on_change)
 
 
-def build(environ: Mapping[str, str]) -> Container:
+def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
     """The parts, from the environment.
 
     Raises:
         SettingsError: Naming every variable that is missing or invalid.
     """
     config = settings.load(WebhookSettings, environ)
+    telemetry.configure(config)
     store = WebhookStore(
         Postgres(config.database_url.get_secret_value()),
         config.mux_stream_base_url.rstrip("/"),

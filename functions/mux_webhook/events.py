@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,11 +40,13 @@ class MuxEvent:
         id: The same for each of its deliveries.
         type: Such as `video.asset.ready`.
         facts: What it says.
+        created_at: When Mux made it, in Unix seconds; None where it does not say.
     """
 
     id: str
     type: str
     facts: Facts
+    created_at: float | None = None
 
 
 def parse(body: bytes) -> MuxEvent | None:
@@ -65,4 +68,13 @@ def parse(body: bytes) -> MuxEvent | None:
     given = envelope.get("id")
     known = isinstance(given, str) and _EVENT_ID.fullmatch(given)
     event_id = str(given) if known else hashlib.sha256(body).hexdigest()
-    return MuxEvent(event_id, kind, read(data))
+    return MuxEvent(event_id, kind, read(data), _seconds(envelope.get("created_at")))
+
+
+def _seconds(made: object) -> float | None:
+    """A time as Mux writes it, in Unix seconds."""
+    try:
+        when = datetime.fromisoformat(made) if isinstance(made, str) else None
+    except ValueError:
+        return None
+    return when.timestamp() if when is not None and when.tzinfo is not None else None

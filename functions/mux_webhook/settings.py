@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from shared.settings import RotatedSecrets, Secret, Settings
+from shared.observability import LogSettings
+from shared.settings import RotatedSecrets, Secret
 
 
-class WebhookSettings(Settings):
+class WebhookSettings(LogSettings):
     """Settings of mux_webhook, by the names of the environment in lower case."""
 
     database_url: SecretStr

@@ -22,11 +22,13 @@ class Webhook:
         secrets: Those that may have signed.
         stepper: Carries out what an event makes possible.
         now: Unix seconds.
+        on_lag: Told how many seconds after it was made an event was taken in.
     """
 
     secrets: Sequence[str]
     stepper: Stepper
     now: Callable[[], float]
+    on_lag: Callable[[float], None]
 
     def receive(self, header: str | None, body: bytes) -> Report | None:
         """Take in a delivery; None where it does not concern us.
@@ -48,6 +50,8 @@ class Webhook:
         if event is None:
             return None
         report = self.stepper.store.receive(event.facts, event_id=event.id, event_type=event.type)
+        if event.created_at is not None:
+            self.on_lag(max(self.now() - event.created_at, 0.0))
         self.stepper.on_change(report)
         last, _ = self.stepper.carry_out(report)
         return last

@@ -112,12 +112,13 @@ class Entry(NamedTuple):
     score: float
     followed: bool
     propensity: float | None
+    because: str = ""
 
     @classmethod
     def parse(cls, row: list[Any]) -> Entry:
         """Read a row of `posts` in feed_pages.entries."""
-        post, creator, source, parts, score, followed, propensity = row
-        return cls(UUID(post), UUID(creator), source, Parts(*parts), score, followed, propensity)
+        post, creator, source, parts, *rest = row
+        return cls(UUID(post), UUID(creator), source, Parts(*parts), *rest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def reasons(page: Page, entries: Sequence[Entry]) -> Iterator[Finding]:
                 ("exploration", entry.source == EXPLORE),
                 ("seen_before", post.is_repeat),
                 ("followed_creator", entry.followed),
+                (entry.because, entry.because != ""),
             )
             if applies
         ]

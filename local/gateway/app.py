@@ -14,6 +14,7 @@ import sys
 import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,11 @@ from starlette.routing import Route
 from local.errors import StackError
 from local.gateway.authorizer import Authorizer, load_key
 from local.gateway.dev_routes import DevRoutes
+from local.gateway.emulator import EmulatedWorker
 from local.gateway.http_api import HttpApi
 from local.gateway.schedules import running_schedules
 from local.gateway.template import load_template
-from local.gateway.workers import InvocationError, WorkerPool
+from local.gateway.workers import InvocationError, Worker, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,6 +50,9 @@ class GatewayConfig:
         workers: logical id to the number of its worker processes at most.
         schedule_speed: how much faster than the template says schedules run.
         tolerant: serve although a function does not start; requests to it fail, as on AWS.
+        artifacts: the folder that `sam build` made, to be run in AWS's emulator; None runs the
+            checkout in workers of our own.
+        warm: whether to have one container of each function ready before the first request.
     """
 
     template: str
@@ -58,12 +63,15 @@ class GatewayConfig:
     workers: dict[str, int]
     schedule_speed: float = 1.0
     tolerant: bool = False
+    artifacts: str | None = None
+    warm: bool = True
 
 
 def create_app(config: GatewayConfig) -> Starlette:
     """The gateway with its dev routes and worker pools.
 
-    The pools live as long as the application's lifespan; each has one worker ready at its start.
+    The pools live as long as the application's lifespan; each has one worker ready at its start,
+    unless the configuration wants cold ones.
 
     Raises:
         StackError: template or key can't be used.
@@ -76,6 +84,9 @@ def create_app(config: GatewayConfig) -> Starlette:
             config.environments[logical_id],
             maximum=config.workers[logical_id],
             log=Path(config.logs) / f"{function.name}.log",
+            start=Worker.start
+            if config.artifacts is None
+            else partial(EmulatedWorker.start, artifact=Path(config.artifacts) / logical_id),
         )
         for logical_id, function in template.functions.items()
     }
@@ -83,9 +94,10 @@ def create_app(config: GatewayConfig) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
-            await asyncio.gather(
-                *(_warm(pool, tolerant=config.tolerant) for pool in pools.values())
-            )
+            if config.warm:
+                await asyncio.gather(
+                    *(_warm(pool, tolerant=config.tolerant) for pool in pools.values())
+                )
             async with running_schedules(pools.values(), speed=config.schedule_speed):
                 yield
         finally:

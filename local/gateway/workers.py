@@ -12,14 +12,14 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from local.gateway import frames
 from local.services.aws import ACCOUNT, REGION
 from local.services.processes import part_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from local.gateway.template import Function
@@ -42,6 +42,23 @@ class WorkerDiedError(InvocationError):
 
 class FunctionTimeoutError(InvocationError):
     """The function's time was over; its worker was killed."""
+
+
+class Container(Protocol):
+    """One container of a function: one event at a time."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another event."""
+
+    async def warm(self) -> None:
+        """Has the handler imported. Raises InvocationError where that fails."""
+
+    async def exchange(self, document: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Sends an invocation and waits for its `result` or `error`."""
+
+    async def end(self) -> None:
+        """Ends it with all that it started."""
 
 
 @dataclass(eq=False)
@@ -84,6 +101,9 @@ class Worker:
         """Whether the process still runs."""
         return self.process.returncode is None
 
+    async def warm(self) -> None:
+        """The handler was imported at the start."""
+
     async def exchange(self, document: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
         """Sends a document, where there is one, and waits for the answer.
 
@@ -121,18 +141,26 @@ class WorkerPool:
         environment: its own variables; the worker gets Lambda's and the machine's besides.
         maximum: how many events may be worked on at once; further ones wait.
         log: the file that gets what the handler prints.
+        start: starts a container, with the function, its environment and its log.
     """
 
     def __init__(
-        self, function: Function, environment: Mapping[str, str], *, maximum: int, log: Path
+        self,
+        function: Function,
+        environment: Mapping[str, str],
+        *,
+        maximum: int,
+        log: Path,
+        start: Callable[[Function, Mapping[str, str], Path], Awaitable[Container]] = Worker.start,
     ) -> None:
         self.function = function
         self._arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.logical_id}"
         self._environment = environment
         self._log = log
+        self._start = start
         self._slots = asyncio.Semaphore(maximum)
-        self._idle: list[Worker] = []
-        self._workers: list[Worker] = []
+        self._idle: list[Container] = []
+        self._workers: list[Container] = []
 
     async def warm(self) -> None:
         """Has one worker ready, so that the first event need not wait for the import.
@@ -141,7 +169,13 @@ class WorkerPool:
             InvocationError: it could not be started.
         """
         async with self._slots:
-            self._idle.append(await self._take())
+            worker = await self._take()
+            try:
+                await worker.warm()
+            except BaseException:
+                await self._discard(worker)
+                raise
+            self._idle.append(worker)
 
     async def invoke(self, event: Any, request_id: str | None = None) -> Any:  # noqa: ANN401  (JSON)
         """Runs the handler on an event.
@@ -182,17 +216,17 @@ class WorkerPool:
         """Ends all workers, busy ones too."""
         await asyncio.gather(*(self._discard(worker) for worker in list(self._workers)))
 
-    async def _take(self) -> Worker:
+    async def _take(self) -> Container:
         while self._idle:
             worker = self._idle.pop()
             if worker.alive:
                 return worker
             await self._discard(worker)
-        worker = await Worker.start(self.function, self._worker_environment(), self._log)
+        worker = await self._start(self.function, self._worker_environment(), self._log)
         self._workers.append(worker)
         return worker
 
-    async def _discard(self, worker: Worker) -> None:
+    async def _discard(self, worker: Container) -> None:
         if worker in self._workers:
             self._workers.remove(worker)
         await worker.end()

@@ -100,6 +100,20 @@ def start_mux(state_dir: Path, log: Path, secrets: Mapping[str, str], webhook_ur
     return Part("mux", supervised(command), log=log, environment=part_environment(own))
 
 
+def build_functions(cache: Path) -> str:
+    """What `sam build` makes for this machine, from `cache` where nothing has changed.
+
+    Raises:
+        StackError: the build failed.
+    """
+    # Only the runs on the emulator need what builds.
+    host = importlib.import_module("artifacts.host")
+    try:
+        return str(host.build(cache))
+    except host.BuildError as error:
+        raise StackError(str(error)) from error
+
+
 def seed(admin_url: str, posts: int) -> None:
     """Puts a catalogue of so many posts into the database.
 

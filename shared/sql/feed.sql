@@ -3,10 +3,13 @@
 -- name: candidates
 SELECT complete, post_id, creator_id, rung, published_at, duration_ms, impressions, plays,
        watch_ratio_sum, likes, comments, shares, followed, creator_watch_ratio, creator_like_rate,
-       creator_report_rate, creator_samples, creator_served, seen_rank, in_session
+       creator_report_rate, creator_samples, creator_served, seen_rank, in_session,
+       creator_affinity, tag_affinity, origin,
+       CASE WHEN row_number() OVER () = 1 THEN drops END  -- the same in all rows
 FROM feed_candidates(
   %(viewer)s, %(session)s, %(want)s, %(page_size)s, %(cooldown)s, %(fresh_window)s, %(at)s,
-  %(served_ids)s::uuid[], %(served_order)s::integer[]);
+  %(served_ids)s::uuid[], %(served_order)s::integer[], newest => %(newest)s,
+  context => %(context)s::text);
 
 -- name: signals
 SELECT like_rate, avg_watch_ratio, comment_rate, share_rate, freshness_preference, samples
@@ -17,8 +20,53 @@ WHERE user_id = %(viewer)s;
 SELECT status, version, entries, bad, posts
 FROM commit_page(
   %(viewer)s, %(session)s, %(page_no)s, %(expected)s, %(shown)s::uuid[], %(described)s,
-  %(unserved)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s);
+  %(unserved)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s, %(revision)s::bigint);
+
+-- name: feedback_revision
+-- What a ranking knows of the viewer's feedback; commit_page holds queues against it.
+SELECT coalesce(max(revision), 0) FROM feedback WHERE user_id = %(viewer)s;
+
+-- name: give_feedback
+SELECT outcome, about_creator, revision
+FROM give_feedback(
+  %(viewer)s, %(action)s::text, %(post_id)s::uuid, %(creator_id)s::uuid, %(undo)s);
+
+-- name: viewer_data
+SELECT viewer_data(%(viewer)s, %(most)s::bigint);
+
+-- name: viewer_sessions
+-- Sessions with a page since a time, the latest first.
+SELECT session_id, count(*)
+FROM feed_pages
+WHERE user_id = %(viewer)s AND created_at > %(since)s
+GROUP BY session_id
+ORDER BY max(created_at) DESC
+LIMIT %(most)s;
+
+-- name: forget_sessions
+SELECT forget_sessions(%(viewer)s, %(sessions)s::uuid[]);
+
+-- name: erase_viewer
+SELECT erased, complete FROM erase_viewer(%(viewer)s, %(everything)s, %(most)s::integer);
 
 -- name: record_impressions
 SELECT index, outcome
 FROM record_impressions(%(viewer)s, %(session)s, %(batch)s);
+
+-- name: record_watches
+SELECT index, outcome
+FROM record_watches(%(viewer)s, %(batch)s, %(at)s);
+
+-- name: roll_up
+SELECT busy, events, posts, held FROM roll_up(%(most)s::integer, %(report_threshold)s::integer);
+
+-- name: prune
+SELECT kind, removed
+FROM prune(
+  %(most)s::integer, %(cooldown)s, %(events_for)s, %(watches_for)s, %(requests_for)s, %(pages_for)s);
+
+-- name: steering
+-- The feature flags, and what is watched of clips of each length; a few rows each.
+SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(name, enabled, rollout_percentage, metadata)), '[]')
+        FROM feature_flags),
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(bucket, plays, watch_ratio_sum)), '[]') FROM watch_norms);

@@ -182,7 +182,7 @@ def test_a_full_taste_costs_the_same_in_a_catalogue_ten_times_as_large(
     taste(large, viewer)
     few, many = buffers(small, viewer), buffers(large, viewer)
     assert many <= BOUND
-    # One more level of the indexes, and of each liked creator six posts to be found instead of four.
+    # One more level of the indexes, and six posts of each liked creator instead of four.
     assert many <= few * 7 / 4
 
 

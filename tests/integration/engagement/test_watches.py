@@ -169,7 +169,7 @@ def test_a_self_view_is_kept_and_nothing_is_learnt_from_it(audience: Audience) -
     (own,) = audience.add_posts(1, creator=creator, tags=["cats"])
     (other,) = audience.add_posts(1)
     sent = [watch(own, 1.0, liked=True), watch(other, 0.5), watch(own, 1.0, shared=True)]
-    assert audience.record(creator, sent) == ["accepted"] * 3
+    assert audience.record(creator, sent) == ["self_view", "accepted", "self_view"]
     assert audience.record(creator, sent) == ["duplicate"] * 3
     rows = audience.rows("SELECT post_id, nth FROM watch_events ORDER BY nth NULLS LAST")
     assert [(row["post_id"], row["nth"]) for row in rows] == [(other, 1), (own, None), (own, None)]

@@ -55,6 +55,7 @@ def test_every_missing_setting_is_named() -> None:
         ("FRESH_WINDOW_DAYS", "0.5"),
         ("EXPLORATION_RATE", "1.01"),
         ("EXPLORATION_RATE", "nan"),
+        ("NEW_POST_QUOTA", "101"),
         ("DATABASE_BUDGET_MS", "9"),
         ("CACHE_BUDGET_MS", "10001"),
     ],

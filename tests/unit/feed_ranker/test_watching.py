@@ -146,6 +146,14 @@ def test_every_row_is_counted_once_and_refusals_stand_by_their_index() -> None:
     assert answer["rejected"][3]["reason"].startswith("play_ms: ")
 
 
+def test_watches_of_own_posts_are_accepted_and_told_of() -> None:
+    told: list[int] = []
+    database = FakeDatabase(["self_view", "accepted", "self_view"])
+    batch = WatchBatch(events=[row(1), row(2), row(3)])
+    answer = record(database, VIEWER, batch, now=NOW, budget_s=0.5, on_self_views=told.append)
+    assert (answer["accepted"], told) == (3, [2])
+
+
 def test_a_batch_of_bad_rows_alone_never_reaches_the_database() -> None:
     answer = recorded([None, {}, row(duration_ms=0)], LostDatabase())
     assert (answer["accepted"], len(answer["rejected"])) == (0, 3)

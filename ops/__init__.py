@@ -1,0 +1,1 @@
+"""What operators run: each against the database alone, without the functions."""

@@ -1,0 +1,91 @@
+"""Statistics of an experiment's report. Pure."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_Z = NormalDist().inv_cdf(0.975)
+
+
+class Interval(NamedTuple):
+    """A mean with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def interval(mean: float, sd: float, n: int) -> Interval:
+    """The normal interval of the mean of `n` viewers; good from some thirty of them.
+
+    Args:
+        mean: Over viewers.
+        sd: The standard deviation over viewers, with n - 1.
+        n: How many, at least 2.
+    """
+    half = _Z * sd / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half)
+
+
+def difference(
+    arm: tuple[float, float, int], control: tuple[float, float, int]
+) -> tuple[Interval, float]:
+    """The difference of two means, each (mean, sd, n), with its p value.
+
+    Welch's standard error with the normal's quantiles: the arms' variances may differ.
+    """
+    (mean, sd, n), (base, base_sd, base_n) = arm, control
+    error = math.sqrt(sd**2 / n + base_sd**2 / base_n)
+    delta = mean - base
+    if error == 0.0:
+        return Interval(delta, delta, delta), 1.0 if delta == 0.0 else 0.0
+    p = math.erfc(abs(delta) / error / math.sqrt(2.0))
+    return Interval(delta, delta - _Z * error, delta + _Z * error), p
+
+
+def sample_ratio(counts: Mapping[str, int], shares: Mapping[str, float]) -> float:
+    """The p value of the counts under the shares that were configured (Pearson's chi-square).
+
+    A small one (under 0.001) says that viewers got lost on the way to one arm: then no other
+    figure of the experiment may be believed.
+
+    Args:
+        counts: Viewers by arm.
+        shares: What each arm should have, in any unit; arms without a share are refused.
+
+    Raises:
+        ValueError: An arm has viewers but no share, or there are fewer than two arms.
+    """
+    arms = [arm for arm, share in shares.items() if share > 0.0]
+    if any(count and arm not in arms for arm, count in counts.items()):
+        raise ValueError("an arm has viewers that no flag sends there")
+    if len(arms) < 2:  # noqa: PLR2004  # one arm has no ratio
+        raise ValueError("a ratio needs two arms")
+    viewers, whole = sum(counts.values()), sum(shares[arm] for arm in arms)
+    if not viewers:
+        return 1.0
+    expected = {arm: viewers * shares[arm] / whole for arm in arms}
+    statistic = sum((counts.get(arm, 0) - e) ** 2 / e for arm, e in expected.items())
+    return chi_square_tail(statistic, len(arms) - 1)
+
+
+def chi_square_tail(statistic: float, degrees: int) -> float:
+    """P(X > statistic) of a chi-square variable with whole degrees of freedom, at least 1.
+
+    By the recurrence Q(a + 1, x) = Q(a, x) + x^a e^-x / Gamma(a + 1) from Q(1/2, x) = erfc(sqrt x)
+    or Q(1, x) = e^-x (Abramowitz and Stegun, 26.4.4 and 26.4.5).
+    """
+    x = statistic / 2.0
+    if x <= 0.0:
+        return 1.0
+    a = 0.5 if degrees % 2 else 1.0
+    tail = math.erfc(math.sqrt(x)) if degrees % 2 else math.exp(-x)
+    while a < degrees / 2.0:
+        tail += math.exp(a * math.log(x) - x - math.lgamma(a + 1.0))
+        a += 1.0
+    return min(tail, 1.0)

@@ -1,0 +1,201 @@
+"""Why these posts: `python -m ops.why REQUEST` (make why REQUEST=…).
+
+Replays a request from what was stored of it: feed_requests (the request, and the one that ranked
+its queue) and feed_pages (the posts with their parts, weights and propensities). The functions need
+not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Row = dict[str, Any]
+
+_PARTS = ("engagement", "freshness", "context", "diversity")
+
+_REQUEST = """
+SELECT user_id, request_id, session_id, page_no, page_size, response_time_ms, cache_hit,
+       stale_cursor, degraded, variant, sources, trace, created_at
+FROM feed_requests
+WHERE request_id = %s
+"""
+_PAGE = """
+SELECT version, post_ids, entries
+FROM feed_pages
+WHERE user_id = %s AND session_id = %s AND page_no = %s
+"""
+
+
+class NothingStoredError(Exception):
+    """No request of this id is stored: it never was, failed, or is past its retention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is stored of a request.
+
+    Attributes:
+        request: Its row of feed_requests.
+        ranking: That of the request that ranked its queue; None where it is gone.
+        page: The page's row of feed_pages as it stands now; None where it is gone.
+        creators: Who made its posts, as far as these still exist.
+    """
+
+    request: Row
+    ranking: Row | None
+    page: Row | None
+    creators: Mapping[UUID, UUID]
+
+
+def story(connection: psycopg.Connection[Row], request_id: UUID) -> Story:
+    """Read what is stored of a request; the connection must be the schema's owner's.
+
+    Raises:
+        NothingStoredError: There is nothing.
+    """
+    request = connection.execute(_REQUEST, [request_id]).fetchone()
+    if request is None:
+        raise NothingStoredError
+    page = connection.execute(
+        _PAGE, [request["user_id"], request["session_id"], request["page_no"]]
+    ).fetchone()
+    ranked_by = request["trace"].get("by")
+    ranking: Row | None = request
+    if ranked_by:
+        ranking = connection.execute(_REQUEST, [ranked_by]).fetchone()
+    creators: dict[UUID, UUID] = {}
+    if page is not None:
+        made = "SELECT id, creator_id FROM posts WHERE id = ANY(%s)"
+        found = connection.execute(made, [page["post_ids"]]).fetchall()
+        creators = {row["id"]: row["creator_id"] for row in found}
+    return Story(request, ranking, page, creators)
+
+
+def show(console: Console, told: Story) -> None:
+    """Print a request: what was asked, how the queue came about, and each post's score."""
+    console.print(_facts("Request", _asked(told.request)))
+    if told.ranking is None:
+        console.print("The request that ranked the queue is past its retention.")
+    else:
+        console.print(_facts("Ranking", _ranked(told)))
+    if told.page is None:
+        console.print("The page is past its retention.")
+        return
+    if told.page["version"] > 1:
+        console.print(
+            "The page was mended since it was first served: posts taken down are replaced."
+        )
+    console.print(_posts(told.page["entries"], told))
+
+
+def _asked(request: Row) -> dict[str, object]:
+    return {
+        "request": request["request_id"],
+        "viewer": request["user_id"],
+        "session": f"{request['session_id']}, page {request['page_no']}",
+        "at": f"{request['created_at']:%Y-%m-%d %H:%M:%S} ({request['response_time_ms']:.1f} ms)",
+        "page size": request["page_size"],
+        "served from": "what was stored" if request["cache_hit"] else "a queue ranked anew",
+        "stale cursor": request["stale_cursor"],
+        "degraded": request["degraded"] or "no",
+        "variant": request["variant"] or "none",
+        "posts by source": _counts(request["sources"]),
+        "lost while it was made": request["trace"].get("lost", 0),
+    }
+
+
+def _ranked(told: Story) -> dict[str, object]:
+    ranking = told.ranking or {}
+    trace = ranking["trace"]
+    policy = (told.page or {}).get("entries", {}).get("policy", {})
+    weights = dict(zip(_PARTS, policy.get("weights", []), strict=False))
+    return {
+        "ranked by": "this request" if ranking is told.request else ranking["request_id"],
+        "candidates by rung": _counts(trace.get("found")),
+        "found by": _counts(trace.get("origins")),
+        "met and left": _counts(trace.get("drops")),
+        "all unseen posts found": trace.get("complete", "?"),
+        "queue": f"{trace.get('ranked', '?')} ranked, {trace.get('spare', '?')} for discovery",
+        "flags": _counts(trace.get("flags")),
+        "weights": _counts(weights),
+        "exploration": _exploration(told, policy),
+    }
+
+
+def _exploration(told: Story, policy: Mapping[str, Any]) -> str:
+    """The draws: their seed is session, page number and position."""
+    rate = f"rate {policy['exploration_rate']:g}, " if policy else ""
+    draws = told.request["trace"].get("draws", [])
+    drawn = ", ".join(f"position {position} (p = {chance:.3g})" for position, chance in draws)
+    seed = f"seed {told.request['session_id']}/{told.request['page_no']}"
+    return f"{rate}{seed}: {drawn or 'nothing drawn by this request'}"
+
+
+def _posts(entries: Row, told: Story) -> Table:
+    table = Table(title=f"Page {told.request['page_no']}")
+    table.add_column("#", justify="right")
+    for column in ("post", "creator", "source"):
+        table.add_column(column)
+    for column in ("score", *_PARTS, "p"):
+        table.add_column(column, justify="right")
+    table.add_column("because")
+    for position, row in enumerate(entries["posts"]):
+        post, _, source, parts, score, followed, propensity, *more = row
+        because = [text for text in ("followed" if followed else "", *map(str, more)) if text]
+        table.add_row(
+            str(position),
+            post,
+            str(told.creators.get(UUID(post), "gone")),
+            source,
+            f"{score:.3f}",
+            *(f"{part:.2f}" for part in parts),
+            "" if propensity is None else f"{propensity:.3g}",
+            ", ".join(because),
+        )
+    return table
+
+
+def _facts(title: str, facts: Mapping[str, object]) -> Table:
+    table = Table(title=title, show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def _counts(counted: Mapping[str, object] | None) -> str:
+    return ", ".join(f"{name} {value}" for name, value in (counted or {}).items()) or "nothing"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print why a request was answered as it was; 1 where nothing is stored of it."""
+    parser = argparse.ArgumentParser(description="Why a request was answered as it was.")
+    parser.add_argument("request", type=UUID, help="the answer's request_id")
+    parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL"))
+    given = parser.parse_args(arguments)
+    if not given.database_url:
+        parser.error("DATABASE_URL is not set")
+    with psycopg.connect(given.database_url, row_factory=dict_row) as connection:
+        try:
+            told = story(connection, given.request)
+        except NothingStoredError:
+            Console(stderr=True).print(f"Nothing is stored of request {given.request}.")
+            return 1
+    show(Console(), told)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
