@@ -5,23 +5,25 @@
 BUILD_ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 BUILD_ARCHITECTURE ?= aarch64
 BUILD_PYTHON ?= 3.13
-BUILD_PIP ?= $(BUILD_ROOT).venv/bin/pip
+BUILD_INTERPRETER ?= $(BUILD_ROOT).venv/bin/python
 
-.PHONY: build-FeedRankerFunction build-CreateUploadFunction build-MuxWebhookFunction
+.PHONY: build-FeedRankerFunction build-CreateUploadFunction build-MuxWebhookFunction sizes init-times
 
 build-FeedRankerFunction: FUNCTION := feed_ranker
 build-CreateUploadFunction: FUNCTION := create_upload
 build-MuxWebhookFunction: FUNCTION := mux_webhook
 
 build-FeedRankerFunction build-CreateUploadFunction build-MuxWebhookFunction:
-	$(BUILD_PIP) install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: \
-		--no-deps --no-compile --implementation cp --python-version $(BUILD_PYTHON) \
+	$(BUILD_INTERPRETER) -m pip install --quiet --disable-pip-version-check --no-input \
+		--require-hashes --only-binary=:all: --no-deps --no-compile \
+		--implementation cp --python-version $(BUILD_PYTHON) \
 		--platform manylinux2014_$(BUILD_ARCHITECTURE) \
 		--platform manylinux_2_28_$(BUILD_ARCHITECTURE) \
 		--requirement $(BUILD_ROOT)functions/$(FUNCTION)/requirements.txt --target "$(ARTIFACTS_DIR)"
-	mkdir -p "$(ARTIFACTS_DIR)/functions"
-	cp $(BUILD_ROOT)functions/__init__.py "$(ARTIFACTS_DIR)/functions/"
-	cp -R $(BUILD_ROOT)functions/$(FUNCTION) "$(ARTIFACTS_DIR)/functions/"
-	cp -R $(BUILD_ROOT)shared "$(ARTIFACTS_DIR)/"
-	find "$(ARTIFACTS_DIR)/functions" "$(ARTIFACTS_DIR)/shared" \
-		-name __pycache__ -prune -exec rm -rf {} +
+	cd $(BUILD_ROOT) && $(BUILD_INTERPRETER) -m artifacts assemble $(FUNCTION) "$(ARTIFACTS_DIR)"
+
+sizes: install  ## List the zips of a build for this machine, with sizes and hashes
+	$(BIN)/python -m artifacts sizes
+
+init-times: install  ## Measure each function's init beside a bare one with the same packages
+	$(BIN)/python -m artifacts init-times

@@ -32,6 +32,7 @@ def handler(event, context):
         case "exit":
             os._exit(3)
         case "hang":
+            open(event["file"], "w").close()
             time.sleep(600)
     return {
         "pid": os.getpid(), "calls": calls, "greeting": os.environ["GREETING"], "path": sys.path,
@@ -110,7 +111,7 @@ def test_a_function_past_its_timeout_is_cut_off_and_nothing_of_it_is_left(tmp_pa
         async with pool(tmp_path) as echo:
             hung = (await echo.invoke({}))["pid"]
             with pytest.raises(FunctionTimeoutError, match=r"after 3\.00 seconds"):
-                await echo.invoke({"do": "hang"})
+                await echo.invoke({"do": "hang", "file": str(tmp_path / "hangs")})
             psutil.wait_procs([psutil.Process(hung)] if psutil.pid_exists(hung) else [], 30)
             assert (await echo.invoke({}))["pid"] != hung
 
@@ -128,13 +129,16 @@ def test_a_handler_that_cannot_be_imported_is_told_when_it_is_warmed(tmp_path: P
 
 def test_closing_the_pool_ends_emulators_and_runtimes_busy_ones_too(tmp_path: Path) -> None:
     async def run() -> list[psutil.Process]:
+        before = psutil.Process().children(recursive=True)
         async with pool(tmp_path) as echo:
-            await echo.invoke({})
-            started = psutil.Process().children(recursive=True)
-            hung = asyncio.create_task(echo.invoke({"do": "hang"}))
-            await asyncio.sleep(0)
+            hangs = tmp_path / "hangs"
+            hung = asyncio.create_task(echo.invoke({"do": "hang", "file": str(hangs)}))
+            async with asyncio.timeout(60):
+                while not hangs.exists():  # noqa: ASYNC110  # another process makes it
+                    await asyncio.sleep(0.01)
+            now = psutil.Process().children(recursive=True)
         await asyncio.gather(hung, return_exceptions=True)
-        return started
+        return [process for process in now if process not in before]
 
     started = asyncio.run(run())
     assert len(started) >= 3

@@ -96,7 +96,7 @@ IMPOSSIBLE: dict[str, list[dict[str, Any]]] = {
         {"play_ms": 2**40},
     ],
     "bad_event": [{"event_id": None}],
-    "unknown_post": [{"post_id": str(uuid4())}, {"post_id": None}],
+    "unknown_post": [{"post_id": str(UUID(int=404))}, {"post_id": None}],
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+import struct
 import zlib
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -157,7 +158,23 @@ def items_naming(client: DynamoDBClient, table: str, wanted: UUID) -> list[str]:
     for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for item in page["Items"]:
             texts = [json.dumps(item, default=str)]
-            texts += [zlib.decompress(v["B"]).decode() for v in item.values() if "B" in v]
-            if any(str(wanted) in text or wanted.hex in text for text in texts):
+            packed = [v["B"] for v in item.values() if "B" in v]
+            texts += [text for data in packed for text in texts_within(data)]
+            if any(wanted.bytes in data for data in packed) or any(
+                str(wanted) in text or wanted.hex in text for text in texts
+            ):
                 found.append(str(item["pk"]["S"]))
     return found
+
+
+def texts_within(data: bytes) -> list[str]:
+    """The compressed texts that follow a version, a count and as many ids."""
+    version, count = struct.unpack_from(">BH", data)
+    assert version == 2
+    texts, rest = [], data[3 + 16 * count :]
+    while rest:
+        stream = zlib.decompressobj(-15)
+        texts.append(stream.decompress(rest).decode())
+        rest = stream.unused_data
+    assert texts
+    return texts

@@ -1,13 +1,16 @@
-"""The commands of the README do what it says. `make test` and `make check` are run by the gate."""
+"""The commands of the README do what it says, and the documents' statements and links hold."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 
@@ -16,15 +19,50 @@ from tests.integration.stack.commands import run
 
 if TYPE_CHECKING:
     from local.stack import Stack
-    from tests.conftest import PostgresServer
+    from tests.conftest import Database, PostgresServer
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", *map(str, sorted((ROOT / "docs").rglob("*.md")))]
 
+RUN_HERE: Final = {"migrate", "why", "experiment"}
+# Targets that are run elsewhere: what their recipe starts, and who starts the same, by these words.
+RUN_ELSEWHERE: Final = {
+    "test": ("pytest", ".ci/run", "make test"),
+    "demo": ("-m local.demo", "tests/integration/local_demo/test_demo.py", '"local.demo"'),
+    "dev": ("-m local.dev", "tests/integration/local/test_stack.py", '"local.dev"'),
+    "bench": ("-m bench", "tests/integration/bench/test_bench.py", "from bench.run import run"),
+    "simulate": ("-m simulation", "tests/integration/simulation/conftest.py", "World("),
+    "load-feed": ("tests/load/feed.py", "tests/integration/load/test_load.py", '("feed", '),
+    "load-impressions": (
+        "/impressions.py",
+        "tests/integration/load/test_load.py",
+        '("impressions", ',
+    ),
+    "load-mixed": ("tests/load/mixed.py", "tests/integration/load/test_load.py", '("mixed", '),
+}
+NOT_RUN: Final = {
+    "aws": "needs an AWS account",
+    "secret": "calls aws",
+    "sam deploy": "needs an AWS account",
+    "sam build": "tests/e2e runs it, for the machine that it is on",
+    "psql": "its statements are run here, through psycopg",
+    "curl": "run here; the one at $API_URL needs an AWS account",
+    "make deploy-check": "fetches a scanner into a venv of its own; all else of it is in the suite",
+}
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """The words of each command in the README's blocks."""
+    script = "\n".join(blocks("bash")).replace("\\\n", " ")
+    lines = [line for line in script.splitlines() if line and not line.startswith("#")]
+    parts = [part for line in lines for part in line.split(" && ")]
+    return [shlex.split(part) for part in parts if not re.match(r"[A-Z]+=", part)]
 
 
 def block_with(text: str) -> str:
@@ -32,21 +70,57 @@ def block_with(text: str) -> str:
     return block
 
 
-def test_every_make_target_of_the_readme_exists() -> None:
-    commands = [line for block in blocks("bash") for line in block.splitlines()]
-    targets = {c.split()[1] for c in commands if c.startswith("make ")}
-    assert targets == {"demo", "test", "dev", "migrate"}
+def test_every_command_of_the_readme_is_run_or_excused_by_name() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert all(f"\n{target}:" in makefile for target in targets)
+    known = RUN_HERE | RUN_ELSEWHERE.keys()
+    used = set()
+    for words in commands():
+        excuse = next((k for k in NOT_RUN if words[: len(k.split())] == k.split()), None)
+        if excuse or words[0] == "secret()":
+            used.add(excuse or "secret")
+        else:
+            assert words[0] == "make", words
+            used.add(words[1])
+        if words[0] == "make":
+            assert re.search(rf"^(?:[\w-]+ )*{words[1]}[ :]", makefile, flags=re.MULTILINE), words
+    assert used == known | NOT_RUN.keys()
+
+
+@pytest.mark.parametrize("target", RUN_ELSEWHERE)
+def test_what_a_target_starts_is_started_by_the_suite_or_the_gate(target: str) -> None:
+    starts, path, words = RUN_ELSEWHERE[target]
+    assert starts in run(["make", "--dry-run", target], folder=ROOT)
+    assert words in (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_the_readme_s_requests_get_a_page(stack: Stack) -> None:
-    block = block_with("curl")
+    block = block_with("BASE=")
     assert "BASE=http://127.0.0.1:8787\n" in block
     script = block.replace("http://127.0.0.1:8787", stack.base_url)
     page = json.loads(run(["bash", "-euo", "pipefail", "-c", script]))
     assert page["session_id"]
     assert page["cache"] == "miss"
+
+
+def test_make_why_tells_of_a_request(stack: Stack) -> None:
+    token = httpx.post(f"{stack.base_url}/dev/token", json={"user_id": str(uuid4())}).json()
+    page = httpx.get(
+        f"{stack.base_url}/v1/feed", headers={"Authorization": f"Bearer {token['token']}"}
+    ).json()
+    url = stack.info["admin_database_url"]
+    told = run(["make", "why", f"REQUEST={page['request_id']}", f"DATABASE_URL={url}"], folder=ROOT)
+    assert page["request_id"] in told
+
+
+def test_make_experiment_tells_of_an_experiment(database: Database) -> None:
+    printed = [s for block in blocks("sql", OPERATIONS) for s in block.split(";")]
+    (statement,) = [s for s in printed if "('half_life'" in s]
+    with psycopg.connect(database.admin_url) as admin:
+        admin.execute(statement.encode())
+    given = ["NAME=half_life", f"DATABASE_URL={database.admin_url}"]
+    told = run(["make", "experiment", *given], folder=ROOT)
+    for variant in ("short", "long", "control"):
+        assert variant in told
 
 
 def test_make_migrate_prepares_a_database_and_does_nothing_the_second_time(
@@ -56,36 +130,56 @@ def test_make_migrate_prepares_a_database_and_does_nothing_the_second_time(
         admin.execute("DROP DATABASE IF EXISTS vroom_readme")
         admin.execute("CREATE DATABASE vroom_readme")
     url = postgres.url("vroom_readme")
-    command = block_with("make migrate").strip()
-    assert command.startswith("make migrate DATABASE_URL=postgresql://")
+    block = block_with("make migrate")
+    assert block.startswith("make migrate DATABASE_URL=postgresql://")
     first = run(["make", "migrate", f"DATABASE_URL={url}"], folder=ROOT)
     second = run(["make", "migrate", f"DATABASE_URL={url}"], folder=ROOT)
     assert "retrieval" in first
     assert "retrieval" not in second
     with psycopg.connect(url, autocommit=True) as admin:
-        (seed,) = blocks("sql")
-        for statement in seed.strip().splitlines():
-            assert statement.split()[2] in ROLES
-            admin.execute(f"BEGIN; {statement} ROLLBACK")
+        statements = re.findall(r'-c "([^"]*)"', block)
+        assert [statement.split()[2] for statement in statements] == list(ROLES)
+        for statement in statements:
+            admin.execute(f"BEGIN; {statement}; ROLLBACK".encode())
         assert admin.execute("SELECT count(*) FROM posts").fetchone() == (0,)
 
 
+@pytest.mark.parametrize("block", blocks("sql", OPERATIONS))
+def test_every_statement_for_operators_runs_as_printed(block: str, database: Database) -> None:
+    post, creator = uuid4(), uuid4()
+    with psycopg.connect(database.admin_url) as admin:
+        admin.execute("INSERT INTO posts (id, creator_id) VALUES (%s, %s)", [post, creator])
+        statements = [s for s in re.sub(r"--.*", "", block).split(";") if s.strip()]
+        assert statements
+        for statement in statements:
+            places = len(set(re.findall(r"\$\d", statement)))
+            psycopg.RawCursor(admin).execute(statement.encode(), [post, creator][:places])
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
+def test_every_link_leads_somewhere(page: str) -> None:
     path = ROOT / page
     text = path.read_text(encoding="utf-8")
-    links = [
-        target.partition("#")[0]
-        for target in re.findall(r"\]\(([^)\s]+)\)", text)
-        if not target.startswith(("http", "#"))
-    ]
-    missing = [link for link in links if link and not (path.parent / link).exists()]
+    missing = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("http"):
+            continue
+        file, _, section = link.partition("#")
+        target = path.parent / file if file else path
+        if not target.exists() or (section and section not in sections(target)):
+            missing.append(link)
     assert not missing
+
+
+def sections(page: Path) -> set[str]:
+    """The names by which links call a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def test_make_help_lists_the_targets() -> None:
     listed = run(["make", "help"], folder=ROOT)
-    for target in ("demo", "test", "check", "dev", "migrate"):
+    for target in ("demo", "test", "check", "dev", "migrate", "why"):
         assert re.search(rf"^{target} — ", listed, flags=re.MULTILINE)
 
 
