@@ -14,11 +14,15 @@ import httpx
 import psycopg
 import pytest
 
+from functions.create_upload.settings import UploadSettings
+from functions.feed_ranker.settings import FeedSettings
+from functions.mux_webhook.settings import WebhookSettings
 from local.migrate import ROLES
 from tests.integration.stack.commands import run
 
 if TYPE_CHECKING:
     from local.stack import Stack
+    from shared.settings import Settings
     from tests.conftest import Database, PostgresServer
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +59,11 @@ NOT_RUN: Final = {
 
 def blocks(language: str, text: str = README) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def statements(block: str) -> list[str]:
+    """The statements of a block of SQL, comments aside."""
+    return [s for s in re.sub(r"--.*", "", block).split(";") if s.strip()]
 
 
 def commands() -> list[list[str]]:
@@ -113,7 +122,7 @@ def test_make_why_tells_of_a_request(stack: Stack) -> None:
 
 
 def test_make_experiment_tells_of_an_experiment(database: Database) -> None:
-    printed = [s for block in blocks("sql", OPERATIONS) for s in block.split(";")]
+    printed = [s for block in blocks("sql", OPERATIONS) for s in statements(block)]
     (statement,) = [s for s in printed if "('half_life'" in s]
     with psycopg.connect(database.admin_url) as admin:
         admin.execute(statement.encode())
@@ -137,9 +146,9 @@ def test_make_migrate_prepares_a_database_and_does_nothing_the_second_time(
     assert "retrieval" in first
     assert "retrieval" not in second
     with psycopg.connect(url, autocommit=True) as admin:
-        statements = re.findall(r'-c "([^"]*)"', block)
-        assert [statement.split()[2] for statement in statements] == list(ROLES)
-        for statement in statements:
+        given = re.findall(r'-c "([^"]*)"', block)
+        assert [statement.split()[2] for statement in given] == list(ROLES)
+        for statement in given:
             admin.execute(f"BEGIN; {statement}; ROLLBACK".encode())
         assert admin.execute("SELECT count(*) FROM posts").fetchone() == (0,)
 
@@ -149,11 +158,25 @@ def test_every_statement_for_operators_runs_as_printed(block: str, database: Dat
     post, creator = uuid4(), uuid4()
     with psycopg.connect(database.admin_url) as admin:
         admin.execute("INSERT INTO posts (id, creator_id) VALUES (%s, %s)", [post, creator])
-        statements = [s for s in re.sub(r"--.*", "", block).split(";") if s.strip()]
-        assert statements
-        for statement in statements:
+        assert statements(block)
+        for statement in statements(block):
             places = len(set(re.findall(r"\$\d", statement)))
             psycopg.RawCursor(admin).execute(statement.encode(), [post, creator][:places])
+
+
+@pytest.mark.parametrize("model", [FeedSettings, UploadSettings, WebhookSettings])
+def test_every_setting_is_explained_to_operators(model: type[Settings]) -> None:
+    missing = [name for name in model.model_fields if f"`{name.upper()}`" not in OPERATIONS]
+    assert not missing
+
+
+def test_every_alarm_has_a_runbook() -> None:
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    alarms = re.findall(
+        r"^  (\w+):\n(?:    .*\n)*?    Type: AWS::CloudWatch::Alarm", template, re.MULTILINE
+    )
+    assert len(alarms) == template.count("Type: AWS::CloudWatch::Alarm")
+    assert not [alarm for alarm in alarms if f"`{alarm}`" not in OPERATIONS]
 
 
 @pytest.mark.parametrize("page", PAGES)
