@@ -89,6 +89,7 @@ def test_a_batch_is_stored_as_it_was_sent(scroller: Scroller) -> None:
         "session_id": UUID(int=7),
         "position": 3,
         "visible_ms": 800,
+        "variant": None,
     }
 
 
