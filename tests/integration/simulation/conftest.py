@@ -9,7 +9,8 @@ import pytest
 from local.services.aws import aws_environment
 from simulation.behaviour import Behaviour
 from simulation.clock import install_clock
-from simulation.ours import Backend, Ours
+from simulation.handler import Backend
+from simulation.ours import Ours
 from simulation.population import Population, populate
 from simulation.scale import SMALL
 from simulation.tally import Figures, Tally
