@@ -36,7 +36,8 @@ RUN_ELSEWHERE: Final = {
     "test": ("pytest", ".ci/run", "make test"),
     "demo": ("-m local.demo", "tests/integration/local_demo/test_demo.py", '"local.demo"'),
     "dev": ("-m local.dev", "tests/integration/local/test_stack.py", '"local.dev"'),
-    "bench": ("-m bench", "tests/integration/bench/test_bench.py", "from bench.run import run"),
+    "bench": ("-m bench", ".ci/run", "make bench"),
+    "deploy-check": ("-m deploy.translation", ".ci/run", "make deploy-check"),
     "simulate": ("-m simulation", "tests/integration/simulation/conftest.py", "World("),
     "load-feed": ("tests/load/feed.py", "tests/integration/load/test_load.py", '("feed", '),
     "load-impressions": (
@@ -53,7 +54,6 @@ NOT_RUN: Final = {
     "sam build": "tests/e2e runs it, for the machine that it is on",
     "psql": "its statements are run here, through psycopg",
     "curl": "run here; the one at $API_URL needs an AWS account",
-    "make deploy-check": "fetches a scanner into a venv of its own; all else of it is in the suite",
 }
 
 
