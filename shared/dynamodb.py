@@ -1,14 +1,7 @@
-"""DynamoDB session store: what a session was shown and will be shown, until it expires.
-
-One item a page: `page` is the page as served; `queue`, where the page was ranked anew, what the
-next pages are taken from. DynamoDB deletes expired items late, so expiry is checked on every read.
-"""
+"""DynamoDB: a client whose calls are bounded in time, and what their errors mean."""
 
 from __future__ import annotations
 
-import functools
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -18,34 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from shared.errors import CacheUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from uuid import UUID
+    from collections.abc import Callable
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import (
-        AttributeValueTypeDef,
-        PutItemInputTypeDef,
-        QueryInputTypeDef,
-    )
 
 T = TypeVar("T")
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A stored page.
-
-    Attributes:
-        version: Grows when the page is mended.
-        page: The page, encoded.
-        queue: The queue that was built for it, encoded; None where it came from an earlier one.
-    """
-
-    version: int
-    page: bytes
-    queue: bytes | None
 
 
 def connect(endpoint_url: str | None, budget_s: float) -> DynamoDBClient:
@@ -56,196 +28,30 @@ def connect(endpoint_url: str | None, budget_s: float) -> DynamoDBClient:
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,
         parameter_validation=False,
+        user_agent="vroom-feed",  # botocore's own is put together anew for every call
     )
     return boto3.client("dynamodb", endpoint_url=endpoint_url or None, config=config)
 
 
-class SessionStore:
-    """Pages of sessions in one table (pk = viewer and session, sk = page).
+class ConditionFailed(Exception):  # noqa: N818  # no error: another write was first
+    """A conditional write met an item that it may not replace.
 
-    Beside them one item a viewer: how far their feedback has come (pk = viewer).
+    Attributes:
+        item: That item, where the write asked for it.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
-
-    def read(
-        self, viewer: UUID, session: UUID, pages: Collection[int], now: int
-    ) -> dict[int, Item]:
-        """Those of `pages` that are stored and have not expired, in one call.
-
-        Raises:
-            CacheUnavailableError: No answer within the budget.
-        """
-        keys = [_key(viewer, session, page) for page in sorted(set(pages))]
-        if len(keys) == 1:
-            one = _call(
-                lambda: self._client.get_item(
-                    TableName=self._table, Key=keys[0], ConsistentRead=True
-                )
-            )
-            found = [one["Item"]] if "Item" in one else []
-        else:
-            many = _call(
-                lambda: self._client.batch_get_item(
-                    RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
-                )
-            )
-            if many.get("UnprocessedKeys"):
-                raise CacheUnavailableError
-            found = many["Responses"].get(self._table, [])
-        return _alive(found, now)
-
-    def read_all(self, viewer: UUID, session: UUID, now: int) -> dict[int, Item]:
-        """Every page of a session that is stored and has not expired.
-
-        Raises:
-            CacheUnavailableError: No answer within the budget.
-        """
-        return _alive(self._items(viewer, session), now)
-
-    def delete_all(self, viewer: UUID, session: UUID) -> int:
-        """Delete every item of a session, expired ones too; how many.
-
-        Raises:
-            CacheUnavailableError: No answer within the budget; calling again deletes the rest.
-        """
-        count = 0
-        for key in self._items(viewer, session, keys_only=True):
-            _call(functools.partial(self._client.delete_item, TableName=self._table, Key=key))
-            count += 1
-        return count
-
-    def note_feedback(self, viewer: UUID, revision: int, *, expires_at: int, now: int) -> None:
-        """Note what the viewer's feedback has come to, unless more is noted already.
-
-        Raises:
-            CacheUnavailableError: No answer within the budget.
-        """
-        request: PutItemInputTypeDef = {
-            "TableName": self._table,
-            "Item": {
-                **_feedback_key(viewer),
-                "revision": {"N": str(revision)},
-                "expires_at": {"N": str(expires_at)},
-            },
-            "ConditionExpression": (
-                "attribute_not_exists(pk) OR expires_at <= :now OR revision <= :revision"
-            ),
-            "ExpressionAttributeValues": {
-                ":now": {"N": str(now)},
-                ":revision": {"N": str(revision)},
-            },
-        }
-        with suppress(_ConditionFailed):
-            _call(lambda: self._client.put_item(**request))
-
-    def noted_feedback(self, viewer: UUID, now: int) -> int:
-        """The revision that was noted; 0 without any.
-
-        Raises:
-            CacheUnavailableError: No answer within the budget.
-        """
-        key = _feedback_key(viewer)
-        found = _call(
-            lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        ).get("Item")
-        if found is None or int(found["expires_at"]["N"]) <= now:
-            return 0
-        return int(found["revision"]["N"])
-
-    def forget_feedback(self, viewer: UUID) -> None:
-        """Delete what was noted of the viewer's feedback.
-
-        Raises:
-            CacheUnavailableError: No answer within the budget.
-        """
-        key = _feedback_key(viewer)
-        _call(lambda: self._client.delete_item(TableName=self._table, Key=key))
-
-    def _items(
-        self, viewer: UUID, session: UUID, *, keys_only: bool = False
-    ) -> list[dict[str, AttributeValueTypeDef]]:
-        found: list[dict[str, AttributeValueTypeDef]] = []
-        request: QueryInputTypeDef = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": _key(viewer, session, 0)["pk"]},
-            "ConsistentRead": True,
-        }
-        if keys_only:
-            request["ProjectionExpression"] = "pk, sk"
-        while True:
-            answer = _call(lambda: self._client.query(**request))
-            found += answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return found
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-    def write(  # a key, an item, a condition
-        self,
-        viewer: UUID,
-        session: UUID,
-        page: int,
-        item: Item,
-        *,
-        expected: int,
-        expires_at: int,
-        now: int,
-    ) -> Item | None:
-        """Write a page, once.
-
-        Args:
-            viewer: Whose.
-            session: Of which session.
-            page: Its number.
-            item: What to store.
-            expected: The version that it replaces; 0 where none may be there.
-            expires_at: Unix seconds after which it is no longer read.
-            now: Unix seconds.
-
-        Returns:
-            None where it was written; else the page that was there.
-
-        Raises:
-            CacheUnavailableError: No answer within the budget.
-        """
-        values: dict[str, AttributeValueTypeDef] = {
-            ":now": {"N": str(now)},
-            ":expected": {"N": str(expected)},
-        }
-        attributes: dict[str, AttributeValueTypeDef] = {
-            **_key(viewer, session, page),
-            "version": {"N": str(item.version)},
-            "page": {"B": item.page},
-            "expires_at": {"N": str(expires_at)},
-        }
-        if item.queue is not None:
-            attributes["queue"] = {"B": item.queue}
-        request: PutItemInputTypeDef = {
-            "TableName": self._table,
-            "Item": attributes,
-            "ConditionExpression": (
-                "attribute_not_exists(pk) OR expires_at <= :now OR version = :expected"
-            ),
-            "ExpressionAttributeValues": values,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        try:
-            _call(lambda: self._client.put_item(**request))
-        except _ConditionFailed as failed:
-            return _item(failed.item)
-        return None
-
-
-class _ConditionFailed(Exception):  # noqa: N818  # no error: another write was first  # no error: another write was first
     def __init__(self, item: dict[str, Any]) -> None:
         super().__init__()
         self.item = item
 
 
-def _call(send: Callable[[], T]) -> T:
+def call(send: Callable[[], T]) -> T:
+    """Call DynamoDB.
+
+    Raises:
+        ConditionFailed: A conditional write was refused.
+        CacheUnavailableError: No answer within the budget.
+    """
     try:
         try:
             return send()
@@ -254,31 +60,7 @@ def _call(send: Callable[[], T]) -> T:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == _CONDITION_FAILED:
             item: Any = error.response.get("Item") or {}
-            raise _ConditionFailed(item) from None
+            raise ConditionFailed(item) from None
         raise CacheUnavailableError from error
     except BotoCoreError as error:
         raise CacheUnavailableError from error
-
-
-def _key(viewer: UUID, session: UUID, page: int) -> dict[str, AttributeValueTypeDef]:
-    return {"pk": {"S": f"feed#{viewer}#{session}"}, "sk": {"S": f"page#{page:010}"}}
-
-
-def _feedback_key(viewer: UUID) -> dict[str, AttributeValueTypeDef]:
-    return {"pk": {"S": f"feed#{viewer}"}, "sk": {"S": "feedback"}}
-
-
-def _alive(found: list[dict[str, Any]], now: int) -> dict[int, Item]:
-    return {
-        int(item["sk"]["S"].rpartition("#")[2]): _item(item)
-        for item in found
-        if int(item["expires_at"]["N"]) > now
-    }
-
-
-def _item(found: dict[str, Any]) -> Item:
-    return Item(
-        version=int(found["version"]["N"]),
-        page=bytes(found["page"]["B"]),
-        queue=bytes(found["queue"]["B"]) if "queue" in found else None,
-    )

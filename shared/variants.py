@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.ranking import RankingConfig, Weights
+from shared.ranking_config import RankingConfig, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

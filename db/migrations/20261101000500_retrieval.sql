@@ -250,7 +250,7 @@ BEGIN
     ORDER BY u.post_id, u.walk_no, u.place
   ) w;
   IF v_ids IS NOT NULL THEN
-    search := vroom_private.keep_unseen(search, v_names, v_ids, 3 * want / 4);
+    search := vroom_private.keep_unseen(search, v_names, v_ids, want / 2);
   END IF;
 
   search := vroom_private.keep_unseen(
@@ -278,9 +278,14 @@ DECLARE
   v_fresh    integer;
   v_top      double precision;
   v_block    record;
-  v_share    integer := 2 * ceil(want / 2.0 / page_size);  -- at most 2 a page by one creator
+  v_length   integer := ceil(want * 2 / 3.0);  -- what the ranking takes; the others are for discovery
+  v_share    integer := 2 * ceil(v_length::numeric / page_size);  -- at most 2 a page by one creator
   v_usable   integer;
   v_prolific uuid[];
+  v_lately   uuid[];
+  -- Variables, so that the plans expect few rows and take them from the index in order.
+  v_deep     integer := 40;
+  v_each     integer;
 BEGIN
   -- Walk 1: the hottest.
   v_walked := ARRAY(
@@ -299,35 +304,37 @@ BEGIN
     SELECT s.post_id FROM post_stats s WHERE s.eligible ORDER BY s.published_at DESC, s.post_id LIMIT walk / 2
   );
   SELECT count(*) INTO v_fresh FROM unnest(v_walked) AS w(id) WHERE w.id IN (SELECT unnest(search.kept));
-  search := vroom_private.keep_unseen(search, '{new}', v_walked, want / 2 - v_fresh);
+  search := vroom_private.keep_unseen(search, '{new}', v_walked, v_length - v_fresh);
+  v_lately := ARRAY(
+    SELECT c.creator_id
+    FROM follows f JOIN creator_quality c ON c.creator_id = f.creator_id
+    WHERE f.follower_id = search.viewer AND c.last_published_at IS NOT NULL
+    ORDER BY c.last_published_at DESC
+    LIMIT walk / 5
+  );
+  v_each := greatest(3, least(8, walk / 2 / greatest(cardinality(v_lately), 1)));
   search := vroom_private.keep_unseen(
     search, '{followed}',
     ARRAY(
       SELECT s.post_id
-      FROM (
-        SELECT c.creator_id
-        FROM follows f JOIN creator_quality c ON c.creator_id = f.creator_id
-        WHERE f.follower_id = search.viewer AND c.last_published_at IS NOT NULL
-        ORDER BY c.last_published_at DESC
-        LIMIT walk / 5
-      ) lately
+      FROM unnest(v_lately) AS lately(creator_id)
       CROSS JOIN LATERAL (
         SELECT n.post_id, n.published_at
         FROM (
           SELECT p.post_id, p.published_at FROM post_stats p
           WHERE p.creator_id = lately.creator_id AND p.eligible
-          ORDER BY p.published_at DESC LIMIT 40
+          ORDER BY p.published_at DESC LIMIT v_deep
         ) n
         WHERE (
           SELECT true FROM viewer_last_seen i
           WHERE i.user_id = search.viewer AND i.post_id = n.post_id AND i.seen_at > search.cutoff
           LIMIT 1
         ) IS NULL
-        ORDER BY n.published_at DESC LIMIT 8
+        ORDER BY n.published_at DESC LIMIT v_each
       ) s
       ORDER BY s.published_at DESC LIMIT walk
     ),
-    want / 2);
+    v_length);
 
   -- Fresh ones that the walks missed, exactly: blocks that hold posts of the window.
   SELECT count(*) INTO v_fresh FROM post_stats s WHERE s.post_id = ANY (search.kept) AND s.published_at > fresh_from;
@@ -399,7 +406,7 @@ BEGIN
   FROM (
     SELECT s.creator_id, count(*) AS posts FROM post_stats s WHERE s.post_id = ANY (search.kept) GROUP BY 1
   ) c;
-  IF NOT search.complete AND v_usable < want / 2 AND v_prolific IS NOT NULL THEN
+  IF NOT search.complete AND v_usable < v_length AND v_prolific IS NOT NULL THEN
     v_walked := ARRAY(
       SELECT w.post_id
       FROM (
@@ -520,7 +527,7 @@ $$;
 
 -- Candidates for one viewer's next posts.
 --
--- want       how many unseen candidates are enough (the queue's length)
+-- want       how many unseen candidates are enough: half as many again as the ranking takes
 -- page_size  how many posts must be found in all; below it, seen posts are added
 -- session    posts served in it count as seen; served_ids adds what only the cache knows, with
 --            served_at = page number * 64 + position as their order

@@ -11,7 +11,7 @@ from shared.models import Source
 if TYPE_CHECKING:
     from functions.feed_ranker.page import Page, Placed
     from functions.feed_ranker.session import Content
-    from shared.ranking import Weights
+    from shared.ranking_config import Weights
 
 
 @dataclass(frozen=True, slots=True)

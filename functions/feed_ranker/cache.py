@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from functions.feed_ranker.session import (
-    CachedQueue,
-    pack,
-    page_document,
-    queue_document,
-    read_page,
-    read_queue,
-    unpack,
-)
-from shared.dynamodb import Item
+from functions.feed_ranker.packing import pack_page, pack_queue, unpack_page, unpack_queue
+from shared.errors import CacheUnavailableError
+from shared.session_store import Item
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +16,8 @@ if TYPE_CHECKING:
     from functions.feed_ranker.cursor import Position
     from functions.feed_ranker.ledger import Commit
     from functions.feed_ranker.page import Page
-    from shared.dynamodb import SessionStore
+    from functions.feed_ranker.session import CachedQueue
+    from shared.session_store import SessionStore
 
 _SESSION_S = 86_400  # how long a page can be replayed from the cache
 _PLACES_PER_PAGE = 64  # as feed_candidates orders what was served
@@ -67,12 +61,14 @@ class Cache:
         items = self.store.read(viewer, at.session, {at.page_no, at.built}, _seconds(now))
         own = items.get(at.page_no)
         holder = own if own is not None and own.queue is not None else items.get(at.built)
-        document = unpack(own.page) if own else None
+        # Another release may have written either in a form of its own: then it is not there.
+        found = unpack_page(own.page, at.session, at.page_no) if own else None
+        page, stale = found or (None, False)
         return Cached(
-            page=read_page(document, at.session, at.page_no) if document else None,
-            version=own.version if own else 0,
-            stale=bool(document and document["stale"]),
-            queue=read_queue(unpack(holder.queue)) if holder and holder.queue else None,
+            page=page,
+            version=own.version if own and page else 0,
+            stale=stale,
+            queue=unpack_queue(holder.queue) if holder and holder.queue else None,
         )
 
     def served(self, viewer: UUID, session: UUID, now: datetime) -> dict[UUID, int]:
@@ -84,8 +80,8 @@ class Cache:
         places: dict[UUID, int] = {}
         items = self.store.read_all(viewer, session, _seconds(now))
         for page_no, item in sorted(items.items()):
-            page = read_page(unpack(item.page), session, page_no)
-            for position, post_id in enumerate(page.ids, start=1):
+            found = unpack_page(item.page, session, page_no)
+            for position, post_id in enumerate(found[0].ids if found else (), start=1):
                 places[post_id] = page_no * _PLACES_PER_PAGE + position
         return places
 
@@ -99,8 +95,7 @@ class Cache:
         Raises:
             CacheUnavailableError: No answer within the budget.
         """
-        document = page_document(done.page, stale=done.stale)
-        self._put(viewer, done.page, document, built, done.version, expected, now)
+        self._put(viewer, done.page, done.stale, built, done.version, expected, now)
 
     def write_alone(self, viewer: UUID, page: Page, now: datetime) -> Page | None:
         """Write a page that no ledger knows, since Postgres is gone.
@@ -111,11 +106,13 @@ class Cache:
         Raises:
             CacheUnavailableError: No answer within the budget.
         """
-        document = page_document(page, stale=False)
-        other = self._put(viewer, page, document, None, 1, 0, now)
+        other = self._put(viewer, page, False, None, 1, 0, now)
         if other is None:
             return None
-        return read_page(unpack(other.page), page.after.session, page.after.page_no - 1)
+        found = unpack_page(other.page, page.after.session, page.after.page_no - 1)
+        if found is None:
+            raise CacheUnavailableError  # a page stands that this release cannot read
+        return found[0]
 
     def note_feedback(self, viewer: UUID, revision: int, now: datetime) -> None:
         """Note the revision that the viewer's feedback has reached.
@@ -124,7 +121,7 @@ class Cache:
             CacheUnavailableError: No answer within the budget.
         """
         expires_at = _seconds(now) + _SESSION_S
-        self.store.note_feedback(viewer, revision, expires_at=expires_at, now=_seconds(now))
+        self.store.feedback.note(viewer, revision, expires_at=expires_at, now=_seconds(now))
 
     def knows_feedback(self, viewer: UUID, cached: CachedQueue, now: datetime) -> bool:
         """Whether a queue was ranked with all the feedback that was noted.
@@ -132,7 +129,7 @@ class Cache:
         Raises:
             CacheUnavailableError: No answer within the budget.
         """
-        return cached.queue.revision >= self.store.noted_feedback(viewer, _seconds(now))
+        return cached.queue.revision >= self.store.feedback.noted(viewer, _seconds(now))
 
     def fresh_until(self, now: datetime) -> int:
         """When a queue that is ranked now has to be ranked anew, in Unix seconds."""
@@ -142,7 +139,7 @@ class Cache:
         self,
         viewer: UUID,
         page: Page,
-        document: dict[str, Any],
+        stale: bool,  # noqa: FBT001  # part of the page
         built: CachedQueue | None,
         version: int,
         expected: int,
@@ -152,7 +149,7 @@ class Cache:
             viewer,
             page.after.session,
             page.after.page_no - 1,
-            Item(version, pack(document), pack(queue_document(built)) if built else None),
+            Item(version, pack_page(page, stale=stale), pack_queue(built) if built else None),
             expected=expected,
             expires_at=_seconds(now) + _SESSION_S,
             now=_seconds(now),

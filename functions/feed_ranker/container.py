@@ -19,10 +19,11 @@ from functions.feed_ranker.reporting import Reporter
 from functions.feed_ranker.sources import Sources
 from functions.feed_ranker.steering import Steering
 from functions.feed_ranker.viewer_data import ViewerData
-from shared.dynamodb import SessionStore, connect
+from shared.dynamodb import connect
 from shared.models import Moment
 from shared.postgres import Postgres
-from shared.ranking import RankingConfig
+from shared.ranking_config import RankingConfig
+from shared.session_store import SessionStore
 from shared.variants import Policy
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeVar
 
-from shared.ranking import RankingConfig
+from shared.ranking_config import RankingConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from functions.feed_ranker.diversity import PageVariety
@@ -79,8 +82,8 @@ def ranked_length(page_size: int) -> int:
 
 
 def wanted(page_size: int) -> int:
-    """How many unseen candidates retrieval should find: the queue's, and as many to choose from."""
-    return 2 * ranked_length(page_size)
+    """How many unseen candidates are enough: half as many again, for discovery and variety."""
+    return 3 * ranked_length(page_size) // 2
 
 
 def build(
@@ -103,23 +106,15 @@ def build(
     """
     policy = policy or Policy()
     arrange = _by_age if policy.chronological else _by_ladder
-    order = {e.post_id: e for e in arrange(retrieval.unseen, ranker, discovery)}
-    length = ranked_length(page_size)
-    ranked: list[Entry] = []
-    while order and len(ranked) < length:
-        variety = PageVariety(last_creator, limited=not policy.chronological)
-        for _ in range(min(page_size, length - len(ranked))):
-            entry = variety.first(order.values())
-            if entry is None:
-                break
-            ranked.append(order.pop(entry.post_id))
-            variety.take(entry.creator_id)
-        last_creator = variety.last_creator
-    complete = retrieval.complete and len(order) <= _DISCOVERY
+    line = _Line(arrange(retrieval.unseen, ranker, discovery))
+    ranked = _varied(line, page_size, last_creator, limited=not policy.chronological)
+    placed = {entry.post_id.int for entry in ranked}
+    rest = [c for c in retrieval.unseen if c.post_id.int not in placed]
+    complete = retrieval.complete and len(rest) <= _DISCOVERY
     if complete or policy.chronological:
-        spare = list(order.values())[:_DISCOVERY]
+        spare = list(islice(line, _DISCOVERY))
     else:
-        spare = heapq.nlargest(_DISCOVERY, order.values(), key=lambda e: (e.weight, e.post_id))
+        spare = _discoveries(rest, ranked, ranker, discovery)
     return Queue(
         entries=(*ranked, *spare),
         # where there is nothing else, ranking shows all of it
@@ -133,6 +128,60 @@ def build(
         revision=retrieval.revision,
         policy=policy,
     )
+
+
+class _Line:
+    """Posts in order of rank, made one by one as they are asked for: most never are."""
+
+    def __init__(self, entries: Iterator[Entry]) -> None:
+        self._coming = entries
+        self._waiting: dict[int, Entry] = {}
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Those that were passed over before, then those that come."""
+        yield from self._waiting.values()
+        for entry in self._coming:
+            self._waiting[entry.post_id.int] = entry
+            yield entry
+
+    def take(self, entry: Entry) -> None:
+        """Take one out that was looked at."""
+        del self._waiting[entry.post_id.int]
+
+
+def _varied(line: _Line, page_size: int, last_creator: bytes, *, limited: bool) -> list[Entry]:
+    """The posts of ranked positions, with creator variety page by page."""
+    length = ranked_length(page_size)
+    ranked: list[Entry] = []
+    while len(ranked) < length:
+        variety = PageVariety(last_creator, limited=limited)
+        for _ in range(min(page_size, length - len(ranked))):
+            entry = variety.first(line)
+            if entry is None:
+                return ranked
+            line.take(entry)
+            ranked.append(entry)
+            variety.take(entry.creator_id)
+        last_creator = variety.last_creator
+    return ranked
+
+
+def _discoveries(
+    rest: Iterable[Candidate], ranked: Iterable[Entry], ranker: Ranker, discovery: Discovery
+) -> list[Entry]:
+    """The posts that discovery favours among those that have no ranked position."""
+    held = Counter(entry.creator_id.int for entry in ranked)
+    weighed = ((_weight(c, discovery), c.post_id, c) for c in rest)
+    return [
+        _entry(
+            c,
+            Source(c.rung),
+            ranker.parts(c, c.creator_served + held[c.creator_id.int]),
+            ranker,
+            discovery,
+        )
+        for _, _, c in heapq.nlargest(_DISCOVERY, weighed, key=itemgetter(0, 1))
+    ]
 
 
 def _by_age(
@@ -153,28 +202,28 @@ def _by_ladder(
     whose part is up to date is the best (lazy greedy selection; Minoux, 1978).
     """
     rungs: dict[str, list[Candidate]] = {rung.value: [] for rung in UNSEEN_RUNGS}
-    taken: dict[UUID, int] = {}
+    taken: dict[int, int] = {}  # by the creator's number: an int is hashed much faster than a UUID
+    weights = ranker.config.weights
     for candidate in candidates:
         rungs[candidate.rung].append(candidate)
-        taken[candidate.creator_id] = candidate.creator_served
+        taken[candidate.creator_id.int] = candidate.creator_served
     for rung, members in rungs.items():
         heap = []
         for c in members:
-            parts = ranker.parts(c, taken[c.creator_id])
-            heap.append(
-                (-parts.total(ranker.config.weights), c.post_id, taken[c.creator_id], parts, c)
-            )
+            count = taken[c.creator_id.int]
+            parts = ranker.parts(c, count)
+            heap.append((-parts.total(weights), c.post_id, count, parts, c))
         heapq.heapify(heap)
         while heap:
             _, post_id, seen_taken, parts, c = heap[0]
-            count = taken[c.creator_id]
+            count = taken[c.creator_id.int]
             if count != seen_taken:
                 parts = parts._replace(diversity=ranker.diversity(count))
-                score = -parts.total(ranker.config.weights)
+                score = -parts.total(weights)
                 heapq.heapreplace(heap, (score, post_id, count, parts, c))
                 continue
             heapq.heappop(heap)
-            taken[c.creator_id] = count + 1
+            taken[c.creator_id.int] = count + 1
             yield _entry(c, Source(rung), parts, ranker, discovery)
 
 
@@ -190,9 +239,13 @@ def _entry(
         parts=Parts(*map(_rounded, parts)),
         score=_rounded(score),
         followed=c.followed,
-        weight=max(_rounded(discovery.weight(c)), _LEAST_WEIGHT),
+        weight=_weight(c, discovery),
         because=_because(c),
     )
+
+
+def _weight(c: Candidate, discovery: Discovery) -> float:
+    return max(_rounded(discovery.weight(c)), _LEAST_WEIGHT)
 
 
 def _because(c: Candidate) -> str:

@@ -1,25 +1,24 @@
-"""Pages and queues as they are stored, in Postgres (the record) and DynamoDB (the cache)."""
+"""Pages as Postgres keeps them, and what a cached queue is."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import zlib
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from functions.feed_ranker.cursor import Position
 from functions.feed_ranker.page import Page, Placed
-from functions.feed_ranker.queue import Entry, Queue
 from shared.models import Source
-from shared.ranking import Parts, Weights
+from shared.ranking import Parts
+from shared.ranking_config import Weights
 from shared.variants import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from functions.feed_ranker.queue import Queue
 
-Content = dict[UUID, dict[str, Any]]
+Content = Mapping[UUID, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,52 +110,6 @@ def read_page(
     )
 
 
-def queue_document(cached: CachedQueue) -> dict[str, Any]:
-    """A queue as JSON. `entries` rows: post, creator, source, parts, then Entry's other fields."""
-    queue = cached.queue
-    return {
-        "page_size": queue.page_size,
-        "complete": queue.complete,
-        "ranked": queue.ranked,
-        "revision": queue.revision,
-        "policy": _policy_document(queue.policy),
-        "ranked_by": queue.ranked_by,
-        "fresh_until": cached.fresh_until,
-        "entries": [
-            [
-                e.post_id.hex,
-                e.creator_id.hex,
-                e.source,
-                list(e.parts),
-                e.score,
-                e.followed,
-                e.weight,
-                e.because,
-            ]
-            for e in queue.entries
-        ],
-        "content": list(cached.content.values()),
-    }
-
-
-def read_queue(document: Mapping[str, Any]) -> CachedQueue:
-    """The queue that `queue_document` described."""
-    queue = Queue(
-        entries=tuple(
-            Entry(UUID(post), UUID(creator), Source(source), Parts(*parts), *rest)
-            for post, creator, source, parts, *rest in document["entries"]
-        ),
-        ranked=document["ranked"],
-        seen=(),
-        complete=document["complete"],
-        page_size=document["page_size"],
-        revision=document["revision"],
-        policy=_read_policy(document["policy"]),
-        ranked_by=document["ranked_by"],
-    )
-    return CachedQueue(queue, content_by_id(document["content"]), document["fresh_until"])
-
-
 def _policy_document(policy: Policy) -> dict[str, Any]:
     """What pages need of a policy: its tuning has done its work by then."""
     return {
@@ -168,6 +121,7 @@ def _policy_document(policy: Policy) -> dict[str, Any]:
 
 
 def _read_policy(document: Mapping[str, Any]) -> Policy:
+    """The policy that `_policy_document` described."""
     return Policy(**{**document, "weights": Weights(*document["weights"])})
 
 
@@ -176,17 +130,6 @@ def _stand_in(creator_id: UUID) -> str:
     return str(UUID(bytes=hashlib.blake2b(creator_id.bytes, digest_size=16).digest()))
 
 
-def content_by_id(posts: list[dict[str, Any]]) -> Content:
+def content_by_id(posts: list[dict[str, Any]]) -> dict[UUID, dict[str, Any]]:
     """What clients are shown of posts, by id."""
     return {UUID(post["post_id"]): post for post in posts}
-
-
-def pack(document: Mapping[str, Any]) -> bytes:
-    """A document, compressed: DynamoDB charges by the kilobyte."""
-    return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), level=1)
-
-
-def unpack(data: bytes) -> dict[str, Any]:
-    """The document that `pack` made."""
-    document: dict[str, Any] = json.loads(zlib.decompress(data))
-    return document

@@ -9,14 +9,14 @@ from shared import flags, sql
 from shared.flags import Decision, Flag, Flags
 from shared.models import WatchNorm
 from shared.postgres import Statement
-from shared.ranking import with_norms
+from shared.ranking_config import with_norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
     from shared.postgres import Postgres
-    from shared.ranking import RankingConfig
+    from shared.ranking_config import RankingConfig
     from shared.variants import Policy
 
 EVERY_S: Final = 60.0

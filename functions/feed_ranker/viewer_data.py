@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.feed_ranker.session import read_queue, unpack
+from functions.feed_ranker.packing import unpack_page, unpack_queue
+from functions.feed_ranker.session import page_document
 from shared import sql
 from shared.postgres import Statement
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from shared.dynamodb import Item, SessionStore
     from shared.postgres import Database
+    from shared.session_store import Item, SessionStore
 
 _ROWS_BYTES: Final = 4_500_000  # Lambda answers with 6 MB at most
 _CACHE_BYTES: Final = 500_000
@@ -85,27 +86,29 @@ class ViewerData:
 
     def _erase(self, viewer: UUID, *, everything: bool) -> dict[str, Any]:
         erased: Counter[str] = Counter()
-        complete = False
         if everything:
-            self.store.forget_feedback(viewer)
+            self.store.feedback.forget(viewer)
         begun = time.monotonic()
-        while not complete and time.monotonic() - begun < _TIME_S:
+        while True:
             # The sessions first: without their pages nobody would find the cache's items.
             if sessions := [session for session, _ in self._sessions(viewer, _EVER)]:
-                erased.update(self._forget(viewer, sessions))
-                continue
-            statement = Statement(
-                sql.FEED["erase_viewer"],
-                {"viewer": viewer, "everything": everything, "most": _ROWS},
-            )
-            (((counts, complete),),) = self.database.run(
-                statement, viewer=viewer, budget_s=_BUDGET_S
-            )
+                counts, complete = self._forget(viewer, sessions), False
+            else:
+                counts, complete = self._erase_rows(viewer, everything=everything)
             erased.update(counts)
+            if complete or time.monotonic() - begun >= _TIME_S:
+                break
         return {
             "erased": {name: count for name, count in sorted(erased.items()) if count},
             "complete": complete,
         }
+
+    def _erase_rows(self, viewer: UUID, *, everything: bool) -> tuple[dict[str, int], bool]:
+        statement = Statement(
+            sql.FEED["erase_viewer"], {"viewer": viewer, "everything": everything, "most": _ROWS}
+        )
+        (((counts, complete),),) = self.database.run(statement, viewer=viewer, budget_s=_BUDGET_S)
+        return counts, complete
 
     def _forget(self, viewer: UUID, sessions: list[UUID]) -> dict[str, int]:
         items = sum(self.store.delete_all(viewer, session) for session in sessions)
@@ -143,13 +146,13 @@ class ViewerData:
 
 def _rows(session: UUID, items: dict[int, Item]) -> Iterator[dict[str, Any]]:
     for page_no, item in sorted(items.items(), reverse=True):
+        found = unpack_page(item.page, session, page_no)
         row: dict[str, Any] = {
             "session_id": str(session),
             "page_no": page_no,
             "version": item.version,
-            "page": unpack(item.page),
+            "page": page_document(found[0], stale=found[1]) if found else None,
         }
-        if item.queue is not None:
-            queue = read_queue(unpack(item.queue)).queue
-            row["queued_posts"] = [str(entry.post_id) for entry in queue.entries]
+        if item.queue is not None and (cached := unpack_queue(item.queue)) is not None:
+            row["queued_posts"] = [str(entry.post_id) for entry in cached.queue.entries]
         yield row

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import uuid
 import struct
+import uuid
 import zlib
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any

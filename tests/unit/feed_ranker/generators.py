@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from functions.feed_ranker.exploration import Discovery
 from functions.feed_ranker.queue import Entry, Queue, wanted
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Signals, Source
-from shared.ranking import Parts, Ranker, RankingConfig
+from shared.ranking import Parts, Ranker
+from shared.ranking_config import RankingConfig
 from tests.unit.shared.generators import MOMENT, NOW, post, varied
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from functions.feed_ranker.answer import PlaybackUrls, reasons, render_posts, so
 from functions.feed_ranker.cursor import Position
 from functions.feed_ranker.page import Page, Placed
 from shared.models import Source
-from shared.ranking import Parts, Weights
+from shared.ranking import Parts
+from shared.ranking_config import Weights
 from tests.unit.feed_ranker.generators import SESSION
 
 URLS = PlaybackUrls("https://stream.example", "https://image.example")

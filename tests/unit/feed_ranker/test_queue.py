@@ -15,7 +15,7 @@ from functions.feed_ranker.cursor import NO_CREATOR
 from functions.feed_ranker.diversity import PageVariety
 from functions.feed_ranker.queue import Entry, Queue, build, ranked_length, wanted
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Source
-from shared.ranking import Weights
+from shared.ranking_config import Weights
 from shared.variants import Policy
 from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, Catalogue, queues
 from tests.unit.shared.generators import NOW, post
@@ -209,7 +209,7 @@ def test_seen_posts_keep_the_order_of_retrieval_and_are_scored_too() -> None:
 )
 def test_a_queue_holds_about_five_pages_within_bounds(page_size: int, length: int) -> None:
     assert ranked_length(page_size) == length
-    assert wanted(page_size) == 2 * length
+    assert wanted(page_size) == length * 3 // 2
 
 
 @given(queues(), st.integers(0, 2**60))

@@ -10,7 +10,7 @@ from functions.feed_ranker.steering import EVERY_S, Steering
 from shared.errors import DatabaseUnavailableError
 from shared.flags import FEED_FLAG
 from shared.postgres import Statement
-from shared.ranking import RankingConfig
+from shared.ranking_config import RankingConfig
 from shared.variants import CHRONOLOGICAL, Policy
 
 if TYPE_CHECKING:

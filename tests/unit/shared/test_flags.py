@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.flags import FEED_FLAG, Flag, Flags, place, read
-from shared.ranking import Weights
+from shared.ranking_config import Weights
 from shared.variants import CHRONOLOGICAL, CONTROL, Policy
 
 BASE = Policy(exploration_rate=0.1)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.models import Candidate, Connection, Device, Moment, Signals
-from shared.ranking import Parts, Ranker, RankingConfig, Weights
+from shared.ranking import Parts, Ranker
+from shared.ranking_config import RankingConfig, Weights
 from tests.unit.shared.generators import (
     MOMENT,
     NOW,

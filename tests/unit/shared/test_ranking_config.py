@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.models import Candidate, Signals, WatchNorm
-from shared.ranking import Prior, Ranker, RankingConfig, Weights, with_norms
+from shared.ranking import Ranker
+from shared.ranking_config import Prior, RankingConfig, Weights, with_norms
 from tests.unit.shared.generators import MOMENT, candidates
 
 
