@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -146,41 +144,20 @@ class OneAtATime:
             return list(self._application(environ, start_response))
 
 
-class KeepAlive(MotoRequestHandler):
-    """Keeps connections open between requests, as DynamoDB does."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    connections: ClassVar[set[socket.socket]] = set()
-
-    def setup(self) -> None:
-        """Notes the connection down."""
-        super().setup()
-        self.connections.add(self.connection)
-
-    def finish(self) -> None:
-        """Forgets the connection."""
-        self.connections.discard(self.connection)
-        super().finish()
-
-
 class Listener:
     """The open port; the items are moto's and outlive it."""
 
     def __init__(self, port: int, application: WSGIApplication) -> None:
         self._server = make_server(
-            HOST, port, application, threaded=True, request_handler=KeepAlive
+            HOST, port, application, threaded=True, request_handler=MotoRequestHandler
         )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
     def close(self) -> None:
-        """Closes the port and all connections, and waits until the port is closed."""
+        """Closes the port and waits until it is closed."""
         self._server.shutdown()
         self._thread.join()
-        for connection in tuple(KeepAlive.connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
 
 def serve(port: int) -> None:
