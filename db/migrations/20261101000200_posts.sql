@@ -222,7 +222,10 @@ BEGIN
       WHERE NOT vroom_private.is_showable(n.visibility, n.mux_ready, n.mux_playback_id)
       GROUP BY 1 ORDER BY 1
     ) gone
-    WHERE b.block_no = gone.block_no;
+    WHERE b.block_no = gone.block_no
+      -- by the key: the blocks of a large catalogue are not to be read for one post
+      AND b.block_no = ANY (ARRAY(
+        SELECT s.post_no >> 10 FROM new_posts n JOIN post_stats s ON s.post_id = n.id));
   ELSIF TG_OP = 'DELETE' THEN
     UPDATE post_blocks b SET eligible = b.eligible & ~gone.bits
     FROM (
@@ -231,7 +234,9 @@ BEGIN
       JOIN post_stats s ON s.post_id = o.id AND s.eligible
       GROUP BY 1 ORDER BY 1
     ) gone
-    WHERE b.block_no = gone.block_no;
+    WHERE b.block_no = gone.block_no
+      AND b.block_no = ANY (ARRAY(
+        SELECT s.post_no >> 10 FROM old_posts o JOIN post_stats s ON s.post_id = o.id));
     DELETE FROM post_stats s USING old_posts o WHERE s.post_id = o.id;
     DELETE FROM post_tags t USING old_posts o WHERE t.post_id = o.id;
     RETURN NULL;

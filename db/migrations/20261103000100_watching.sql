@@ -124,7 +124,9 @@ BEGIN
            w.shared AND NOT (coalesce(s.shared, false)
              OR coalesce(bool_or(w.shared) OVER earlier, false)) AS newly_shared
     FROM unnest(watches) AS w
-    LEFT JOIN viewer_watches s ON s.user_id = v_viewer AND s.post_id = w.post_id
+    LEFT JOIN LATERAL (
+      SELECT * FROM viewer_watches k WHERE k.user_id = v_viewer AND k.post_id = w.post_id LIMIT 1
+    ) s ON true
     WINDOW in_order AS (PARTITION BY w.post_id ORDER BY w.index),
            earlier AS (in_order ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
   ),
@@ -218,7 +220,8 @@ BEGIN
     v_new := ARRAY(
       SELECT w FROM unnest(v_given) AS w
       WHERE w.problem IS NULL
-        AND NOT EXISTS (SELECT FROM watch_events e WHERE e.user_id = v_viewer AND e.event_id = w.event_id)
+        -- LIMIT keeps this a probe of the key, never a scan of the viewer's history; so below
+        AND (SELECT true FROM watch_events e WHERE e.user_id = v_viewer AND e.event_id = w.event_id LIMIT 1) IS NULL
       ORDER BY w.index
     );
     v_learnt := ARRAY(SELECT w FROM unnest(v_new) AS w WHERE w.creator_id <> v_viewer ORDER BY w.index);
