@@ -67,13 +67,13 @@ class Costs:
         utilisation: Of the database's cores at the peak.
     """
 
-    ranked: float = 0.15
-    first_writes: float = 10.0
-    next_writes: float = 2.0
-    next_reads: float = 4.0
-    first_database_ms: float = 8.0
-    next_database_ms: float = 2.0
-    batch_database_ms: float = 8.0
+    ranked: float = 0.92
+    first_writes: float = 8.0
+    next_writes: float = 1.0
+    next_reads: float = 3.0
+    first_database_ms: float = 12.0
+    next_database_ms: float = 2.5
+    batch_database_ms: float = 5.0
     roll_up_ms: float = 0.15
     function_ms: float = 30.0
     memory_gb: float = 1.0
