@@ -39,7 +39,8 @@ AS $$
     UNION ALL
     SELECT 4, 'ask_asset', a.asset_id, 0
     FROM mux_assets a
-    WHERE (u.state = 'processing' AND a.asset_id = u.source_asset_id
+    WHERE a.post_id = u.post_id  -- by an index, however many assets there are
+      AND (u.state = 'processing' AND a.asset_id = u.source_asset_id
            OR u.state = 'trimming' AND a.asset_id = u.clip_asset_id)
       AND (a.status = 'ready' OR thorough)
     UNION ALL
