@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     SecretStr,
     StringConstraints,
     ValidationError,
@@ -39,6 +40,18 @@ class Settings(BaseModel):
     """Base of each function's settings. Field names are the variables' names in lower case."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class MuxSettings(Settings):
+    """What a function that calls Mux needs for it."""
+
+    mux_token_id: Secret
+    mux_token_secret: Secret
+    mux_base_url: str = "https://api.mux.com"
+    mux_video_quality: Annotated[
+        Literal["basic", "plus", "premium"],
+        Field(description="Mux's encoding quality, of uploads and of their clips"),
+    ] = "basic"
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

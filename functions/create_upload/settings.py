@@ -7,20 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from shared.observability import LogSettings
-from shared.settings import Secret
+from shared.settings import MuxSettings
 
 ResolutionTier = Literal["1080p", "1440p", "2160p"]
 
 
-class UploadSettings(LogSettings):
+class UploadSettings(MuxSettings, LogSettings):
     """Settings of create_upload, by the names of the environment in lower case."""
 
     database_url: SecretStr
     session_table: Annotated[str, Field(min_length=3, description="Holds the idempotency keys")]
-    mux_token_id: Secret
-    mux_token_secret: Secret
     dynamodb_endpoint_url: str | None = None
-    mux_base_url: str = "https://api.mux.com"
 
     max_feed_duration_ms: Annotated[
         int, Field(ge=1_000, le=86_400_000, description="Longer videos are trimmed to this")
@@ -40,9 +37,6 @@ class UploadSettings(LogSettings):
     mux_max_resolution_tier: Annotated[
         ResolutionTier, Field(description="Highest tier that is encoded, whatever a client asks")
     ] = "1080p"
-    mux_video_quality: Annotated[
-        Literal["basic", "plus", "premium"], Field(description="Mux's encoding quality")
-    ] = "basic"
     idempotency_ttl_s: Annotated[
         int, Field(ge=60, le=604_800, description="Seconds for which an Idempotency-Key holds")
     ] = 3_600

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, SecretStr
 
 from shared.observability import LogSettings
-from shared.settings import RotatedSecrets, Secret
+from shared.settings import MuxSettings, RotatedSecrets
 
 
-class WebhookSettings(LogSettings):
+class WebhookSettings(MuxSettings, LogSettings):
     """Settings of mux_webhook, by the names of the environment in lower case."""
 
     database_url: SecretStr
-    mux_token_id: Secret
-    mux_token_secret: Secret
     mux_webhook_secret: Annotated[
         RotatedSecrets, Field(min_length=1, description="Any of them verifies a signature")
     ]
-    mux_base_url: str = "https://api.mux.com"
     mux_stream_base_url: Annotated[
         str, Field(min_length=1, description="Where playlists are; posts.mux_hls_url starts so")
     ] = "https://stream.mux.com"
-    mux_video_quality: Annotated[
-        Literal["basic", "plus", "premium"], Field(description="Mux's encoding quality of clips")
-    ] = "basic"
 
     database_budget_ms: Annotated[int, Field(ge=10, le=10_000)] = 1_000
     webhook_budget_ms: Annotated[
