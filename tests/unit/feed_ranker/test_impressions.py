@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,43 +12,11 @@ from functions.feed_ranker.impressions import _valid, record
 from functions.feed_ranker.requests import ImpressionBatch, ImpressionIn
 from shared import sql
 from shared.errors import DatabaseUnavailableError
+from tests.unit.feed_ranker.databases import VIEWER, FakeDatabase, LostDatabase
 
-if TYPE_CHECKING:
-    from shared.postgres import Statement
-
-VIEWER = UUID("0b7f3c1e-58a5-4f3c-9d3b-4a8a2f6f5c11")
 SESSION = UUID("5e551011-0000-4000-8000-000000000001")
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 COOLDOWN = timedelta(days=30)
-
-
-@dataclass
-class FakeDatabase:
-    """Answers with the outcomes given, and keeps what was sent."""
-
-    outcomes: list[str] = field(default_factory=list)
-    sent: list[Statement] = field(default_factory=list)
-
-    def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
-        assert viewer == VIEWER
-        assert budget_s == 0.5
-        self.sent += statements
-        (statement,) = statements
-        return [[statement.make_row(i, outcome) for i, outcome in enumerate(self.outcomes)]]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of the one statement that was sent."""
-        (statement,) = self.sent
-        rows: list[dict[str, Any]] = statement.params["batch"].obj
-        return rows
-
-
-class LostDatabase:
-    """Answers nothing."""
-
-    def run(self, *_: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
-        raise DatabaseUnavailableError(viewer, budget_s)
 
 
 def row(number: int = 1, /, **more: object) -> dict[str, object]:
