@@ -10,6 +10,7 @@ import importlib.util
 import platform
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 _OF_RUNTIME = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 
@@ -28,14 +29,19 @@ def emulator() -> Path:
 
 
 def client_folder(target: Path) -> Path:
-    """A folder that holds the runtime's client and nothing else of `.venv`, as links."""
+    """A folder that holds the runtime's client and nothing else of `.venv`, as links.
+
+    Each link is put in place in one step, so that containers which start side by side may share
+    the folder, and one left over from another `.venv` is replaced.
+    """
     target.mkdir(parents=True, exist_ok=True)
     for module in _OF_RUNTIME:
         origin = _origin(module)
         source = origin.parent if origin.name == "__init__.py" else origin
-        link = target / source.name
-        if not link.is_symlink():
+        with TemporaryDirectory(dir=target, prefix=".") as aside:
+            link = Path(aside) / source.name
             link.symlink_to(source)
+            link.replace(target / source.name)
     return target
 
 
