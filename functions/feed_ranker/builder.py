@@ -57,8 +57,9 @@ class Builder:
                 served = self.cache.served(request.viewer, at.session, moment.now)
             except CacheUnavailableError:
                 progress.cache_gone = True
+        length = queue.ranked_length(request.page_size, outrun=progress.outrun)
         with span("sources"):
-            decision, retrieval, signals = self._retrieve(request, served)
+            decision, retrieval, signals = self._retrieve(request, served, queue.wanted(length))
         ranker = Ranker(decision.policy.ranking(self.steering.ranking), signals, moment)
         discovery = Discovery(
             at.session,
@@ -70,13 +71,19 @@ class Builder:
         )
         with span("ranking"):
             made = queue.build(
-                retrieval, ranker, request.page_size, at.last_creator, discovery, decision.policy
+                retrieval,
+                ranker,
+                request.page_size,
+                at.last_creator,
+                discovery,
+                decision.policy,
+                length=length,
             )
         progress.trace = trace.of_queue(retrieval, made, decision)
         return replace(made, ranked_by=request.request_id)
 
     def _retrieve(
-        self, request: FeedRequest, served: Mapping[UUID, int]
+        self, request: FeedRequest, served: Mapping[UUID, int], want: int
     ) -> tuple[Decision, Retrieval, Signals]:
         """What is retrieved as the policy demands, and the decision on that."""
         at, moment = request.at, request.moment
@@ -86,7 +93,7 @@ class Builder:
             retrieval, signals = self.sources.retrieve(
                 request.viewer,
                 at.session,
-                want=queue.wanted(request.page_size),
+                want=want,
                 page_size=request.page_size,
                 now=moment.now,
                 served=served,

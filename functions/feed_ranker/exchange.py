@@ -72,6 +72,7 @@ class Progress:
         dropped: Posts that turned out not to be shown.
         trace: How the answer came about, for feed_requests.
         short: A page was shorter than promised, though more posts may have been there.
+        outrun: The viewer has used up a queue that still lived.
     """
 
     cached: Cached | None = None
@@ -79,6 +80,7 @@ class Progress:
     dropped: set[UUID] = field(default_factory=set)
     trace: dict[str, Any] = field(default_factory=dict)
     short: bool = False
+    outrun: bool = False
 
     @property
     def degraded(self) -> str | None:

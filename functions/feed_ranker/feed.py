@@ -80,7 +80,10 @@ class Feed:
         stale = at.page_no > 0 and current is None and not progress.cache_gone
         built = False
         for attempt in range(_ATTEMPTS):
-            if current is None or (not built and not _serves(current, at, request, progress)):
+            if current and not built and not _serves(current, at, request, progress):
+                progress.outrun = current.page_size == request.page_size and not current.complete
+                current = None
+            if current is None:
                 current = self.builder.build(request, progress)
                 at = replace(at, built=at.page_no, used=0)
                 built = True

@@ -14,7 +14,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from functions.feed_ranker.queue import Entry
+    from functions.feed_ranker.ladder import Entry
     from functions.feed_ranker.session import Content
 
 RAW: Final = -15  # deflate without a frame of its own

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from functions.feed_ranker.cursor import Position
+from functions.feed_ranker.ladder import Entry
 from functions.feed_ranker.packed_content import RAW, PackedContent, deflated, pack_content
 from functions.feed_ranker.page import Page, Placed
-from functions.feed_ranker.queue import Entry, Queue
+from functions.feed_ranker.queue import Queue
 from functions.feed_ranker.session import CachedQueue
 from shared.models import Source
 from shared.ranking import Parts

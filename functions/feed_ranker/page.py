@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from functions.feed_ranker.cursor import Position
     from functions.feed_ranker.exploration import Explorer
-    from functions.feed_ranker.queue import Entry, Queue
+    from functions.feed_ranker.ladder import Entry
+    from functions.feed_ranker.queue import Queue
     from shared.ranking import Parts
 
 REPEATS = frozenset({Source.REPEAT, Source.RECYCLED})

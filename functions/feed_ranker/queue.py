@@ -8,48 +8,34 @@ of that: the newest unseen post comes first.
 from __future__ import annotations
 
 import heapq
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from functions.feed_ranker.diversity import PageVariety
-from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Source
-from shared.ranking import Parts, Ranker
+from functions.feed_ranker.ladder import Entry, Line, by_age, by_ladder, make_entry, weight
+from shared.models import Source
 from shared.variants import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from uuid import UUID
+    from collections.abc import Iterable
 
     from functions.feed_ranker.exploration import Discovery
+    from shared.models import Candidate, Retrieval
+    from shared.ranking import Ranker
 
-_PAGES = 5
-_MIN_RANKED = 60
+_PAGES = 4  # of a queue: more than anybody watches in the minute that it lives
+_PAGES_OUTRUN = 10  # of the next one, for a viewer who skipped through the last while it lived
+_MIN_RANKED = 48
 _MAX_RANKED = 150
 _DISCOVERY = 16
-_LEAST_WEIGHT = 1e-6  # every unseen post can be drawn
-_LIKED = 0.25  # affinity from which it is a reason for a post
-
-
-class Entry(NamedTuple):
-    """A scored post of a queue."""
-
-    post_id: UUID
-    creator_id: UUID
-    source: Source
-    parts: Parts
-    score: float
-    followed: bool
-    weight: float  # for exploration's draw
-    because: str = ""  # what of the viewer's taste speaks for it: a reason's code
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Posts in the order in which pages take them.
+    """Posts in order of rank: a page takes the first that its variety allows.
 
     Attributes:
         entries: Unseen posts: those that ranking would show, then those for discovery alone.
@@ -76,14 +62,19 @@ class Queue:
         return {i: entry for i, entry in enumerate(self.entries) if not used >> i & 1}
 
 
-def ranked_length(page_size: int) -> int:
-    """How many posts a queue holds for ranked positions."""
-    return max(_MIN_RANKED, min(_MAX_RANKED, _PAGES * page_size))
+def ranked_length(page_size: int, *, outrun: bool = False) -> int:
+    """How many posts a queue holds for ranked positions.
+
+    A queue costs by its length, and most of it is thrown away when it expires. So it is short until
+    the viewer shows that they scroll faster than it does (`outrun`).
+    """
+    pages = _PAGES_OUTRUN if outrun else _PAGES
+    return max(_MIN_RANKED, min(_MAX_RANKED, pages * page_size))
 
 
-def wanted(page_size: int) -> int:
-    """How many unseen candidates are enough: half as many again, for discovery and variety."""
-    return 3 * ranked_length(page_size) // 2
+def wanted(length: int) -> int:
+    """How many unseen candidates `length` ranked positions take: half as many again, for choice."""
+    return 3 * length // 2
 
 
 def build(
@@ -93,6 +84,8 @@ def build(
     last_creator: bytes,
     discovery: Discovery,
     policy: Policy | None = None,
+    *,
+    length: int | None = None,
 ) -> Queue:
     """Rank what was retrieved.
 
@@ -103,24 +96,25 @@ def build(
         last_creator: The tag of the creator of the session's last post.
         discovery: How likely exploration draws which post.
         policy: Whether the feed is ranked at all; without one, it is.
+        length: Posts for ranked positions; None: as `ranked_length` has it for the page size.
     """
-    policy = policy or Policy()
-    arrange = _by_age if policy.chronological else _by_ladder
-    line = _Line(arrange(retrieval.unseen, ranker, discovery))
-    ranked = _varied(line, page_size, last_creator, limited=not policy.chronological)
+    policy, length = policy or Policy(), length or ranked_length(page_size)
+    arrange = by_age if policy.chronological else by_ladder
+    line = Line(arrange(retrieval.unseen, ranker, discovery))
+    ranked = _varied(line, length, page_size, last_creator, limited=not policy.chronological)
     placed = {entry.post_id.int for entry in ranked}
     rest = [c for c in retrieval.unseen if c.post_id.int not in placed]
     complete = retrieval.complete and len(rest) <= _DISCOVERY
+    spare: list[Entry] = []
     if complete or policy.chronological:
-        spare = list(islice(line, _DISCOVERY))
+        ranked += islice(line, _DISCOVERY)  # where there is nothing else, ranking shows all of it
     else:
         spare = _discoveries(rest, ranked, ranker, discovery)
     return Queue(
-        entries=(*ranked, *spare),
-        # where there is nothing else, ranking shows all of it
-        ranked=len(ranked) + (len(spare) if complete or policy.chronological else 0),
+        entries=(*sorted(ranked, key=line.place), *spare),
+        ranked=len(ranked),
         seen=tuple(
-            _entry(c, Source.RECYCLED, ranker.parts(c, c.creator_served), ranker, discovery)
+            make_entry(c, Source.RECYCLED, ranker.parts(c, c.creator_served), ranker, discovery)
             for c in retrieval.seen
         ),
         complete=complete,
@@ -130,28 +124,10 @@ def build(
     )
 
 
-class _Line:
-    """Posts in order of rank, made one by one as they are asked for: most never are."""
-
-    def __init__(self, entries: Iterator[Entry]) -> None:
-        self._coming = entries
-        self._waiting: dict[int, Entry] = {}
-
-    def __iter__(self) -> Iterator[Entry]:
-        """Those that were passed over before, then those that come."""
-        yield from self._waiting.values()
-        for entry in self._coming:
-            self._waiting[entry.post_id.int] = entry
-            yield entry
-
-    def take(self, entry: Entry) -> None:
-        """Take one out that was looked at."""
-        del self._waiting[entry.post_id.int]
-
-
-def _varied(line: _Line, page_size: int, last_creator: bytes, *, limited: bool) -> list[Entry]:
-    """The posts of ranked positions, with creator variety page by page."""
-    length = ranked_length(page_size)
+def _varied(
+    line: Line, length: int, page_size: int, last_creator: bytes, *, limited: bool
+) -> list[Entry]:
+    """The posts of ranked positions: what pages take, one after another, if nothing is explored."""
     ranked: list[Entry] = []
     while len(ranked) < length:
         variety = PageVariety(last_creator, limited=limited)
@@ -171,9 +147,9 @@ def _discoveries(
 ) -> list[Entry]:
     """The posts that discovery favours among those that have no ranked position."""
     held = Counter(entry.creator_id.int for entry in ranked)
-    weighed = ((_weight(c, discovery), c.post_id, c) for c in rest)
+    weighed = ((weight(c, discovery), c.post_id, c) for c in rest)
     return [
-        _entry(
+        make_entry(
             c,
             Source(c.rung),
             ranker.parts(c, c.creator_served + held[c.creator_id.int]),
@@ -182,82 +158,3 @@ def _discoveries(
         )
         for _, _, c in heapq.nlargest(_DISCOVERY, weighed, key=itemgetter(0, 1))
     ]
-
-
-def _by_age(
-    candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery
-) -> Iterator[Entry]:
-    """The newest first; equally new ones by id."""
-    by_id = sorted(candidates, key=lambda c: c.post_id)
-    for c in sorted(by_id, key=lambda c: c.published_at, reverse=True):  # stable
-        yield _entry(c, Source(c.rung), ranker.parts(c, c.creator_served), ranker, discovery)
-
-
-def _by_ladder(
-    candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery
-) -> Iterator[Entry]:
-    """Rung by rung, the best score first; a creator's next post scores after the one before it.
-
-    The diversity part only ever falls as a creator's posts are taken, so the first of the heap
-    whose part is up to date is the best (lazy greedy selection; Minoux, 1978).
-    """
-    rungs: dict[str, list[Candidate]] = {rung.value: [] for rung in UNSEEN_RUNGS}
-    taken: dict[int, int] = {}  # by the creator's number: an int is hashed much faster than a UUID
-    weights = ranker.config.weights
-    for candidate in candidates:
-        rungs[candidate.rung].append(candidate)
-        taken[candidate.creator_id.int] = candidate.creator_served
-    for rung, members in rungs.items():
-        heap = []
-        for c in members:
-            count = taken[c.creator_id.int]
-            parts = ranker.parts(c, count)
-            heap.append((-parts.total(weights), c.post_id, count, parts, c))
-        heapq.heapify(heap)
-        while heap:
-            _, post_id, seen_taken, parts, c = heap[0]
-            count = taken[c.creator_id.int]
-            if count != seen_taken:
-                parts = parts._replace(diversity=ranker.diversity(count))
-                score = -parts.total(weights)
-                heapq.heapreplace(heap, (score, post_id, count, parts, c))
-                continue
-            heapq.heappop(heap)
-            taken[c.creator_id.int] = count + 1
-            yield _entry(c, Source(rung), parts, ranker, discovery)
-
-
-def _entry(
-    c: Candidate, source: Source, parts: Parts, ranker: Ranker, discovery: Discovery
-) -> Entry:
-    """Figures are rounded here, once, so that a page reads the same from every store."""
-    score = parts.total(ranker.config.weights)
-    return Entry(
-        post_id=c.post_id,
-        creator_id=c.creator_id,
-        source=source,
-        parts=Parts(*map(_rounded, parts)),
-        score=_rounded(score),
-        followed=c.followed,
-        weight=_weight(c, discovery),
-        because=_because(c),
-    )
-
-
-def _weight(c: Candidate, discovery: Discovery) -> float:
-    return max(_rounded(discovery.weight(c)), _LEAST_WEIGHT)
-
-
-def _because(c: Candidate) -> str:
-    """What of the viewer's taste speaks for a post, as the code of a reason."""
-    if c.origin == "covisit":
-        return "similar_to_watched"
-    if (c.creator_affinity or 0.0) >= _LIKED:
-        return "liked_creator"
-    if (c.tag_affinity or 0.0) >= _LIKED:
-        return "liked_tags"
-    return ""
-
-
-def _rounded(value: float) -> float:
-    return round(value, 6) if math.isfinite(value) else 0.0

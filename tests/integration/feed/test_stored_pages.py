@@ -45,6 +45,22 @@ def test_the_queue_of_a_session_is_used_until_it_expires(feed: Harness) -> None:
     assert_no_repeat_while_unserved(viewer.pages, 500)
 
 
+def test_a_viewer_who_outruns_a_queue_gets_a_longer_one_until_one_expires(feed: Harness) -> None:
+    feed.add_posts(1_000)
+    viewer = feed.viewer()
+    answers = [page["cache"] for page in viewer.scroll(30)]
+    assert answers.count("hit") / len(answers) >= 0.85
+    feed.now += timedelta(seconds=61)
+    assert viewer.next()["cache"] == "miss"
+    assert_no_repeat_while_unserved(viewer.pages, 1_000)
+    rows = feed.admin.execute(
+        "SELECT (trace ->> 'ranked')::integer FROM feed_requests"
+        " WHERE session_id = %s AND NOT cache_hit ORDER BY page_no",
+        [viewer.session],
+    )
+    assert [ranked for (ranked,) in rows] == [48, 120, 120, 120, 48]
+
+
 def test_a_session_goes_on_after_days_without_repeating_itself(feed: Harness) -> None:
     feed.add_posts(200)
     viewer = feed.viewer()

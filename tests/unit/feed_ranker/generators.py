@@ -10,7 +10,8 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from functions.feed_ranker.exploration import Discovery
-from functions.feed_ranker.queue import Entry, Queue, wanted
+from functions.feed_ranker.ladder import Entry
+from functions.feed_ranker.queue import Queue, ranked_length, wanted
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Signals, Source
 from shared.ranking import Parts, Ranker
 from shared.ranking_config import RankingConfig
@@ -112,7 +113,7 @@ class Catalogue:
 
     def retrieve(self, page_size: int) -> Retrieval:
         """Enough unseen candidates; seen ones where they do not fill a page."""
-        unseen, want = self.unseen, wanted(page_size)
+        unseen, want = self.unseen, wanted(ranked_length(page_size))
         seen = self.repeats[:page_size] if len(unseen) < page_size else []
         return Retrieval.of(unseen[:want] + seen, complete=len(unseen) <= want)
 

@@ -11,7 +11,7 @@ from functions.feed_ranker.diversity import MAX_PER_PAGE, PageVariety
 from tests.unit.feed_ranker.generators import entry
 
 if TYPE_CHECKING:
-    from functions.feed_ranker.queue import Entry
+    from functions.feed_ranker.ladder import Entry
 
 creators = st.integers(1, 5)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from functions.feed_ranker.cursor import NO_CREATOR, Position, creator_tag
 from functions.feed_ranker.exploration import Explorer
 from functions.feed_ranker.page import Page, assemble
-from functions.feed_ranker.queue import Entry, Queue
+from functions.feed_ranker.queue import Queue
 from shared.cooldown import CooldownRules
 from shared.models import Source
 from tests.unit.feed_ranker.generators import SESSION, entry, queues
@@ -19,6 +19,8 @@ from tests.unit.feed_ranker.generators import SESSION, entry, queues
 if TYPE_CHECKING:
     from collections.abc import Collection
     from uuid import UUID
+
+    from functions.feed_ranker.ladder import Entry
 
 RULES = CooldownRules()
 START = Position(SESSION)

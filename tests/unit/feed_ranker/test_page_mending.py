@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from functions.feed_ranker.cursor import Position
 from functions.feed_ranker.exploration import Explorer
 from functions.feed_ranker.page import Page, Placed, assemble, mend
-from functions.feed_ranker.queue import Entry, Queue
+from functions.feed_ranker.queue import Queue
 from shared.cooldown import CooldownRules
 from shared.models import Source
 from tests.unit.feed_ranker.generators import SESSION, entry, queues
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from functions.feed_ranker.ladder import Entry
 
 RULES = CooldownRules()
 Loss = tuple[Page, frozenset["UUID"], Queue]

@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.feed_ranker import queue
-from functions.feed_ranker.cursor import NO_CREATOR
+from functions.feed_ranker.cursor import NO_CREATOR, Position
 from functions.feed_ranker.diversity import PageVariety
-from functions.feed_ranker.queue import Entry, Queue, build, ranked_length, wanted
+from functions.feed_ranker.exploration import Explorer
+from functions.feed_ranker.ladder import Entry, by_ladder
+from functions.feed_ranker.page import assemble
+from functions.feed_ranker.queue import Queue, build, ranked_length, wanted
+from shared.cooldown import CooldownRules
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Source
 from shared.ranking_config import Weights
 from shared.variants import Policy
-from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, Catalogue, queues
+from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, SESSION, Catalogue, queues
 from tests.unit.shared.generators import NOW, post
 
 if TYPE_CHECKING:
@@ -81,7 +84,7 @@ def ids(entries: tuple[Entry, ...] | list[Candidate]) -> list[UUID]:
 
 @given(unseen())
 def test_the_lazy_choice_of_the_best_is_the_naive_one(candidates: list[Candidate]) -> None:
-    entries = list(queue._by_ladder(candidates, PLAIN, DISCOVERY))
+    entries = list(by_ladder(candidates, PLAIN, DISCOVERY))
     expected = naive_ladder(candidates)
     assert [e.post_id for e in entries] == [post_id for post_id, _ in expected]
     assert [e.score for e in entries] == [
@@ -91,10 +94,10 @@ def test_the_lazy_choice_of_the_best_is_the_naive_one(candidates: list[Candidate
 
 @given(unseen(), st.integers(1, 15))
 @settings(max_examples=60)
-def test_the_queue_is_the_ladder_with_creator_variety_page_by_page(
+def test_unexplored_pages_are_the_ladder_with_creator_variety_page_by_page(
     candidates: list[Candidate], page_size: int
 ) -> None:
-    left = list(queue._by_ladder(candidates, PLAIN, DISCOVERY))
+    left = list(by_ladder(candidates, PLAIN, DISCOVERY))
     expected: list[UUID] = []
     last = NO_CREATOR
     while left:
@@ -106,7 +109,51 @@ def test_the_queue_is_the_ladder_with_creator_variety_page_by_page(
             expected.append(chosen.post_id)
             variety.take(chosen.creator_id)
         last = variety.last_creator
-    assert ids(built(candidates, page_size=page_size).entries) == expected
+    made = built(candidates, page_size=page_size)
+    shown: list[UUID] = []
+    at = Position(SESSION)
+    while len(shown) < len(candidates):
+        page = assemble(made, at, page_size, Explorer(SESSION, at.page_no, 0.0), CooldownRules())
+        shown += page.ids
+        at = page.after
+    assert shown == expected
+
+
+@given(
+    candidates=unseen(),
+    page_size=st.integers(1, 15),
+    length=st.integers(1, 30),
+    complete=st.booleans(),
+)
+def test_the_posts_of_ranked_positions_stand_in_the_ladders_order(
+    candidates: list[Candidate], page_size: int, length: int, *, complete: bool
+) -> None:
+    retrieval = Retrieval(tuple(candidates), (), complete)
+    made = build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY, length=length)
+    ladder = [e.post_id for e in by_ladder(candidates, PLAIN, DISCOVERY)]
+    ranked = ids(made.entries[: made.ranked])
+    assert ranked == [post_id for post_id in ladder if post_id in set(ranked)]
+
+
+@given(unseen(), st.integers(1, 15), st.integers(1, 4))
+def test_a_post_that_a_draw_displaced_waits_behind_the_higher_rungs(
+    candidates: list[Candidate], page_size: int, pages: int
+) -> None:
+    made = built(candidates, page_size=page_size)
+    at = Position(SESSION)
+    for _ in range(pages):
+        at = assemble(
+            made, at, page_size, Explorer(SESSION, at.page_no, 0.5), CooldownRules()
+        ).after
+    page = assemble(made, at, page_size, Explorer(SESSION, at.page_no, 0.0), CooldownRules())
+    left = {e.post_id: e for e in made.left(at.used).values()}
+    variety = PageVariety(at.last_creator)
+    for placed in page.posts:
+        allowed = [e.source for e in left.values() if variety.allows(e.creator_id)]
+        if allowed:
+            assert placed.source is min(allowed, key=UNSEEN_RUNGS.index)
+        del left[placed.post_id]
+        variety.take(placed.creator_id)
 
 
 @given(
@@ -126,12 +173,12 @@ def test_a_queue_loses_no_candidate_and_invents_none(
     assert made.page_size == page_size
 
 
-@pytest.mark.parametrize("size", [59, 60, 61, 76, 77, 300])
+@pytest.mark.parametrize("size", [47, 48, 49, 64, 65, 300])
 def test_a_queue_says_complete_only_if_it_holds_every_unseen_post(size: int) -> None:
     made = built(Catalogue.of(size).posts)
-    assert len(made.entries) == len(set(ids(made.entries))) == min(size, 76)
-    assert made.complete is (size <= 76)
-    assert made.ranked == (size if size <= 76 else 60)
+    assert len(made.entries) == len(set(ids(made.entries))) == min(size, 64)
+    assert made.complete is (size <= 64)
+    assert made.ranked == (size if size <= 64 else 48)
 
 
 def test_a_queue_of_an_incomplete_retrieval_is_incomplete() -> None:
@@ -139,7 +186,7 @@ def test_a_queue_of_an_incomplete_retrieval_is_incomplete() -> None:
 
 
 def test_rungs_stand_in_order_where_no_creator_stands_twice() -> None:
-    entries = built(Catalogue.of(60).posts).entries
+    entries = built(Catalogue.of(64).posts).entries
     rungs = [UNSEEN_RUNGS.index(e.source) for e in entries]
     assert rungs == sorted(rungs)
     assert set(rungs) == {0, 1, 2}
@@ -148,14 +195,14 @@ def test_rungs_stand_in_order_where_no_creator_stands_twice() -> None:
 
 
 def test_a_queue_that_holds_every_unseen_post_keeps_to_the_ladder_to_its_end() -> None:
-    made = built(Catalogue.of(75).posts)
+    made = built(Catalogue.of(63).posts)
     assert made.complete
     rungs = [UNSEEN_RUNGS.index(e.source) for e in made.entries]
     assert rungs == sorted(rungs)
 
 
 def test_an_entry_keeps_the_rung_that_its_candidate_came_from() -> None:
-    posts = Catalogue.of(60).posts
+    posts = Catalogue.of(64).posts
     rung_of = {c.post_id: c.rung for c in posts}
     assert all(e.source == rung_of[e.post_id] for e in built(posts).entries)
 
@@ -163,11 +210,11 @@ def test_an_entry_keeps_the_rung_that_its_candidate_came_from() -> None:
 def test_a_queue_ends_with_the_likeliest_discoveries_among_what_ranking_left_out() -> None:
     posts = Catalogue.of(200).posts
     made = built(posts)
-    everything = {e.post_id: e for e in queue._by_ladder(posts, PLAIN, DISCOVERY)}
-    ranked, discovery = made.entries[:60], made.entries[60:]
+    everything = {e.post_id: e for e in by_ladder(posts, PLAIN, DISCOVERY)}
+    ranked, discovery = made.entries[:48], made.entries[48:]
     left_out = [e.weight for i, e in everything.items() if i not in ids(made.entries)]
-    assert ids(ranked) == list(everything)[:60]
-    assert made.ranked == 60
+    assert ids(ranked) == list(everything)[:48]
+    assert made.ranked == 48
     assert len(discovery) == 16
     assert min(e.weight for e in discovery) >= max(left_out)
 
@@ -175,7 +222,7 @@ def test_a_queue_ends_with_the_likeliest_discoveries_among_what_ranking_left_out
 def test_a_creator_with_many_good_posts_does_not_take_the_whole_rung() -> None:
     prolific = [post(n, creator=1, impressions=100, plays=100, likes=10) for n in range(10)]
     others = [post(100 + n, impressions=100, plays=100, likes=5) for n in range(10)]
-    scored = list(queue._by_ladder([*prolific, *others], PLAIN, DISCOVERY))
+    scored = list(by_ladder([*prolific, *others], PLAIN, DISCOVERY))
     assert [e.creator_id.int == 1 for e in scored].index(True) == 0
     assert sum(e.creator_id.int == 1 for e in scored[:11]) == 1
 
@@ -205,11 +252,37 @@ def test_seen_posts_keep_the_order_of_retrieval_and_are_scored_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page_size", "length"), [(1, 60), (12, 60), (13, 65), (29, 145), (30, 150), (50, 150)]
+    ("page_size", "length"), [(1, 48), (12, 48), (13, 52), (37, 148), (38, 150), (50, 150)]
 )
-def test_a_queue_holds_about_five_pages_within_bounds(page_size: int, length: int) -> None:
+def test_a_queue_holds_four_pages_within_bounds(page_size: int, length: int) -> None:
     assert ranked_length(page_size) == length
-    assert wanted(page_size) == length * 3 // 2
+
+
+@pytest.mark.parametrize(
+    ("page_size", "length"), [(1, 48), (4, 48), (5, 50), (12, 120), (15, 150), (50, 150)]
+)
+def test_a_queue_for_a_viewer_who_outran_the_last_one_is_longer(
+    page_size: int, length: int
+) -> None:
+    assert ranked_length(page_size, outrun=True) == length
+
+
+def test_half_as_many_candidates_again_are_wanted() -> None:
+    assert [wanted(length) for length in (48, 49, 120)] == [72, 73, 180]
+
+
+@given(candidates=unseen(120), page_size=st.integers(1, 50), length=st.integers(1, 150))
+def test_a_queue_is_as_long_as_asked_for_and_begins_as_a_shorter_one_does(
+    candidates: list[Candidate], page_size: int, length: int
+) -> None:
+    retrieval = Retrieval(tuple(candidates), (), complete=False)
+    short, long = (
+        build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY, length=n)
+        for n in (length, length + page_size)
+    )
+    assert short.ranked <= length
+    whole_pages = min(short.ranked, length - length % page_size)
+    assert short.entries[:whole_pages] == long.entries[:whole_pages]
 
 
 @given(queues(), st.integers(0, 2**60))

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.feed_ranker.cursor import Position
+from functions.feed_ranker.ladder import Entry
 from functions.feed_ranker.packing import pack_page, pack_queue, unpack_page, unpack_queue
 from functions.feed_ranker.page import Page, Placed
-from functions.feed_ranker.queue import Entry, Queue
+from functions.feed_ranker.queue import Queue
 from functions.feed_ranker.session import CachedQueue, content_by_id, page_document, read_page
 from shared.models import UNSEEN_RUNGS, Source
 from shared.ranking import Parts
