@@ -21,6 +21,8 @@ BEGIN
       liked_creators uuid[],           -- the ten most liked
       liked_tags    text[],            -- the eight most liked
       kept          uuid[],            -- unseen posts found
+      creators      uuid[],            -- of each
+      published     timestamptz[],     -- each one's time
       origins       text[],            -- the walk that found each
       dropped       uuid[],            -- posts looked at that may not be shown as unseen
       drops         text[],            -- why, for each
@@ -43,6 +45,8 @@ BEGIN
   s.viewer := viewer;
   s.cutoff := cutoff;
   s.kept := '{}';
+  s.creators := '{}';
+  s.published := '{}';
   s.origins := '{}';
   s.dropped := '{}';
   s.drops := '{}';
@@ -102,18 +106,20 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   found_ids   uuid[];
+  found_by    uuid[];
+  found_of    timestamptz[];
   found_names text[];
   lost        uuid[];
   reasons     text[];
 BEGIN
   WITH looked AS MATERIALIZED (
-    SELECT counted.id, counted.ord, counted.reason
+    SELECT counted.id, counted.ord, counted.creator_id, counted.published_at, counted.reason
     FROM (
       SELECT judged.*,
              count(*) FILTER (WHERE judged.reason IS NULL)
                OVER (ORDER BY judged.ord ROWS UNBOUNDED PRECEDING) AS unseen
       FROM (
-        SELECT given.id, given.ord,
+        SELECT given.id, given.ord, s.creator_id, s.published_at,
                CASE
                  WHEN s.creator_id IS NULL THEN 'ineligible'
                  WHEN s.creator_id = search.viewer THEN 'own'
@@ -129,7 +135,7 @@ BEGIN
                END AS reason
         FROM unnest(ids) WITH ORDINALITY AS given(id, ord)
         LEFT JOIN LATERAL (
-          SELECT p.creator_id FROM post_stats p WHERE p.post_id = given.id AND p.eligible LIMIT 1
+          SELECT p.creator_id, p.published_at FROM post_stats p WHERE p.post_id = given.id AND p.eligible LIMIT 1
         ) s ON true
         WHERE given.id NOT IN (SELECT unnest(search.kept))
           AND given.id NOT IN (SELECT unnest(search.dropped))
@@ -139,12 +145,16 @@ BEGIN
     WHERE counted.unseen <= most  -- the window stops here: no further post is looked at
   )
   SELECT array_agg(l.id ORDER BY l.ord) FILTER (WHERE l.reason IS NULL),
+         array_agg(l.creator_id ORDER BY l.ord) FILTER (WHERE l.reason IS NULL),
+         array_agg(l.published_at ORDER BY l.ord) FILTER (WHERE l.reason IS NULL),
          array_agg(coalesce(names[l.ord], names[1]) ORDER BY l.ord) FILTER (WHERE l.reason IS NULL),
          array_agg(l.id ORDER BY l.ord) FILTER (WHERE l.reason IS NOT NULL),
          array_agg(l.reason ORDER BY l.ord) FILTER (WHERE l.reason IS NOT NULL)
-  INTO found_ids, found_names, lost, reasons
+  INTO found_ids, found_by, found_of, found_names, lost, reasons
   FROM looked l;
   search.kept := search.kept || found_ids;
+  search.creators := search.creators || found_by;
+  search.published := search.published || found_of;
   search.origins := search.origins || found_names;
   search.dropped := search.dropped || lost;
   search.drops := search.drops || reasons;
@@ -219,6 +229,7 @@ BEGIN
           WHERE i.user_id = search.viewer AND i.post_id = l.post_id AND i.seen_at > search.cutoff
           LIMIT 1
         ) IS NULL
+          AND l.post_id NOT IN (SELECT unnest(search.served))
         ORDER BY l.published_at DESC, l.post_id LIMIT walk / 80
       ) n
       UNION ALL
@@ -236,6 +247,7 @@ BEGIN
           WHERE i.user_id = search.viewer AND i.post_id = l.post_id AND i.seen_at > search.cutoff
           LIMIT 1
         ) IS NULL
+          AND l.post_id NOT IN (SELECT unnest(search.served))
         ORDER BY l.hot_score DESC, l.post_id LIMIT walk / 32
       ) n
       UNION ALL
@@ -259,7 +271,7 @@ BEGIN
       SELECT s.post_id FROM post_stats s WHERE s.eligible AND s.impressions < 100
       ORDER BY s.published_at DESC, s.post_id LIMIT walk / 8
     ),
-    want / 8);
+    greatest(want / 8, 12));
 END
 $$;
 
@@ -280,6 +292,7 @@ DECLARE
   v_block    record;
   v_length   integer := ceil(want * 2 / 3.0);  -- what the ranking takes; the others are for discovery
   v_share    integer := 2 * ceil(v_length::numeric / page_size);  -- at most 2 a page by one creator
+  v_floor    timestamptz;
   v_usable   integer;
   v_prolific uuid[];
   v_lately   uuid[];
@@ -299,30 +312,39 @@ BEGIN
     RETURN;
   END IF;
 
-  -- Walk 2: the newest. Walk 3: the newest of those whom the viewer follows, lately active creators first.
+  -- Walk 2: the newest.
   v_walked := ARRAY(
     SELECT s.post_id FROM post_stats s WHERE s.eligible ORDER BY s.published_at DESC, s.post_id LIMIT walk / 2
   );
   SELECT count(*) INTO v_fresh FROM unnest(v_walked) AS w(id) WHERE w.id IN (SELECT unnest(search.kept));
   search := vroom_private.keep_unseen(search, '{new}', v_walked, v_length - v_fresh);
+
+  -- Walk 3: the newest of those whom the viewer follows, lately active creators first. Where fresh posts
+  -- alone fill the ranking, of enough creators, older ones are not reached.
+  SELECT sum(c.fresh), CASE WHEN sum(least(c.fresh, v_share)) >= v_length THEN fresh_from ELSE '-infinity' END
+  INTO v_fresh, v_floor
+  FROM (
+    SELECT count(*) AS fresh FROM unnest(search.creators, search.published) AS k(creator_id, at)
+    WHERE k.at > fresh_from GROUP BY k.creator_id
+  ) c;
   v_lately := ARRAY(
     SELECT c.creator_id
     FROM follows f JOIN creator_quality c ON c.creator_id = f.creator_id
-    WHERE f.follower_id = search.viewer AND c.last_published_at IS NOT NULL
+    WHERE f.follower_id = search.viewer AND c.last_published_at > v_floor
+      AND f.creator_id NOT IN (SELECT unnest(search.hidden))
     ORDER BY c.last_published_at DESC
-    LIMIT walk / 5
   );
-  v_each := greatest(3, least(8, walk / 2 / greatest(cardinality(v_lately), 1)));
+  v_each := greatest(3, least(v_share, walk / 2 / greatest(least(cardinality(v_lately), walk / 5), 1)));
   search := vroom_private.keep_unseen(
     search, '{followed}',
     ARRAY(
       SELECT s.post_id
-      FROM unnest(v_lately) AS lately(creator_id)
+      FROM unnest(v_lately[1:walk / 5]) AS lately(creator_id)
       CROSS JOIN LATERAL (
         SELECT n.post_id, n.published_at
         FROM (
           SELECT p.post_id, p.published_at FROM post_stats p
-          WHERE p.creator_id = lately.creator_id AND p.eligible
+          WHERE p.creator_id = lately.creator_id AND p.eligible AND p.published_at > v_floor
           ORDER BY p.published_at DESC LIMIT v_deep
         ) n
         WHERE (
@@ -330,6 +352,7 @@ BEGIN
           WHERE i.user_id = search.viewer AND i.post_id = n.post_id AND i.seen_at > search.cutoff
           LIMIT 1
         ) IS NULL
+          AND n.post_id NOT IN (SELECT unnest(search.served || search.kept))
         ORDER BY n.published_at DESC LIMIT v_each
       ) s
       ORDER BY s.published_at DESC LIMIT walk
@@ -337,7 +360,7 @@ BEGIN
     v_length);
 
   -- Fresh ones that the walks missed, exactly: blocks that hold posts of the window.
-  SELECT count(*) INTO v_fresh FROM post_stats s WHERE s.post_id = ANY (search.kept) AND s.published_at > fresh_from;
+  SELECT count(*) INTO v_fresh FROM unnest(search.published) AS k(at) WHERE k.at > fresh_from;
   IF v_fresh < want THEN
     FOR v_block IN
       SELECT b.block_no, b.eligible & ~coalesce(v.seen, 0::bit(1024)) AS unseen
@@ -360,6 +383,33 @@ BEGIN
       v_fresh := v_fresh + cardinality(search.kept) - v_before;
       EXIT WHEN v_fresh >= want;
     END LOOP;
+  END IF;
+
+  -- Followed creators' posts that walk 3 missed, by bits: it looks at few creators, and at few posts of each.
+  SELECT count(*) INTO v_before
+  FROM unnest(search.creators, search.published) AS k(creator_id, at)
+  WHERE k.at > fresh_from OR k.creator_id IN (SELECT unnest(v_lately));
+  IF v_before < v_length AND cardinality(v_lately) > 0 THEN
+    search := vroom_private.keep_unseen(
+      search, '{followed}',
+      ARRAY(
+        SELECT d.post_id
+        FROM (
+          SELECT s.post_id, s.post_no, s.published_at
+          FROM unnest(v_lately) AS lately(creator_id)
+          CROSS JOIN LATERAL (
+            SELECT p.post_id, p.post_no, p.published_at FROM post_stats p
+            WHERE p.creator_id = lately.creator_id AND p.eligible
+            ORDER BY p.published_at DESC
+          ) s
+          LIMIT 20 * walk
+        ) d
+        LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = d.post_no >> 10
+        WHERE coalesce(get_bit(v.seen, (d.post_no & 1023)::integer), 0) = 0
+          AND d.post_id NOT IN (SELECT unnest(search.served || search.refused || search.kept || search.dropped))
+        ORDER BY d.published_at DESC LIMIT want
+      ),
+      v_length - v_before);
   END IF;
 
   -- The hot order below what the viewer has seen of its top: strides that double, 40 posts each.
@@ -403,9 +453,7 @@ BEGIN
   -- Where few creators hold all that was found, the hottest of others: pages want variety.
   SELECT sum(least(c.posts, v_share)), array_agg(c.creator_id) FILTER (WHERE c.posts >= v_share)
   INTO v_usable, v_prolific
-  FROM (
-    SELECT s.creator_id, count(*) AS posts FROM post_stats s WHERE s.post_id = ANY (search.kept) GROUP BY 1
-  ) c;
+  FROM (SELECT k.creator_id, count(*) AS posts FROM unnest(search.creators) AS k(creator_id) GROUP BY 1) c;
   IF NOT search.complete AND v_usable < v_length AND v_prolific IS NOT NULL THEN
     v_walked := ARRAY(
       SELECT w.post_id

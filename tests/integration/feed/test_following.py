@@ -1,0 +1,103 @@
+"""The second rung: what followed creators have, whatever its age, before what merely trends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from functions.feed_ranker.diversity import MAX_PER_PAGE
+from tests.integration.feed.harness import check_page
+
+if TYPE_CHECKING:
+    from tests.integration.feed.harness import Harness, Viewer
+
+OLD = timedelta(days=20)  # none of the posts is fresh
+OTHERS = 1_000
+
+
+def follow(feed: Harness, viewer: Viewer, creators: int, posts: int) -> set[str]:
+    """Creators whom the viewer follows, with so many posts each; the posts."""
+    made: set[str] = set()
+    for n in range(creators):
+        creator = UUID(int=n + 1)
+        feed.execute("INSERT INTO follows VALUES (%s, %s)", viewer.id, creator)
+        made |= {str(post) for post in feed.add_posts(posts, creator=creator, age=OLD)}
+    return made
+
+
+class Order:
+    """Holds pages against the rungs' order, page by page.
+
+    What exploration draws of these creators is missing on a later page of the same queue, which
+    holds as many of their posts as its pages may show.
+    """
+
+    def __init__(self, left: set[str], creators: int) -> None:
+        self.left = left
+        self._creators = creators
+        self._drawn = 0
+
+    def check(self, page: dict[str, Any]) -> None:
+        """As many of `left` as variety allows stand on the page."""
+        check_page(page, 12, OTHERS)
+        if page["cache"] == "miss":
+            self._drawn = 0
+        explored = {post["post_id"] for post in page["posts"] if post["source"] == "explore"}
+        ranked = [post for post in page["posts"] if post["source"] != "explore"]
+        followed = [post for post in ranked if post["post_id"] in self.left]
+        self._drawn += len(explored & self.left)
+        allowed = min(len(self.left - explored), MAX_PER_PAGE * self._creators, len(ranked))
+        assert len(followed) >= allowed - self._drawn
+        assert {post["source"] for post in followed} <= {"following"}
+        assert [p["source"] for p in ranked].count("following") == len(followed)
+        self.left -= {post["post_id"] for post in page["posts"]}
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["served", "seen"])
+@pytest.mark.parametrize(("creators", "posts"), [(1, 60), (4, 60), (150, 1), (250, 2)], ids=str)
+def test_every_post_of_followed_creators_comes_before_others(
+    feed: Harness, creators: int, posts: int, *, recorded: bool
+) -> None:
+    feed.add_posts(OTHERS, age=OLD / 2)
+    viewer = feed.viewer()
+    order = Order(follow(feed, viewer, creators, posts), creators)
+    pages = 0
+    while order.left:
+        page = viewer.next()
+        order.check(page)
+        if recorded:
+            viewer.records(page)
+        pages += 1
+        assert pages < 60, "some are never shown"
+    page = viewer.next()
+    assert "following" not in {post["source"] for post in page["posts"]}
+
+
+def test_followed_posts_behind_a_long_history_are_found(feed: Harness) -> None:
+    feed.add_posts(OTHERS, age=OLD / 2)
+    viewer = feed.viewer()
+    creator = UUID(int=1)
+    feed.execute("INSERT INTO follows VALUES (%s, %s)", viewer.id, creator)
+    deep = feed.add_posts(30, creator=creator, age=OLD * 2)
+    feed.sees(viewer.id, feed.add_posts(700, creator=creator, age=OLD))
+    order = Order({str(post) for post in deep}, creators=1)
+    for _ in range(16):
+        order.check(viewer.next())
+    assert not order.left
+
+
+def test_a_hidden_creator_is_followed_in_vain(feed: Harness) -> None:
+    feed.add_posts(OTHERS, age=OLD / 2)
+    viewer = feed.viewer()
+    follow(feed, viewer, 1, 60)
+    feed.execute(
+        "INSERT INTO feedback (user_id, action, creator_id) VALUES (%s, 'hide_creator', %s)",
+        viewer.id,
+        UUID(int=1),
+    )
+    for page in viewer.scroll(3):
+        check_page(page, 12, OTHERS)
+        assert str(UUID(int=1)) not in {post["creator_id"] for post in page["posts"]}
