@@ -15,6 +15,28 @@ AS $$
   WHERE p.id = ANY (ids)
 $$;
 
+-- The same for the session cache, as text that is stored and seldom read: in columns, which compress well, in
+-- the order of `ids`. `stream` stands for an address that ends as usual; a post without caption is gone.
+CREATE OR REPLACE FUNCTION vroom_private.posts_as_cached(ids uuid[]) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT json_build_object(
+    'caption', json_agg(o.caption), 'tags', json_agg(o.tags), 'playback_id', json_agg(o.mux_playback_id),
+    'stream', json_agg(CASE WHEN o.usual THEN left(o.mux_hls_url, -length(o.file)) END),
+    'hls_url', json_agg(CASE WHEN NOT o.usual THEN o.mux_hls_url END),
+    'duration_ms', json_agg(o.mux_duration_ms), 'aspect_ratio', json_agg(o.aspect_ratio),
+    'created_at', json_agg((extract(epoch FROM o.created_at) * 1000000)::bigint)
+  )::text
+  FROM (
+    SELECT p.*, f.file, coalesce(right(p.mux_hls_url, length(f.file)) = f.file, false) AS usual
+    FROM unnest(ids) WITH ORDINALITY AS g(id, ord)
+    LEFT JOIN posts p ON p.id = g.id
+    CROSS JOIN LATERAL (SELECT '/' || p.mux_playback_id || '.m3u8' AS file) f
+    ORDER BY g.ord
+  ) o
+$$;
+
 -- The feed_requests row of one request, as the feed function describes it, and on what and when the
 -- viewer asked, where that has changed.
 CREATE OR REPLACE FUNCTION vroom_private.log_request(viewer uuid, session uuid, page integer, request jsonb)
@@ -51,7 +73,7 @@ $$;
 -- shown      the posts in order; entries[i] describes shown[i]
 -- unserved   those of `shown` that pass as unseen: no other page of the session may hold them, and
 --            no impression after `cutoff` (another session's, since the queue was ranked)
--- hydrate    further posts whose content is wanted (the queue's)
+-- hydrate    posts whose content the cache is to hold (the queue's)
 -- request    the feed_requests row's columns, written where a page is answered
 --
 -- status `committed`  the page stands as given (written now, or unchanged since)
@@ -59,12 +81,12 @@ $$;
 --        `rejected`   some posts may no longer be shown, or not as unseen: `bad` names them
 --        `outdated`   the viewer has given feedback that the ranking did not know: rank anew
 -- revision   of the viewer's feedback, as the ranking knew it; null: not to be checked
--- posts: the content of the page returned, of eligible posts only, and of `hydrate`.
+-- posts: the content of the page returned, of eligible posts only; cached: that of `hydrate`, in columns.
 CREATE OR REPLACE FUNCTION public.commit_page(
   viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
   unserved uuid[], hydrate uuid[], request jsonb,
   cutoff timestamptz DEFAULT now() - interval '30 days', revision bigint DEFAULT NULL
-) RETURNS TABLE (status text, version integer, entries jsonb, bad uuid[], posts jsonb)
+) RETURNS TABLE (status text, version integer, entries jsonb, bad uuid[], posts jsonb, cached text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -96,12 +118,12 @@ BEGIN
       PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
     END IF;
     RETURN QUERY SELECT 'existing', v_version, v_entries, v_bad,
-      vroom_private.posts_as_shown(ARRAY(SELECT unnest(v_stored) EXCEPT SELECT unnest(v_bad)));
+      vroom_private.posts_as_shown(ARRAY(SELECT unnest(v_stored) EXCEPT SELECT unnest(v_bad))), NULL;
     RETURN;
   END IF;
 
   IF v_version IS NULL AND commit_page.revision <> vroom_private.feedback_revision(v_viewer) THEN
-    RETURN QUERY SELECT 'outdated', 0, '[]'::jsonb, '{}'::uuid[], '[]'::jsonb;
+    RETURN QUERY SELECT 'outdated', 0, '[]'::jsonb, '{}'::uuid[], '[]'::jsonb, NULL;
     RETURN;
   END IF;
 
@@ -118,7 +140,7 @@ BEGIN
   );
 
   IF cardinality(v_bad) > 0 THEN
-    RETURN QUERY SELECT 'rejected', coalesce(v_version, 0), '[]'::jsonb, v_bad, '[]'::jsonb;
+    RETURN QUERY SELECT 'rejected', coalesce(v_version, 0), '[]'::jsonb, v_bad, '[]'::jsonb, NULL;
     RETURN;
   END IF;
 
@@ -133,7 +155,8 @@ BEGIN
   PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
 
   RETURN QUERY SELECT 'committed', v_version, described, '{}'::uuid[],
-                      vroom_private.posts_as_shown(shown || hydrate);
+                      vroom_private.posts_as_shown(shown),
+                      CASE WHEN cardinality(hydrate) > 0 THEN vroom_private.posts_as_cached(hydrate) END;
 END
 $$;
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.feed_ranker.packing import pack_page, pack_queue, unpack_page, unpack_queue
+from functions.feed_ranker.packing import (
+    CachedQueue,
+    pack_page,
+    pack_queue,
+    unpack_page,
+    unpack_queue,
+)
 from shared.errors import CacheUnavailableError
 from shared.session_store import Item
 
@@ -16,7 +22,6 @@ if TYPE_CHECKING:
     from functions.feed_ranker.cursor import Position
     from functions.feed_ranker.ledger import Commit
     from functions.feed_ranker.page import Page
-    from functions.feed_ranker.session import CachedQueue
     from shared.session_store import SessionStore
 
 _SESSION_S = 86_400  # how long a page can be replayed from the cache

@@ -13,8 +13,8 @@ from functions.feed_ranker import answer, ledger, trace
 from functions.feed_ranker.exchange import FeedRequest, Progress, Served
 from functions.feed_ranker.exploration import Explorer
 from functions.feed_ranker.ledger import Conditions, Status
+from functions.feed_ranker.packing import CachedQueue, owners
 from functions.feed_ranker.page import Page, assemble
-from functions.feed_ranker.session import CachedQueue
 from shared.errors import CacheUnavailableError, DatabaseUnavailableError, UnavailableError
 from shared.observability import span
 
@@ -102,8 +102,9 @@ class Feed:
                 revision=None if built else current.revision,
             )
             if done.status is Status.COMMITTED:
-                fresh_until = self.cache.fresh_until(now)
-                queue = CachedQueue(current, done.content, fresh_until) if built else None
+                until = self.cache.fresh_until(now)
+                columns = done.cached
+                queue = CachedQueue.of(current, page, columns, until) if columns else None
                 self._store(request, progress, done, queue, expected=0)
                 return _served(progress, done, hit=not built)
             if done.status is Status.EXISTING:
@@ -216,7 +217,7 @@ class Feed:
                 request.viewer,
                 page,
                 Conditions(expected, unserved, cutoff, revision),
-                hydrate=[entry.post_id for entry in built.entries] if built else [],
+                hydrate=[post_id for post_id, _ in owners(built, page)] if built else [],
                 stale=stale,
                 request=described,
                 budget_s=self.budget_s,

@@ -56,7 +56,8 @@ class Commit:
         page: The page that stands; as given unless status is EXISTING.
         stale: Whether the page that stands came of an expired queue.
         bad: Posts of that page (or of the one given) that may not be shown.
-        content: What clients are shown of the page's posts and of those asked for.
+        content: What clients are shown of the page's posts.
+        cached: What they are shown of the posts asked for, in columns, as text; None: of none.
     """
 
     status: Status
@@ -65,6 +66,7 @@ class Commit:
     stale: bool
     bad: frozenset[UUID]
     content: Content
+    cached: str | None = None
 
 
 def commit(  # a page, a condition, what to read along
@@ -85,7 +87,7 @@ def commit(  # a page, a condition, what to read along
         viewer: Whose page.
         page: With `after.page_no - 1` as its number.
         conditions: What must hold.
-        hydrate: Further posts whose content is wanted.
+        hydrate: Posts whose content the cache is to hold.
         stale: Whether the page came of an expired queue.
         request: The feed_requests row.
         budget_s: Seconds for the round trip.
@@ -110,7 +112,7 @@ def commit(  # a page, a condition, what to read along
             "revision": conditions.revision,
         },
     )
-    ((status, version, document, bad, posts),) = database.run(
+    ((status, version, document, bad, posts, cached),) = database.run(
         statement, viewer=viewer, budget_s=budget_s
     )[0]
     existing = status == Status.EXISTING
@@ -122,4 +124,5 @@ def commit(  # a page, a condition, what to read along
         stale=document["stale"] if existing else stale,
         bad=frozenset(bad),
         content=content,
+        cached=cached,
     )

@@ -11,16 +11,15 @@ import json
 import math
 import struct
 import zlib
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from functions.feed_ranker.cursor import Position
 from functions.feed_ranker.ladder import Entry
-from functions.feed_ranker.packed_content import RAW, PackedContent, deflated, pack_content
+from functions.feed_ranker.packed_content import RAW, PackedContent, deflated
 from functions.feed_ranker.page import Page, Placed
 from functions.feed_ranker.queue import Queue
-from functions.feed_ranker.session import CachedQueue
 from shared.models import Source
 from shared.ranking import Parts
 from shared.ranking_config import Weights
@@ -30,10 +29,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
-_VERSION: Final = 2
-_HEAD: Final = struct.Struct(">BH")  # version, how many ids
+_VERSION: Final = 3
+_HEAD: Final = struct.Struct(">BH")  # version, how many posts
 _ID: Final = 16
 _MILLIONTHS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CachedQueue:
+    """A queue as the cache holds it.
+
+    Attributes:
+        queue: The ranked posts; its `seen` is empty.
+        content: What clients are shown, for when Postgres is gone: of the queue's entries in their
+            order, then of others on the page that the queue was ranked for.
+        fresh_until: Unix seconds after which the queue is ranked anew.
+    """
+
+    queue: Queue
+    content: PackedContent
+    fresh_until: int
+
+    @classmethod
+    def of(cls, queue: Queue, page: Page, columns: str, fresh_until: int) -> CachedQueue:
+        """A queue and the page it was ranked for, with what Postgres gave for their `owners`."""
+        return cls(queue, PackedContent.of(owners(queue, page), columns), fresh_until)
+
+
+def owners(queue: Queue, page: Page) -> list[tuple[UUID, UUID]]:
+    """The posts whose content is cached with a queue, each with its creator."""
+    return [(entry.post_id, entry.creator_id) for entry in queue.entries] + [
+        (post.post_id, post.creator_id) for post in page.posts if post.is_repeat
+    ]
 
 
 def pack_page(page: Page, *, stale: bool) -> bytes:
@@ -48,7 +75,7 @@ def pack_page(page: Page, *, stale: bool) -> bytes:
         [after.built, f"{after.used:x}", after.last_creator.hex(), after.gap],
     ]
     columns = [_figures(p.propensity for p in posts), *_columns(posts, page.policy.weights)]
-    return _join(_ids(posts), [head, columns])
+    return _join([(post.post_id, post.creator_id) for post in posts], [head, columns])
 
 
 def unpack_page(data: bytes, session: UUID, page_no: int) -> tuple[Page, bool] | None:
@@ -56,13 +83,13 @@ def unpack_page(data: bytes, session: UUID, page_no: int) -> tuple[Page, bool] |
     split = _split(data)
     if split is None:
         return None
-    ids, (head, (propensities, *columns)), _ = split
+    held, (head, (propensities, *columns)), _ = split
     page_size, degraded, stale, packed, ranked_by, (built, used, last_creator, gap) = head
     policy = _read_policy(packed)
     posts = tuple(
         Placed(post, creator, source, parts, score, followed, propensity, because)
         for (post, creator, source, parts, score, followed, because), propensity in zip(
-            _rows(ids, columns, policy.weights), _read_figures(propensities), strict=True
+            _rows(held, columns, policy.weights), _read_figures(propensities), strict=True
         )
     )
     after = Position(
@@ -100,8 +127,7 @@ def pack_queue(cached: CachedQueue) -> bytes:
         _figures(e.weight for e in queue.entries),
         *_columns(queue.entries, queue.policy.weights),
     ]
-    packed = _join(_ids(queue.entries), [head, columns])
-    return packed + pack_content(queue.entries, cached.content)
+    return _join(cached.content.owners, [head, columns]) + cached.content.data
 
 
 def unpack_queue(data: bytes) -> CachedQueue | None:
@@ -109,13 +135,15 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
     split = _split(data)
     if split is None:
         return None
-    ids, (head, (weights, *columns)), rest = split
+    held, (head, (weights, *columns)), rest = split
     page_size, complete, ranked, revision, packed, ranked_by, fresh_until = head
     policy = _read_policy(packed)
     entries = tuple(
         Entry(post, creator, source, parts, score, followed, weight, because)
         for (post, creator, source, parts, score, followed, because), weight in zip(
-            _rows(ids, columns, policy.weights), _read_figures(weights), strict=True
+            _rows(held[: len(weights)], columns, policy.weights),
+            _read_figures(weights),
+            strict=True,
         )
     )
     queue = Queue(
@@ -128,11 +156,7 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
         policy=policy,
         ranked_by=ranked_by,
     )
-    return CachedQueue(queue, PackedContent(entries, rest), fresh_until)
-
-
-def _ids(posts: Sequence[Entry | Placed]) -> list[UUID]:
-    return [post.post_id for post in posts] + [post.creator_id for post in posts]
+    return CachedQueue(queue, PackedContent(held, rest), fresh_until)
 
 
 def _packed_policy(policy: Policy) -> list[Any]:
@@ -165,13 +189,12 @@ def _columns(posts: Sequence[Entry | Placed], weights: Weights) -> list[Any]:
 
 
 def _rows(
-    ids: Sequence[UUID], columns: Sequence[Any], weights: Weights
+    held: Sequence[tuple[UUID, UUID]], columns: Sequence[Any], weights: Weights
 ) -> Iterator[tuple[UUID, UUID, Source, Parts, float, bool, str]]:
     sources, because, followed, scores, *parts = columns
-    posts, creators = ids[: len(ids) // 2], ids[len(ids) // 2 :]
     shares = [_read_figures(part) for part in parts]
-    for post, creator, source, code, follows, packed, *own in zip(
-        posts, creators, sources, because, followed, scores, *shares, strict=True
+    for (post, creator), source, code, follows, packed, *own in zip(
+        held, sources, because, followed, scores, *shares, strict=True
     ):
         given = Parts(*own)
         whole = isinstance(packed, int)
@@ -201,19 +224,21 @@ def _read_figures(values: Iterable[Any]) -> list[Any]:
     return [value / _MILLIONTHS if type(value) is int else value for value in values]
 
 
-def _join(ids: Sequence[UUID], document: list[Any]) -> bytes:
-    raw = b"".join(post.bytes for post in ids)
-    return _HEAD.pack(_VERSION, len(ids)) + raw + deflated(document)
+def _join(held: Sequence[tuple[UUID, UUID]], document: list[Any]) -> bytes:
+    raw = b"".join(post.bytes + creator.bytes for post, creator in held)
+    text = json.dumps(document, separators=(",", ":"))
+    return _HEAD.pack(_VERSION, len(held)) + raw + deflated(text)
 
 
-def _split(data: bytes) -> tuple[list[UUID], Any, bytes] | None:
-    """Ids, document and what follows it."""
+def _split(data: bytes) -> tuple[list[tuple[UUID, UUID]], Any, bytes] | None:
+    """Posts with their creators, document and what follows it."""
     if len(data) < _HEAD.size:
         return None
     version, count = _HEAD.unpack_from(data)
     if version != _VERSION:
         return None
-    end = _HEAD.size + count * _ID
+    end = _HEAD.size + 2 * count * _ID
     ids = [UUID(bytes=data[at : at + _ID]) for at in range(_HEAD.size, end, _ID)]
     stream = zlib.decompressobj(RAW)
-    return ids, json.loads(stream.decompress(data[end:])), stream.unused_data
+    document = json.loads(stream.decompress(data[end:]))
+    return list(zip(ids[::2], ids[1::2], strict=True)), document, stream.unused_data

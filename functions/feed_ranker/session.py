@@ -1,11 +1,11 @@
-"""Pages as Postgres keeps them, and what a cached queue is."""
+"""Pages as Postgres keeps them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple
+from typing import Any
 from uuid import UUID
 
 from functions.feed_ranker.cursor import Position
@@ -15,25 +15,7 @@ from shared.ranking import Parts
 from shared.ranking_config import Weights
 from shared.variants import Policy
 
-if TYPE_CHECKING:
-    from functions.feed_ranker.queue import Queue
-
 Content = Mapping[UUID, dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class CachedQueue:
-    """A queue as the cache holds it.
-
-    Attributes:
-        queue: The ranked posts; its `seen` is empty.
-        content: What clients are shown of each, for when Postgres is gone.
-        fresh_until: Unix seconds after which the queue is ranked anew.
-    """
-
-    queue: Queue
-    content: Content
-    fresh_until: int
 
 
 def page_document(page: Page, *, stale: bool, lasting: bool = False) -> dict[str, Any]:

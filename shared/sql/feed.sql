@@ -17,7 +17,7 @@ FROM user_interest_signals
 WHERE user_id = %(viewer)s;
 
 -- name: commit_page
-SELECT status, version, entries, bad, posts
+SELECT status, version, entries, bad, posts, cached
 FROM commit_page(
   %(viewer)s, %(session)s, %(page_no)s, %(expected)s, %(shown)s::uuid[], %(described)s,
   %(unserved)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s, %(revision)s::bigint);

@@ -168,10 +168,10 @@ def items_naming(client: DynamoDBClient, table: str, wanted: UUID) -> list[str]:
 
 
 def texts_within(data: bytes) -> list[str]:
-    """The compressed texts that follow a version, a count and as many ids."""
+    """The compressed texts that follow a version, a count and as many pairs of ids."""
     version, count = struct.unpack_from(">BH", data)
-    assert version == 2
-    texts, rest = [], data[3 + 16 * count :]
+    assert version == 3
+    texts, rest = [], data[3 + 32 * count :]
     while rest:
         stream = zlib.decompressobj(-15)
         texts.append(stream.decompress(rest).decode())

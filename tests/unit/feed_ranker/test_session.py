@@ -4,7 +4,9 @@ import itertools
 import json
 import zlib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
@@ -13,15 +15,26 @@ from hypothesis import strategies as st
 
 from functions.feed_ranker.cursor import Position
 from functions.feed_ranker.ladder import Entry
-from functions.feed_ranker.packing import pack_page, pack_queue, unpack_page, unpack_queue
+from functions.feed_ranker.packed_content import PackedContent
+from functions.feed_ranker.packing import (
+    CachedQueue,
+    owners,
+    pack_page,
+    pack_queue,
+    unpack_page,
+    unpack_queue,
+)
 from functions.feed_ranker.page import Page, Placed
 from functions.feed_ranker.queue import Queue
-from functions.feed_ranker.session import CachedQueue, content_by_id, page_document, read_page
+from functions.feed_ranker.session import page_document, read_page
 from shared.models import UNSEEN_RUNGS, Source
 from shared.ranking import Parts
 from shared.ranking_config import Weights
 from shared.variants import Policy
 from tests.unit.feed_ranker.generators import Catalogue, entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 figures = st.floats(0, 1)
 parts = st.builds(Parts, figures, figures, figures, figures)
@@ -63,6 +76,26 @@ entries = st.builds(
 )
 
 
+# As posts_as_cached describes a post.
+described = st.fixed_dictionaries(
+    {
+        "caption": st.none() | st.text(max_size=9),
+        "tags": st.lists(st.text(max_size=5), max_size=2),
+        "playback_id": st.text(max_size=5),
+        "stream": st.none() | st.just("https://stream.example"),
+        "hls_url": st.none() | st.just("https://other.example/p.m3u8"),
+        "duration_ms": st.none() | st.integers(0, 2**31),
+        "aspect_ratio": st.none() | st.just("9:16"),
+        "created_at": st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999),
+    }
+)
+
+
+def columns(posts: Sequence[dict[str, Any]]) -> str:
+    names = posts[0] if posts else ()
+    return json.dumps({name: [post[name] for post in posts] for name in names})
+
+
 @st.composite
 def cached_queues(draw: st.DrawFn) -> CachedQueue:
     held = tuple(draw(st.lists(entries, max_size=8)))
@@ -73,9 +106,9 @@ def cached_queues(draw: st.DrawFn) -> CachedQueue:
         complete=draw(st.booleans()),
         page_size=draw(st.integers(1, 50)),
     )
-    content = content_by_id(
-        [{"post_id": str(e.post_id), "caption": draw(st.text(max_size=9))} for e in held]
-    )
+    others = draw(st.lists(st.tuples(st.uuids(), st.uuids()), max_size=2))
+    owned = [(e.post_id, e.creator_id) for e in held] + others
+    content = PackedContent.of(owned, columns([draw(described) for _ in owned]))
     return CachedQueue(queue, content, draw(st.integers(0, 2**33)))
 
 
@@ -138,47 +171,44 @@ def test_sources_are_read_as_sources_not_as_text(page: Page) -> None:
         assert all(type(post.source) is Source for post in again.posts)
 
 
-strangers = entries
-described = st.fixed_dictionaries(
-    {
-        "caption": st.text(max_size=9),
-        "tags": st.lists(st.text(max_size=5), max_size=2),
-        "playback_id": st.none() | st.text(max_size=5),
-        "hls_url": st.sampled_from(
-            (None, "", "1", "https://stream/p.m3u8", "https://other/p.m3u8")
-        ),
-        "duration_ms": st.none() | st.integers(0, 2**31),
-        "created_at": st.none()
-        | st.text(max_size=9)
-        | st.datetimes().map("{:%Y-%m-%dT%H:%M:%S.%fZ}".format)
-        | st.sampled_from(("2026-11-01T12:00:00Z", "2026-11-01T12:00:00.000000+00:00")),
-    }
-)
-
-
-@given(entries=st.lists(entries, max_size=5), data=st.data())
-def test_what_clients_are_shown_is_read_as_it_was_written_whichever_posts_are_described(
-    entries: list[Entry], data: st.DataObject
+@given(st.lists(st.tuples(st.uuids(), st.uuids(), described), max_size=5))
+def test_what_clients_are_shown_is_read_as_it_was_given(
+    posts: list[tuple[UUID, UUID, dict[str, Any]]],
 ) -> None:
-    posts = {}
-    for held in (*entries, *data.draw(st.lists(strangers, max_size=2))):
-        if data.draw(st.booleans()):
-            owner = data.draw(st.sampled_from((held.creator_id, UUID(int=7))))
-            named = {"post_id": str(held.post_id), "creator_id": str(owner)}
-            usual = f"https://stream/{data.draw(st.sampled_from('pq'))}.m3u8"
-            more = data.draw(described)
-            if data.draw(st.booleans()):
-                more = {**more, "playback_id": "p", "hls_url": usual}
-            posts[held.post_id] = {**named, **more}
-    cached = CachedQueue(Queue(tuple(entries), 0, (), False, 12), posts, 1)
-    read = unpack_queue(pack_queue(cached))
-    assert read == cached
-    assert read is not None
-    assert dict(read.content) == posts
+    held = {post_id: (creator_id, given) for post_id, creator_id, given in posts}
+    owned = [(post_id, creator_id) for post_id, (creator_id, _) in held.items()]
+    content = PackedContent.of(owned, columns([given for _, given in held.values()]))
+    assert content.keys() == {p for p, (_, given) in held.items() if given["caption"] is not None}
+    for post_id, shown in content.items():
+        creator_id, given = held[post_id]
+        usual = f"https://stream.example/{given['playback_id']}.m3u8"
+        created = datetime.fromisoformat(shown["created_at"])
+        assert shown == {
+            **{name: given[name] for name in given if name != "stream"},
+            "post_id": str(post_id),
+            "creator_id": str(creator_id),
+            "hls_url": usual if given["stream"] else given["hls_url"],
+            "created_at": f"{created.replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+        }
+        assert created - datetime(1970, 1, 1, tzinfo=UTC) == timedelta(
+            microseconds=given["created_at"]
+        )
+
+
+def test_the_content_of_repeats_on_the_page_is_cached_with_the_queue() -> None:
+    held = tuple(entry(n) for n in range(3))
+    queue = Queue(held, 3, (), complete=True, page_size=12)
+    repeat = Placed(UUID(int=9), UUID(int=8), Source.REPEAT, held[0].parts, 0.5, followed=False)
+    page = Page((repeat,), 12, Position(UUID(int=1), 1), None)
+    assert owners(queue, page) == [
+        *((e.post_id, e.creator_id) for e in held),
+        (repeat.post_id, repeat.creator_id),
+    ]
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x02", b"\x03\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"]
+    "data",
+    [b"", b"\x03", b"\x02\x00\x00", b"\x04\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
 )
 def test_what_another_release_has_packed_is_not_there(data: bytes) -> None:
     assert unpack_queue(data) is None
@@ -187,13 +217,16 @@ def test_what_another_release_has_packed_is_not_there(data: bytes) -> None:
 
 def test_the_largest_queue_fits_an_item_of_the_cache() -> None:
     held = tuple(entry(n) for n in range(166))
-    content = {
-        e.post_id: {"post_id": str(e.post_id), "caption": f"{p.post_id}" * 60, "tags": ["a"] * 10}
-        for e, p in zip(held, Catalogue.of(166).posts, strict=True)
-    }
-    packed = pack_queue(CachedQueue(Queue(held, 150, (), False, 50), content, 1))
+    text = columns(
+        [
+            {"caption": f"{p.post_id}" * 60, "tags": ["a"] * 10, "stream": None}
+            for p in Catalogue.of(166).posts
+        ]
+    )
+    content = PackedContent.of([(e.post_id, e.creator_id) for e in held], text)
+    packed = pack_queue(CachedQueue(Queue(held, 150, (), complete=False, page_size=50), content, 1))
     assert len(packed) < 400_000 / 4
-    assert len(packed) < len(json.dumps(list(content.values()))) / 2
+    assert len(packed) < len(text) / 2
 
 
 def test_an_ordinary_page_costs_one_write_unit() -> None:
