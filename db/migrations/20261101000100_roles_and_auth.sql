@@ -92,3 +92,15 @@ BEGIN
   RAISE EXCEPTION 'the request''s claims do not name this viewer' USING ERRCODE = 'insufficient_privilege';
 END
 $$;
+
+-- The door of those that act for no viewer: what is done for all alike is not at a viewer's call.
+CREATE OR REPLACE FUNCTION vroom_private.assert_no_viewer() RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF auth.uid() IS NOT NULL THEN
+    RAISE EXCEPTION 'this is not done for a viewer' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+END
+$$;

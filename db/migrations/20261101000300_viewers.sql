@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS public.user_post_impressions (
   user_id    uuid NOT NULL,
   event_id   uuid NOT NULL DEFAULT gen_random_uuid(),  -- the client's, so that a retry is harmless
   post_id    uuid NOT NULL,
-  seen_at    timestamptz NOT NULL DEFAULT now(),
+  seen_at    timestamptz NOT NULL DEFAULT now() CHECK (isfinite(seen_at)),
   source     text NOT NULL DEFAULT 'unknown',
   score      double precision,
   session_id uuid,

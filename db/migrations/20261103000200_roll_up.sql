@@ -232,6 +232,7 @@ DECLARE
   v_half_life interval;
   v_taken     engagement_queue[];
 BEGIN
+  PERFORM vroom_private.assert_no_viewer();
   busy := NOT pg_try_advisory_xact_lock(hashtext('roll_up'), 0);
   events := 0;
   posts := 0;

@@ -136,6 +136,7 @@ AS $$
 DECLARE
   v_most integer := least(10000, greatest(0, most));
 BEGIN
+  PERFORM vroom_private.assert_no_viewer();
   IF NOT pg_try_advisory_xact_lock(hashtext('prune'), 0) THEN
     RETURN;
   END IF;

@@ -1,3 +1,4 @@
+import json
 import uuid
 from datetime import UTC, datetime
 from typing import LiteralString
@@ -12,7 +13,8 @@ def test_the_first_commit_writes_the_page_and_its_request(session: Session) -> N
     shown, hydrate = session.posts[:3], session.posts[3:5]
     answer = session.commit(0, 0, shown, hydrate=hydrate)
     assert (answer["status"], answer["version"], answer["bad"]) == ("committed", 1, [])
-    assert content(answer) == {*shown, *hydrate}
+    assert content(answer) == {*shown}
+    assert json.loads(answer["cached"])["playback_id"] == ["play", "play"]
     assert session.pages() == {0: shown}
     (request,) = session.requests()
     assert (request["session_id"], request["page_no"], request["page_size"]) == (session.id, 0, 3)
@@ -50,6 +52,7 @@ def test_the_same_page_again_changes_neither_the_page_nor_its_version(session: S
     session.commit(0, 0, session.posts[:3])
     answer = session.commit(0, 1, session.posts[:3], unserved=[])
     assert (answer["status"], answer["version"]) == ("committed", 1)
+    assert answer["cached"] is None, "nothing was asked for"
     assert len(session.requests()) == 2
 
 

@@ -16,7 +16,7 @@ POSTS: tuple[tuple[Any, ...], ...] = (
     ("plain", ["a", "b"], "p1", "https://stream.mux.com/p1.m3u8", 20_000, "9:16", "2026-11-01"),
     ("", [], "p2", None, None, None, "2026-11-01 12:00:00.000001+05:30"),
     ("\u202eא <b>&amp; \U0001f600 \n\t\x7f", ["'", '"', "\\"], "p3", "", 0, "", "0001-01-02"),
-    ("odd address", ["a"], "p4", "https://other/p1.m3u8?token=1", 1, "1:1", "9999-12-31 23:59:59"),
+    ("odd address", ["a"], "p4", "https://other/p1.m3u8?token=1", 1, "1:1", "9999-12-30 23:59:59"),
     ("another base", ["a"], "p5", "https://a.example/b/p5.m3u8", 1, "1:1", "1969-12-31 23:59:59.5"),
     ("no playback id", ["a"], None, "https://stream.mux.com/.m3u8", 1, "1:1", "2026-11-01"),
     ("empty playback id", ["a"], "", "https://stream.mux.com/.m3u8", 1, "1:1", "2026-11-01"),
