@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TASTE_PAGE = 5  # by this page of their life a viewer's taste should be found
 QUOTA_DAYS = 2.0  # within which a new post should get its quota
 ACTIVE_PAGES = 2  # from so many pages a session is an active one
+QUICK_S = 59.0  # a queue is kept for 60 s from the whole second in which it was ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Figures:
         short_pages: Pages with fewer posts than asked for.
         degraded: Share of pages that said so.
         cache_hits: Share of hits among the pages of active sessions; NaN without a cache.
+        quick_hits: The same among pages asked for while the session's last queue lived.
+        quick_pages: How many of all pages those are; NaN without a cache.
         pages: All pages.
         pages_per_session: On the average.
         seconds_per_page: The median time from one page of a session to the next.
@@ -58,6 +62,8 @@ class Figures:
     short_pages: float
     degraded: float
     cache_hits: float
+    quick_hits: float
+    quick_pages: float
     pages: float
     pages_per_session: float
     seconds_per_page: float
@@ -84,6 +90,8 @@ class Tally:
     _pages_of: dict[int, int] = field(default_factory=dict)
     _found: dict[int, bool] = field(default_factory=dict)
     _hits: dict[tuple[int, int], list[bool]] = field(default_factory=dict)
+    _ranked_at: dict[tuple[int, int], float] = field(default_factory=dict)
+    _quick: list[bool] = field(default_factory=list)
     _short: int = 0
     _degraded: int = 0
 
@@ -98,6 +106,10 @@ class Tally:
             self._found[viewer] = 2 * liked > len(answer.slots)
         if answer.hit is not None:
             self._hits.setdefault(key, []).append(answer.hit)
+            if now_s - self._ranked_at.get(key, -math.inf) < QUICK_S:
+                self._quick.append(answer.hit)
+            if not answer.hit:
+                self._ranked_at[key] = now_s
         self.pages_at.setdefault(key, []).append(now_s)
         self._short += len(answer.slots) < self.scale.page_size
         self._degraded += answer.degraded is not None
@@ -140,6 +152,8 @@ class Tally:
             short_pages=self._short,
             degraded=self._degraded / pages,
             cache_hits=float(np.mean(np.concatenate(active))) if active else float("nan"),
+            quick_hits=float(np.mean(self._quick)) if self._quick else float("nan"),
+            quick_pages=len(self._quick) / pages if self._hits else float("nan"),
             pages=pages,
             pages_per_session=pages / len(self.pages_at),
             seconds_per_page=float(np.median(gaps)) if gaps else float("nan"),

@@ -68,11 +68,24 @@ def test_cache_hits_are_counted_in_sessions_of_two_pages_and_more(tally: Tally) 
     assert tally.figures().cache_hits == 0.5
 
 
+def test_pages_asked_for_while_the_queue_lived_are_counted_apart(tally: Tally) -> None:
+    tally.viewed(Session(0, 0), view(0, 1.0))
+    asked = [(0.0, False), (58.0, True), (59.0, False), (60.0, False), (200.0, False)]
+    for at, hit in asked:
+        tally.paged(Session(0, 0), page(*range(12), hit=hit), at)
+    tally.paged(Session(1, 0), page(*range(12), hit=False), 61.0)
+    found = tally.figures()
+    # those at 58 s and, after the queue of 59 s, at 60 s
+    assert found.quick_hits == 0.5
+    assert found.quick_pages == pytest.approx(2 / 6)
+
+
 def test_without_a_cache_there_is_no_hit_rate(tally: Tally) -> None:
     tally.viewed(Session(0, 0), view(0, 1.0))
     tally.paged(Session(0, 0), page(*range(12)), 0.0)
     tally.paged(Session(0, 0), page(*range(12)), 0.0)
-    assert math.isnan(tally.figures().cache_hits)
+    found = tally.figures()
+    assert all(map(math.isnan, (found.cache_hits, found.quick_hits, found.quick_pages)))
 
 
 @pytest.mark.parametrize(("liked", "found"), [(7, 1.0), (6, 0.0)])
