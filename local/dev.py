@@ -53,6 +53,8 @@ def main() -> int:
                 print(f"ready {stack.base_url}", flush=True)
                 pause = threading.Event()
                 while (failure := stack.failure()) is None:
+                    for loss in stack.losses():
+                        print(loss, file=sys.stderr, flush=True)
                     pause.wait(0.5)
                 raise StackError(failure)
             finally:

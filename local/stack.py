@@ -19,9 +19,10 @@ from local.services.dynamodb import DynamoDbServer
 from local.services.postgres import PostgresInstance, embedded_postgres
 from local.settings import DEFAULT_TABLE, DEFAULT_WORKERS, StackSettings
 from local.state import exclusive, lasting_secrets
+from local.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from local.services.processes import Part
@@ -57,7 +58,8 @@ class Stack:
         self._state_dir = settings.state_dir.resolve()
         self._postgres: PostgresInstance | None = None
         self._dynamodb: DynamoDbServer | None = None
-        self._parts: list[Part] = []
+        self._gateway: Part | None = None
+        self._watch = Watch()
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -126,13 +128,15 @@ class Stack:
         self._own_dynamodb().start()
 
     def failure(self) -> str | None:
-        """What to tell of a part that ended by itself; None while all run."""
-        for part in self._parts:
-            if not part.alive:
-                return f"{part.name} has ended.{part.log_tail()}"
-        if self._dynamodb is not None and not self._dynamodb.alive:
-            return "dynamodb has ended"
-        return None
+        """What to tell of the gateway where it ended by itself: nothing can be asked any more."""
+        gateway = self._gateway
+        if gateway is None or gateway.alive:
+            return None
+        return f"gateway has ended.{gateway.log_tail()}"
+
+    def losses(self) -> list[str]:
+        """What to tell of other parts that ended by themselves, each once: the stack goes on."""
+        return self._watch.losses()
 
     def _own_postgres(self) -> PostgresInstance:
         if self._postgres is None:
@@ -161,13 +165,10 @@ class Stack:
 
             # DynamoDB and Mux take as long to start as Postgres: they do it meanwhile.
             if settings.dynamodb_endpoint_url is None:
-                self._dynamodb = DynamoDbServer(logs / "dynamodb.log")
-                started.callback(self._dynamodb.close)
+                self._start_dynamodb(started)
             mux_url, mux = given.get("MUX_BASE_URL") or "", None
             if not mux_url and parts.has_mux():
-                webhook_url = f"{base_url}{WEBHOOK_PATH}"
-                mux = parts.start_mux(state_dir / "mux", logs / "mux.log", secrets, webhook_url)
-                self._keep(mux, started)
+                mux = self._start_mux(started, secrets, f"{base_url}{WEBHOOK_PATH}")
 
             self._progress("Postgres")
             admin_url = settings.database_url or self._start_postgres(started)
@@ -211,8 +212,9 @@ class Stack:
             )
             base = inherited_environment(template, {**os.environ, **given})
             gateway = parts.start_gateway(listener, config, run_dir=state_dir, base=base)
-            self._keep(gateway, started)
+            started.callback(gateway.stop)
             gateway.wait_ready(120)
+            self._gateway = gateway
         self.info = {
             "base_url": base_url,
             "database_url": urls[APP_ROLE],
@@ -230,18 +232,27 @@ class Stack:
         self._progress("build of the functions")
         return parts.build_functions(self._settings.artifacts or self._state_dir / "artifacts")
 
-    def _keep(self, part: Part, started: ExitStack) -> None:
-        self._parts.append(part)
-        started.callback(part.stop)
-
     def _start_postgres(self, started: ExitStack) -> str:
         server = embedded_postgres(
             self._state_dir / "postgres",
             durable=self._settings.durable,
             log=self._state_dir / "logs" / "postgres.log",
         )
-        self._postgres = started.enter_context(server)
-        return self._postgres.admin_url
+        self._postgres = postgres = started.enter_context(server)
+        self._watch.add("postgres", postgres.ended)
+        return postgres.admin_url
+
+    def _start_dynamodb(self, started: ExitStack) -> None:
+        self._dynamodb = server = DynamoDbServer(self._state_dir / "logs" / "dynamodb.log")
+        started.callback(server.close)
+        self._watch.add("dynamodb", lambda: not server.alive)
+
+    def _start_mux(self, started: ExitStack, secrets: Mapping[str, str], webhook_url: str) -> Part:
+        log = self._state_dir / "logs" / "mux.log"
+        mux = parts.start_mux(self._state_dir / "mux", log, secrets, webhook_url)
+        started.callback(mux.stop)
+        self._watch.add("mux", lambda: not mux.alive)
+        return mux
 
     def _wait_for_dynamodb(self) -> str:
         server = self._own_dynamodb()

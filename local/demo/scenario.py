@@ -78,9 +78,9 @@ def run(folder: Path, tally: Tally, display: Display, parts: list[psutil.Process
             own_parts=settings.database_url is None and settings.dynamodb_endpoint_url is None,
         )
         _steps(context)
-        failure = stack.failure()
-        if failure is not None:
-            raise StackError(failure)
+        ended = [stack.failure() or "", *stack.losses()]
+        if any(ended):
+            raise StackError("; ".join(filter(None, ended)))
 
 
 def _steps(context: Context) -> None:

@@ -73,6 +73,10 @@ class PostgresInstance:
         """Whether the server's process runs."""
         return self._part is not None and self._part.alive
 
+    def ended(self) -> bool:
+        """Whether the server's process ended without having been stopped."""
+        return self._part is not None and not self._part.alive
+
     def url(self, database: str) -> str:
         """The superuser's URL of any database of this server."""
         return f"postgresql://{SUPERUSER}:{quote(self._password)}@{HOST}:{self.port}/{database}"

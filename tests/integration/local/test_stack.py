@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from local.errors import StackError
-from local.services.postgres import embedded_postgres
+from local.services.postgres import embedded_postgres, end_leftover_server
 from local.settings import StackSettings
 from local.stack import Stack
 
@@ -159,6 +159,50 @@ def test_a_part_that_ends_by_itself_is_reported(state_dir: Path) -> None:
         gateway.kill()
         gateway.wait()
         assert str(stack.failure()).startswith("gateway has ended.")
+
+
+def part_of(process: psutil.Process, *words: str) -> psutil.Process:
+    """The one process below it whose command line has these words."""
+    below = process.children(recursive=True)
+    (found,) = [p for p in below if set(words) <= set(p.cmdline())]
+    return found
+
+
+def test_a_lost_part_that_is_no_gateway_is_told_once_and_the_stack_goes_on(
+    state_dir: Path,
+) -> None:
+    with small_stack(state_dir) as stack:
+        assert stack.losses() == []
+        port = stack.info["dynamodb_endpoint_url"].rpartition(":")[2]
+        listener = part_of(psutil.Process(), "local.services.dynamodb", port)
+        listener.kill()
+        listener.wait()
+        assert stack.failure() is None
+        (told,) = stack.losses()
+        assert told.startswith("dynamodb has ended: the feed comes from Postgres")
+        assert stack.losses() == []
+        stack.stop_postgres()
+        assert stack.losses() == [], "it was stopped, and may start again"
+
+
+def test_make_dev_outlives_its_dynamodb_and_says_so_once(state_dir: Path) -> None:
+    with dev(state_dir, SEED_POSTS="40") as process:
+        url = wait_ready(process)
+        assert process.stderr is not None
+        token = httpx.post(f"{url}/dev/token", json={"user_id": USER}).json()["token"]
+        port = json.loads((state_dir / "stack.json").read_text())["dynamodb_endpoint_url"][-5:]
+        part_of(psutil.Process(process.pid), "local.services.dynamodb", port).kill()
+        assert process.stderr.readline().startswith("dynamodb has ended: ")
+        headers = {"authorization": f"Bearer {token}"}
+        answer = httpx.get(f"{url}/v1/feed", headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()["degraded"]) == (200, "cache")
+        assert len(answer.json()["posts"]) == 12
+        end_leftover_server(state_dir / "postgres")
+        assert process.stderr.readline().startswith("postgres has ended: ")
+        assert httpx.get(f"{url}/v1/feed", headers=headers, timeout=30).status_code == 503
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stderr.read() == ""
 
 
 def test_an_impossible_start_leaves_nothing_running(state_dir: Path) -> None:
