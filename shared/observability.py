@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from uuid import UUID
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import AfterValidator
 
 from shared.settings import Secret, Settings
 
@@ -34,9 +36,16 @@ _CLIENT_ERROR: Final = 400
 _UNAVAILABLE: Final = 503
 
 
-class LogSettings(Settings):
-    """How logs name viewers, by the names of the environment in lower case."""
+def _known_level(name: str) -> str:
+    if name.upper() not in logging.getLevelNamesMapping():
+        raise ValueError("is not a log level")
+    return name
 
+
+class LogSettings(Settings):
+    """What is logged, and how viewers are named, by the names of the environment in lower case."""
+
+    powertools_log_level: Annotated[str, AfterValidator(_known_level)] | None = None
     log_viewer_ids: Literal["hashed", "plain"] = "hashed"
     # Without one, whoever holds a list of ids can tell whose lines they are. The same for all
     # functions, so that a viewer's lines can be found together.
@@ -69,7 +78,7 @@ class Telemetry:
             operations: Route keys and event sources, each with the name of its latency.
             level: The least level that is logged; POWERTOOLS_LOG_LEVEL where it is None.
         """
-        self.logger = Logger(service=service, level=level)
+        self.logger = Logger(service=service, level=level or _level_for_now())
         self.metrics = Metrics(namespace=NAMESPACE, service=service)
         self._operations = operations or {}
         self._settings = LogSettings()
@@ -132,6 +141,12 @@ class Telemetry:
         self.count("ClientErrors", _CLIENT_ERROR <= status < _SERVER_ERROR)
         if status == _UNAVAILABLE:
             self.count("Unavailable")
+
+
+def _level_for_now() -> str | None:
+    """None where Powertools can read its level itself: it would raise before settings name it."""
+    given = os.environ.get("POWERTOOLS_LOG_LEVEL", "")
+    return "INFO" if given and given.upper() not in logging.getLevelNamesMapping() else None
 
 
 def _viewer(event: Mapping[str, Any]) -> UUID | None:

@@ -10,13 +10,16 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import RowMaker, tuple_row
 from psycopg.types.json import Jsonb as Json
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from shared.errors import DatabaseUnavailableError
+from shared.settings import without_blanks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,15 +27,32 @@ if TYPE_CHECKING:
 
     from psycopg.abc import PQGen
 
-__all__ = ["Database", "Json", "Postgres", "Statement"]
+__all__ = ["Database", "DatabaseUrl", "Json", "Postgres", "Statement"]
 
 RowT = TypeVar("RowT")
 T = TypeVar("T")
 
 _CONNECT_TIMEOUT_S = 2  # libpq's smallest
+_MAX_PORT = 65_535
 _CLAIMS = (
     b"SELECT set_config('request.jwt.claims', %s, true), set_config('statement_timeout', %s, true)"
 )
+
+
+def _that_libpq_takes(url: SecretStr) -> SecretStr:
+    try:
+        given = conninfo_to_dict(url.get_secret_value())
+    except psycopg.ProgrammingError:
+        given = {}  # its text repeats the URL, password and all
+    ports = [port for port in str(given.get("port") or "").split(",") if port]
+    if not given or not all(p.isdecimal() and 0 < int(p) <= _MAX_PORT for p in ports):
+        raise ValueError("is not a Postgres URL")
+    return url
+
+
+DatabaseUrl = Annotated[
+    SecretStr, BeforeValidator(without_blanks), AfterValidator(_that_libpq_takes)
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,7 +23,30 @@ from shared.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Secret = Annotated[SecretStr, StringConstraints(min_length=1)]
+_WEB: Final = {"http", "https"}
+# Letters, digits and hyphens between dots, or an IPv6 address: what botocore takes of a host.
+_HOST: Final = re.compile(r"(?!-)[a-z0-9-]+(?<!-)(\.(?!-)[a-z0-9-]+(?<!-))*|[0-9a-f.]*:[0-9a-f.:]+")
+
+
+def without_blanks(value: object) -> object:
+    """The text without blanks around it: secrets are often stored with a line break at the end."""
+    return value.strip() if isinstance(value, str) else value
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname if parts.scheme in _WEB and parts.port != 0 else None
+    except ValueError:
+        host = None
+    # urlsplit passes over line breaks and blanks, which whoever uses the address does not.
+    if host is None or not _HOST.fullmatch(host) or re.search(r"\s", value):
+        raise ValueError("is not an http or https URL with a host")
+    return value
+
+
+Secret = Annotated[SecretStr, StringConstraints(min_length=1), BeforeValidator(without_blanks)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 def _split(value: object) -> object:
@@ -47,11 +73,15 @@ class MuxSettings(Settings):
 
     mux_token_id: Secret
     mux_token_secret: Secret
-    mux_base_url: str = "https://api.mux.com"
+    mux_base_url: WebAddress = "https://api.mux.com"
     mux_video_quality: Annotated[
         Literal["basic", "plus", "premium"],
         Field(description="Mux's encoding quality, of uploads and of their clips"),
     ] = "basic"
+
+
+class UnreadableSecretError(SettingsError):
+    """A secret cannot be read."""
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -70,27 +100,36 @@ def load(
     Args:
         model: The function's settings.
         environ: Environment variables.
-        read_secret: Reads a Secrets Manager secret by its ARN; Powertools' by default.
+        read_secret: Reads a Secrets Manager secret by its ARN, or raises UnreadableSecretError
+            with the reason; Powertools' by default.
 
     Raises:
         SettingsError: Naming every variable that is missing or invalid, never a value.
     """
     given: dict[str, Any] = {}
+    unreadable: dict[str, str] = {}
     for field in model.model_fields:
         name = field.upper()
-        arn = environ.get(f"{name.removesuffix('_SECRET')}_SECRET_ARN")
+        arn = f"{name.removesuffix('_SECRET')}_SECRET_ARN"
         if environ.get(name):
             given[field] = environ[name]
-        elif arn:
-            given[field] = (read_secret or _read_secret)(arn)
+        elif environ.get(arn):
+            try:
+                given[field] = (read_secret or _read_secret)(environ[arn])
+            except UnreadableSecretError as error:
+                unreadable[field] = f"{arn}: cannot be read ({error})"
+    faults = [*unreadable.values()]
     try:
-        return model.model_validate(given)
+        settings = model.model_validate(given)
     except ValidationError as error:
-        faults = "; ".join(
+        faults += [
             f"{str(fault['loc'][0]).upper() if fault['loc'] else 'settings'}: {fault['msg']}"
             for fault in error.errors(include_url=False, include_input=False)
-        )
-        raise SettingsError(faults) from None
+            if not unreadable.keys() & set(fault["loc"])
+        ]
+    if faults:
+        raise SettingsError("; ".join(faults)) from None
+    return settings
 
 
 def at_cold_start() -> bool:
@@ -102,4 +141,10 @@ def _read_secret(arn: str) -> str:
     # Imported here: only a deployment that names an ARN pays for it at cold start.
     from aws_lambda_powertools.utilities import parameters  # noqa: PLC0415
 
-    return str(parameters.get_secret(arn, max_age=300))
+    try:
+        return str(parameters.get_secret(arn, max_age=300))
+    except parameters.exceptions.GetParameterError as error:
+        # AWS's whole sentence names accounts and roles; its code says enough.
+        cause = error.__context__
+        told = getattr(cause, "response", {}).get("Error", {}).get("Code")
+        raise UnreadableSecretError(told or type(cause).__name__) from error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from shared.observability import LogSettings
-from shared.settings import MuxSettings
+from shared.postgres import DatabaseUrl
+from shared.settings import MuxSettings, WebAddress
 
 ResolutionTier = Literal["1080p", "1440p", "2160p"]
 
@@ -15,9 +16,9 @@ ResolutionTier = Literal["1080p", "1440p", "2160p"]
 class UploadSettings(MuxSettings, LogSettings):
     """Settings of create_upload, by the names of the environment in lower case."""
 
-    database_url: SecretStr
+    database_url: DatabaseUrl
     session_table: Annotated[str, Field(min_length=3, description="Holds the idempotency keys")]
-    dynamodb_endpoint_url: str | None = None
+    dynamodb_endpoint_url: WebAddress | None = None
 
     max_feed_duration_ms: Annotated[
         int, Field(ge=1_000, le=86_400_000, description="Longer videos are trimmed to this")

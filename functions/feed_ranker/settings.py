@@ -10,7 +10,8 @@ from pydantic import Field, SecretStr, field_validator
 from functions.feed_ranker.upkeep import UpkeepRules
 from shared.cooldown import CooldownRules
 from shared.observability import LogSettings
-from shared.settings import RotatedSecrets
+from shared.postgres import DatabaseUrl
+from shared.settings import RotatedSecrets, WebAddress
 
 _MIN_CURSOR_SECRET = 16
 
@@ -18,12 +19,12 @@ _MIN_CURSOR_SECRET = 16
 class FeedSettings(LogSettings):
     """Settings of feed_ranker, by the names of the environment in lower case."""
 
-    database_url: SecretStr
+    database_url: DatabaseUrl
     session_table: Annotated[str, Field(min_length=3)]
     cursor_secret: Annotated[RotatedSecrets, Field(min_length=1)]
-    dynamodb_endpoint_url: str | None = None
-    mux_stream_base_url: str = "https://stream.mux.com"
-    mux_image_base_url: str = "https://image.mux.com"
+    dynamodb_endpoint_url: WebAddress | None = None
+    mux_stream_base_url: WebAddress = "https://stream.mux.com"
+    mux_image_base_url: WebAddress = "https://image.mux.com"
 
     repeat_cooldown_days: Annotated[int, Field(ge=1, le=365)] = 30
     max_repeats_per_page: Annotated[int, Field(ge=0, le=50)] = 2

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from shared.observability import LogSettings
-from shared.settings import MuxSettings, RotatedSecrets
+from shared.postgres import DatabaseUrl
+from shared.settings import MuxSettings, RotatedSecrets, WebAddress
 
 
 class WebhookSettings(MuxSettings, LogSettings):
     """Settings of mux_webhook, by the names of the environment in lower case."""
 
-    database_url: SecretStr
+    database_url: DatabaseUrl
     mux_webhook_secret: Annotated[
         RotatedSecrets, Field(min_length=1, description="Any of them verifies a signature")
     ]
     mux_stream_base_url: Annotated[
-        str, Field(min_length=1, description="Where playlists are; posts.mux_hls_url starts so")
+        WebAddress, Field(description="Where playlists are; posts.mux_hls_url starts so")
     ] = "https://stream.mux.com"
 
     database_budget_ms: Annotated[int, Field(ge=10, le=10_000)] = 1_000

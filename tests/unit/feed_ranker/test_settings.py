@@ -58,6 +58,12 @@ def test_every_missing_setting_is_named() -> None:
         ("NEW_POST_QUOTA", "101"),
         ("DATABASE_BUDGET_MS", "9"),
         ("CACHE_BUDGET_MS", "10001"),
+        ("DATABASE_URL", "http://vroom_app:hunter2@db.example"),
+        ("DATABASE_URL", "  "),
+        ("DYNAMODB_ENDPOINT_URL", "garbage"),
+        ("MUX_STREAM_BASE_URL", "nope"),
+        ("MUX_IMAGE_BASE_URL", "ftp://image.example"),
+        ("POWERTOOLS_LOG_LEVEL", "zzz"),
     ],
 )
 def test_a_setting_out_of_range_is_named_and_its_value_is_not(name: str, value: str) -> None:

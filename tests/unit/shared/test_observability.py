@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,7 +13,9 @@ import pytest
 from aws_lambda_powertools.metrics.provider import cold_start
 from pydantic import ValidationError
 
+from shared.errors import SettingsError
 from shared.observability import LogSettings, Telemetry, span
+from shared.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,3 +260,18 @@ def test_a_sampled_invocation_sends_its_stages_to_the_daemon() -> None:
     assert good["end_time"] >= good["start_time"]
     assert "fault" not in good
     assert bad["fault"] is True
+
+
+def test_an_unknown_log_level_does_not_keep_settings_from_naming_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "zzz")
+    assert Telemetry("unknown_level").logger.log_level == logging.INFO
+    with pytest.raises(SettingsError, match="POWERTOOLS_LOG_LEVEL: Value error, is not a log"):
+        load(LogSettings, os.environ)
+
+
+def test_a_known_log_level_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "warning")
+    assert Telemetry("known_level").logger.log_level == logging.WARNING
+    load(LogSettings, os.environ)

@@ -1,15 +1,26 @@
 from __future__ import annotations
 
-from typing import Annotated
+from types import SimpleNamespace
+from typing import Annotated, Any
 
 import pytest
 from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from shared.errors import SettingsError
-from shared.settings import RotatedSecrets, Secret, Settings, at_cold_start, load
+from shared.settings import (
+    MuxSettings,
+    RotatedSecrets,
+    Secret,
+    Settings,
+    UnreadableSecretError,
+    WebAddress,
+    at_cold_start,
+    load,
+)
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:one"
 
@@ -29,6 +40,10 @@ def said(environ: dict[str, str]) -> str:
     with pytest.raises(SettingsError) as refused:
         load(Example, environ)
     return str(refused.value)
+
+
+def denied(_: str) -> str:
+    raise UnreadableSecretError("AccessDeniedException")
 
 
 def test_variables_are_read_by_the_upper_case_names_of_the_fields() -> None:
@@ -123,6 +138,99 @@ def test_an_arn_is_read_through_powertools_and_kept_a_while(
     ((name, max_age),) = asked
     assert name == ARN
     assert max_age > 0
+
+
+class Addressed(Settings):
+    base_url: WebAddress
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "https://api.mux.com",
+        "http://127.0.0.1:8000",
+        "http://localhost:4566/",
+        "https://[::1]:8000",
+        "HTTPS://stream.example.co.uk/a/path",
+    ],
+)
+def test_an_address_on_the_web_is_taken_as_it_was_given(given: str) -> None:
+    assert load(Addressed, {"BASE_URL": given}).base_url == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("nope", "ftp://x", "//x", "http://", "http:///path", "https:x", "   ", "http://:80"),
+        *("http://x:port", "http://x:99999", "http://x:0", "http://a b", "http://x\n", " http://x"),
+        *("http://a_b", "http://-a", "http://a..b", "http://[::1", "http://a/b c"),
+    ],
+)
+def test_what_is_no_address_on_the_web_is_named_and_not_repeated(given: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(Addressed, {"BASE_URL": given})
+    assert str(refused.value) == "BASE_URL: Value error, is not an http or https URL with a host"
+
+
+def test_blanks_around_a_secret_fall_away() -> None:
+    assert load(Example, {**GOOD, "PASSWORD": " pw\n"}).password.get_secret_value() == "pw"
+
+
+def test_a_secret_of_blanks_is_none() -> None:
+    assert said({**GOOD, "PASSWORD": " \n "}).startswith("PASSWORD: ")
+
+
+def test_what_calls_mux_names_all_of_its_faults() -> None:
+    wrong = {"MUX_TOKEN_ID": "  ", "MUX_TOKEN_SECRET": "   ", "MUX_BASE_URL": "ftp://x"}
+    with pytest.raises(SettingsError) as refused:
+        load(MuxSettings, {**wrong, "MUX_VIDEO_QUALITY": "u"})
+    named = [fault.split(":")[0] for fault in str(refused.value).split("; ")]
+    assert named == [*wrong, "MUX_VIDEO_QUALITY"]
+
+
+def test_a_secret_that_cannot_be_read_is_one_fault_among_the_others() -> None:
+    given = {"PASSWORD_SECRET_ARN": ARN, "SIGNING_SECRET_ARN": ARN, "BUDGET_MS": "soon"}
+    with pytest.raises(SettingsError) as refused:
+        load(Example, given, read_secret=denied)
+    faults = str(refused.value).split("; ")
+    assert faults[:2] == [
+        "SIGNING_SECRET_ARN: cannot be read (AccessDeniedException)",
+        "PASSWORD_SECRET_ARN: cannot be read (AccessDeniedException)",
+    ]
+    assert [fault.split(":")[0] for fault in faults[2:]] == ["TABLE", "BUDGET_MS"]
+    assert ARN not in str(refused.value)
+
+
+def test_a_secret_that_cannot_be_read_is_a_fault_where_it_alone_is_wrong() -> None:
+    class Optional(Settings):
+        salt: Secret | None = None
+
+    with pytest.raises(SettingsError, match="SALT_SECRET_ARN: cannot be read"):
+        load(Optional, {"SALT_SECRET_ARN": ARN}, read_secret=denied)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (ConnectionError("10.0.0.1"), "ConnectionError"),
+        (
+            type("ClientError", (Exception,), {"response": {"Error": {"Code": "NoSuchSecret"}}})(),
+            "NoSuchSecret",
+        ),
+    ],
+)
+def test_powertools_failure_to_read_is_told_by_its_reason_alone(
+    failure: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise failure
+
+    client: Any = SimpleNamespace(get_secret_value=fail)
+    provider = parameters.SecretsProvider(boto3_client=client)
+    monkeypatch.setitem(DEFAULT_PROVIDERS, "secrets", provider)
+    with pytest.raises(SettingsError) as refused:
+        load(Example, {"TABLE": "sessions", "SIGNING_SECRET_ARN": ARN, "PASSWORD": "pw"})
+    assert str(refused.value) == f"SIGNING_SECRET_ARN: cannot be read ({reason})"
 
 
 @pytest.mark.parametrize("name", ["feed_ranker", None])
