@@ -32,7 +32,9 @@ from local.gateway.template import load_template
 from local.gateway.workers import InvocationError, Worker, WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SHUTDOWN_S = 3
 
@@ -95,9 +97,7 @@ def create_app(config: GatewayConfig) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             if config.warm:
-                await asyncio.gather(
-                    *(_warm(pool, tolerant=config.tolerant) for pool in pools.values())
-                )
+                await _warm(pools.values(), tolerant=config.tolerant)
             async with running_schedules(pools.values(), speed=config.schedule_speed):
                 yield
         finally:
@@ -117,14 +117,52 @@ def create_app(config: GatewayConfig) -> Starlette:
     return gateway
 
 
-async def _warm(pool: WorkerPool, *, tolerant: bool) -> None:
+async def _warm(pools: Iterable[WorkerPool], *, tolerant: bool) -> None:
+    """Has a worker of each function ready; raises StackError with every one that does not start."""
+    outcomes = await asyncio.gather(*map(_fault, pools))
+    faults = [fault for fault in outcomes if fault is not None]
+    if faults and not tolerant:
+        raise StackError("\n".join(faults))
+    for fault in faults:
+        print(fault, file=sys.stderr)
+
+
+async def _fault(pool: WorkerPool) -> str | None:
     try:
         await pool.warm()
     except InvocationError as error:
-        message = f"{pool.function.logical_id} does not start: {error}"
-        if not tolerant:
-            raise StackError(message) from None
-        print(message, file=sys.stderr)
+        return f"{pool.function.logical_id} does not start: {error}"
+    return None
+
+
+def plain_refusal(application: ASGIApp) -> ASGIApp:
+    """The application; where it refuses to start with a StackError, it says no more than that.
+
+    Starlette would tell the traceback, in which whoever mistyped a setting looks for its name.
+    """
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await application(scope, receive, send)
+            return
+        kept: list[Message] = []
+
+        async def pass_on(message: Message) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                kept.append(message)
+            else:
+                await send(message)
+
+        try:
+            await application(scope, receive, pass_on)
+        except StackError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+        except BaseException:
+            for message in kept:
+                await send(message)
+            raise
+
+    return serve
 
 
 class Server(uvicorn.Server):
@@ -156,7 +194,7 @@ def main() -> None:
     config = GatewayConfig(**json.loads(arguments.config.read_text(encoding="utf-8")))
     server = Server(
         uvicorn.Config(
-            create_app(config),
+            plain_refusal(create_app(config)),
             http="h11",
             ws="none",
             lifespan="on",

@@ -286,3 +286,17 @@ def test_a_wrong_setting_ends_the_stack_by_name(state_dir: Path) -> None:
     settings = StackSettings(state_dir, durable=False, environment=wrong)
     with pytest.raises(StackError, match=r"REPEAT_COOLDOWN_DAYS.*INVENTORY_WATERLINE"):
         Stack(settings).__enter__()
+
+
+def test_make_dev_names_the_wrong_settings_of_all_functions_and_no_line_of_code(
+    state_dir: Path,
+) -> None:
+    wrong = {"MAX_REPEATS_PER_PAGE": "-1", "MAX_UPLOAD_MB": "x", "MUX_VIDEO_QUALITY": "u"}
+    with dev(state_dir, **wrong) as process:
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    for name in wrong:
+        assert f"{name}: " in errors
+    for function in ("FeedRanker", "CreateUpload", "MuxWebhook"):
+        assert errors.count(f"{function}Function does not start: SettingsError: ") == 1
+    assert "Traceback" not in errors
