@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -33,6 +34,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 _NO_STORE = {"Cache-Control": "no-store"}
+_WITHOUT_BODY = {"GET", "HEAD", "DELETE"}  # no route of these has a model for a body
 
 
 class Body(BaseModel):
@@ -108,7 +110,7 @@ def viewer_of(event: APIGatewayProxyEventV2) -> UUID:
 
     Raises:
         UnauthorizedError: No claims, or a `sub` that is no UUID.
-        ForbiddenError: The query names another viewer.
+        ForbiddenError: The query names another viewer, or a body that no model is for does.
     """
     raw = event.raw_event
     claims = (((raw.get("requestContext") or {}).get("authorizer") or {}).get("jwt") or {}).get(
@@ -118,10 +120,20 @@ def viewer_of(event: APIGatewayProxyEventV2) -> UUID:
         viewer = UUID(str(claims["sub"]))
     except (KeyError, ValueError):
         raise UnauthorizedError("The token's sub is not a UUID.") from None
-    named = (raw.get("queryStringParameters") or {}).get("user_id")
-    if named is not None and named.lower() != str(viewer):
-        raise ForbiddenError
+    _refuse_others(raw.get("queryStringParameters") or {}, viewer)
+    # A client that means somebody else must not have it done to the caller, wherever it says so.
+    if event.request_context.http.method in _WITHOUT_BODY:
+        with suppress(InvalidInputError):
+            _refuse_others(_json_object(event), viewer)
     return viewer
+
+
+def _refuse_others(given: Mapping[str, Any], viewer: UUID) -> None:
+    """Raise ForbiddenError where a `user_id` is anything but the viewer's, in whatever case."""
+    named = given.get("user_id")
+    own = {str(viewer), viewer.hex}
+    if named is not None and not (isinstance(named, str) and named.lower() in own):
+        raise ForbiddenError
 
 
 def parse_query(model: type[ModelT], event: APIGatewayProxyEventV2) -> ModelT:
@@ -138,8 +150,14 @@ def parse_body(model: type[ModelT], event: APIGatewayProxyEventV2, viewer: UUID)
 
     Raises:
         InvalidInputError: No JSON, or naming each bad field.
-        ForbiddenError: The body names another viewer.
+        ForbiddenError: The body names another viewer, whatever else is wrong with it.
     """
+    data = _json_object(event)
+    _refuse_others(data, viewer)
+    return _parse(model, data)
+
+
+def _json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
     body = raw_body(event)
     try:
         data = json.loads(body.decode("utf-8"))
@@ -147,10 +165,7 @@ def parse_body(model: type[ModelT], event: APIGatewayProxyEventV2, viewer: UUID)
         raise InvalidInputError(FieldProblem("body", "is not JSON in UTF-8")) from None
     if not isinstance(data, dict):
         raise InvalidInputError(FieldProblem("body", "is not a JSON object"))
-    parsed = _parse(model, data)
-    if isinstance(parsed, Body) and parsed.user_id not in {None, viewer}:
-        raise ForbiddenError
-    return parsed
+    return data
 
 
 def raw_body(event: APIGatewayProxyEventV2) -> bytes:

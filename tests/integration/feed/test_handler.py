@@ -196,6 +196,29 @@ def test_speaking_for_another_viewer_is_forbidden(api: Api) -> None:
     assert api.impressions([api.row()], user_id=VIEWER).body["accepted"] == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/feed"),
+        ("GET", "/v1/me/data"),
+        ("DELETE", "/v1/me"),
+        ("DELETE", "/v1/me/history"),
+    ],
+)
+def test_nothing_is_done_to_the_caller_whose_body_names_another_viewer(
+    api: Api, method: str, path: str
+) -> None:
+    api.impressions([api.row()])
+    is_problem(api.call(method, path, body={"user_id": OTHER}), 403)
+    assert api.stored() == 1
+    assert api.call(method, path, body={"user_id": VIEWER}).status == 200
+
+
+@pytest.mark.parametrize("named", ["bob", 5, [VIEWER], ""])
+def test_a_user_id_that_is_no_uuid_is_somebody_else_too(api: Api, named: object) -> None:
+    is_problem(api.impressions([], user_id=named), 403)
+
+
 def test_an_unknown_route_is_a_problem_too(api: Api) -> None:
     is_problem(api.call("GET", "/v1/nothing"), 404)
 

@@ -205,6 +205,8 @@ def test_another_viewers_upload_is_not_there(world: World, method: str) -> None:
         ({"size_bytes": 1, "content": {"caption": "x" * 10_000}}, 400, "content.caption"),
         ({"size_bytes": 1, "creator_id": str(uuid4())}, 400, "creator_id"),
         ({"size_bytes": 1, "user_id": str(uuid4())}, 403, None),
+        ({"size_bytes": 0, "user_id": str(uuid4())}, 403, None),
+        ({"size_bytes": 1, "user_id": "bob"}, 403, None),
         ("no json", 400, "body"),
         ("[]", 400, "body"),
     ],

@@ -187,6 +187,43 @@ def test_a_body_that_names_another_viewer_is_forbidden() -> None:
         parsed(json.dumps({"name": "x", "user_id": str(OTHER)}))
 
 
+NOT_THE_VIEWER = [str(OTHER), "bob", "", 5, 0, False, [str(VIEWER)], {"id": str(VIEWER)}, "\ud800"]
+
+
+@pytest.mark.parametrize("named", NOT_THE_VIEWER)
+@pytest.mark.parametrize("rest", [{"name": "x"}, {}, {"name": 7, "surprise": 1}])
+def test_whatever_is_not_the_viewers_id_is_forbidden_before_anything_else_is_looked_at(
+    named: object, rest: dict[str, Any]
+) -> None:
+    with pytest.raises(ForbiddenError):
+        parsed(json.dumps({**rest, "user_id": named}))
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("named", NOT_THE_VIEWER)
+@pytest.mark.parametrize("base64_encoded", [True, False])
+def test_a_body_that_no_route_asked_for_may_not_name_another_viewer_either(
+    method: str, named: object, *, base64_encoded: bool
+) -> None:
+    text = json.dumps({"user_id": named, "more": 1})
+    body = coded(text.encode()) if base64_encoded else text
+    with pytest.raises(ForbiddenError):
+        viewer_of(wrapped(event(method, body=body, base64_encoded=base64_encoded)))
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(None, "", "{", "[]", "null", '"x"', "user_id=bob", "[" * 100_000, "\ud800"),
+        *("{}", '{"user_id": null}', json.dumps({"user_id": str(VIEWER).upper()})),
+    ],
+)
+def test_any_other_body_that_no_route_asked_for_is_ignored(method: str, body: object) -> None:
+    assert viewer_of(wrapped(event(method, body=body))) == VIEWER
+    assert viewer_of(wrapped(event(method, body="Y!", base64_encoded=True))) == VIEWER
+
+
 @pytest.mark.parametrize("named", [None, str(VIEWER), str(VIEWER).upper(), VIEWER.hex])
 def test_a_body_may_name_the_viewer_again(named: str | None) -> None:
     viewer = parsed(json.dumps({"name": "x", "user_id": named})).user_id
