@@ -26,6 +26,7 @@ from local.errors import StackError
 from local.gateway.authorizer import Authorizer, load_key
 from local.gateway.dev_routes import DevRoutes
 from local.gateway.emulator import EmulatedWorker
+from local.gateway.events import MAX_HEADER_BYTES, MAX_LINE_BYTES
 from local.gateway.http_api import HttpApi
 from local.gateway.schedules import running_schedules
 from local.gateway.template import load_template
@@ -196,6 +197,8 @@ def main() -> None:
         uvicorn.Config(
             plain_refusal(create_app(config)),
             http="h11",
+            # Room for a request that the HTTP API itself refuses, with a problem document.
+            h11_max_incomplete_event_size=2 * (MAX_LINE_BYTES + MAX_HEADER_BYTES),
             ws="none",
             lifespan="on",
             access_log=False,

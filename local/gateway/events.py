@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 API_ID = "local"
 MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 MAX_EVENT_BYTES = 6 * 1024 * 1024
-# Request line and header values together, as HTTP APIs limit them.
+# HTTP APIs allow request line and header values 10,240 bytes together. Here the line has room of
+# its own, so that what a function says of an overlong parameter can be seen.
 MAX_HEADER_BYTES = 10_240
+MAX_LINE_BYTES = 16 * 1024
 # Bodies of these types travel as text, all others (no type at all included) as base64.
 TEXT_TYPES = {"application/json", "application/xml", "application/javascript"}
 # Hop-by-hop headers are the gateway's own affair.

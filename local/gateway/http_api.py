@@ -17,6 +17,7 @@ from local.gateway.authorizer import UnauthorizedError
 from local.gateway.events import (
     MAX_EVENT_BYTES,
     MAX_HEADER_BYTES,
+    MAX_LINE_BYTES,
     MAX_PAYLOAD_BYTES,
     HttpAnswer,
     HttpRequest,
@@ -74,9 +75,9 @@ class HttpApi:
         scope = incoming.scope
         headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
         line = len(scope["method"]) + len(scope["raw_path"]) + len(scope["query_string"])
-        if line + sum(len(value) for _, value in headers) > MAX_HEADER_BYTES:
-            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            return problem(status, "request line and headers exceed 10,240 bytes", request_id)
+        too_much = _too_much(line, sum(len(value) for _, value in headers))
+        if too_much is not None:
+            return problem(*too_much, request_id)
         request = HttpRequest(
             method=scope["method"],
             raw_path=scope["raw_path"].decode("ascii"),
@@ -128,6 +129,14 @@ class HttpApi:
             print(f"{function} answered what is no HTTP: {error}", file=sys.stderr)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             return problem(status, "the function's answer is malformed", request_id)
+
+
+def _too_much(line: int, headers: int) -> tuple[HTTPStatus, str] | None:
+    if line > MAX_LINE_BYTES:
+        return HTTPStatus.REQUEST_URI_TOO_LONG, "the request line exceeds 16 kB"
+    if headers > MAX_HEADER_BYTES:
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers exceed 10,240 bytes"
+    return None
 
 
 async def _read_body(request: Request) -> bytes | None:

@@ -183,6 +183,10 @@ def test_a_cursor_altered_at_any_byte_is_refused(api: Api) -> None:
     assert api.call("GET", "/v1/feed", {"cursor": cursor}).status == 200
 
 
+def test_a_cursor_of_any_length_is_named(api: Api) -> None:
+    is_problem(api.call("GET", "/v1/feed", {"cursor": "A" * 10_240}), 400, "cursor")
+
+
 @pytest.mark.parametrize("sub", ["", "no-uuid", "1", "' OR 1=1 --", None])
 def test_a_sub_that_is_no_uuid_is_no_viewer(api: Api, sub: object) -> None:
     is_problem(api.call("GET", "/v1/feed", claims={"sub": sub}), 401)

@@ -127,6 +127,20 @@ def test_large_headers_are_a_431(gateway: RunningGateway) -> None:
     problem_of(httpx.get(f"{gateway.url}/open", headers={"x": "y" * 10_300}), 431)
 
 
+def test_a_long_request_line_reaches_the_function_with_its_headers(
+    gateway: RunningGateway,
+) -> None:
+    long = "y" * 10_240
+    headers = {"x": "z" * 9_000}
+    answer = httpx.get(f"{gateway.url}/open", params={"cursor": long}, headers=headers)
+    assert answer.json()["event"]["queryStringParameters"] == {"cursor": long}
+
+
+def test_a_request_line_of_20_kb_is_a_414(gateway: RunningGateway) -> None:
+    answer = httpx.get(f"{gateway.url}/open", params={"cursor": "y" * 20_000})
+    assert problem_of(answer, 414)["detail"] == "the request line exceeds 16 kB"
+
+
 def exchange(gateway: RunningGateway, raw: bytes) -> bytes:
     """All that the gateway answers to these bytes until it closes the connection."""
     address = urlsplit(gateway.url)
