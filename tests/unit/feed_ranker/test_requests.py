@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from functions.feed_ranker.requests import FeedQuery, ImpressionBatch, ImpressionIn
+from functions.feed_ranker.requests import FeedQuery, ImpressionBatch, ImpressionIn, timezones
 from shared.models import Connection, Device, Source
 
 ID = "0b7f3c1e-58a5-4f3c-9d3b-4a8a2f6f5c11"
@@ -46,6 +46,10 @@ def test_a_page_size_from_1_to_50_is_accepted(size: int) -> None:
     ("field", "value"),
     [
         *(("page_size", v) for v in ("0", "51", "-1", "x", "", "NaN", "1,2", "9" * 5_000)),
+        *(
+            ("page_size", v)
+            for v in ("12.0", "1_0", "+5", " 7", "7 ", "7\n", "007", "07", "\u0667", "\uff11\uff12")
+        ),
         *(("session_id", v) for v in ("", "me", "123", ID[:-1], f"{ID},{ID}")),
         ("cursor", ""),
         *(("device", v) for v in ("", "fridge", "Phone", "phone,tv")),
@@ -64,6 +68,12 @@ def test_a_page_size_from_1_to_50_is_accepted(size: int) -> None:
                 "A/" * 32,
                 "tzdata.zi",
                 "__init__.py",
+                "localtime",
+                "posixrules",
+                "Factory",
+                "posix/Europe/Berlin",
+                "right/Europe/Berlin",
+                "europe/berlin",
             )
         ),
     ],
@@ -94,6 +104,13 @@ def test_a_time_zone_that_is_accepted_exists(name: str) -> None:
     except ValidationError:
         return
     assert datetime(2026, 5, 1, tzinfo=UTC).astimezone(ZoneInfo(zone)).utcoffset() is not None
+
+
+def test_every_time_zone_of_iana_is_known_and_exists() -> None:
+    assert len(timezones()) > 500
+    for name in timezones():
+        assert FeedQuery.model_validate({"timezone": name}).timezone == name
+        assert ZoneInfo(name).key == name
 
 
 def test_parameters_that_the_feed_does_not_know_do_no_harm() -> None:
