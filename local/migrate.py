@@ -6,6 +6,8 @@ one transaction and as a whole, the way `psql -f` would.
 
 from __future__ import annotations
 
+import base64
+import hmac
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROLES = ("vroom_app", "vroom_webhook")
+DEFAULT_PORT = 5432
 # Any number, the same for all who migrate this schema.
 MIGRATION_LOCK = 0x76726F6F6D
 
@@ -76,8 +79,32 @@ def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
     return [str(migration.id) for migration in pending]
 
 
+def derived_passwords(admin_url: str) -> dict[str, str] | None:
+    """Passwords for the functions' roles that all who hold this URL's password derive alike.
+
+    Roles belong to the server: stacks that each drew passwords would lock one another out of it.
+
+    Returns:
+        Role to password; None where the URL has none to derive them from.
+
+    Raises:
+        psycopg.ProgrammingError: it is no Postgres URL.
+    """
+    given = conninfo_to_dict(admin_url)
+    key = given.get("password")
+    if not key:
+        return None
+    server = f"{given.get('host') or ''}:{given.get('port') or DEFAULT_PORT}"
+    return {
+        role: _url_safe(hmac.digest(str(key).encode(), f"{role}@{server}".encode(), "sha256"))
+        for role in ROLES
+    }
+
+
 def prepare_roles(admin_url: str, passwords: Mapping[str, str]) -> dict[str, str]:
     """Lets the functions' roles, which the migrations make without LOGIN, connect.
+
+    A role that already connects with its password is left alone: another stack may use it.
 
     Args:
         admin_url: the URL of one who may alter roles, to the migrated database.
@@ -89,8 +116,11 @@ def prepare_roles(admin_url: str, passwords: Mapping[str, str]) -> dict[str, str
     Raises:
         psycopg.Error: no connection, no such role or no right to alter it.
     """
+    urls = {role: with_user(admin_url, role, passwords[role]) for role in ROLES}
     with psycopg.connect(admin_url, autocommit=True) as connection:
         for role in ROLES:
+            if _connects(urls[role]):
+                continue
             # Only the hash travels, so that no log of the server can hold the password.
             verifier = connection.pgconn.encrypt_password(
                 passwords[role].encode(), role.encode(), b"scram-sha-256"
@@ -100,7 +130,7 @@ def prepare_roles(admin_url: str, passwords: Mapping[str, str]) -> dict[str, str
                     sql.Identifier(role), sql.Literal(verifier.decode())
                 )
             )
-    return {role: with_user(admin_url, role, passwords[role]) for role in ROLES}
+    return urls
 
 
 def with_user(url: str, user: str, password: str) -> str:
@@ -110,6 +140,18 @@ def with_user(url: str, user: str, password: str) -> str:
     kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in {"user", "password"}]
     netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{hosts}"
     return urlunsplit(parts._replace(netloc=netloc, query=urlencode(kept, quote_via=quote)))
+
+
+def _connects(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _url_safe(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _yoyo_uri(url: str) -> DatabaseURI:

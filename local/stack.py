@@ -173,7 +173,9 @@ class Stack:
             self._progress("Postgres")
             admin_url = settings.database_url or self._start_postgres(started)
             self._progress("schema")
-            urls = parts.prepare_database(admin_url, settings.migrations, kept)
+            urls = parts.prepare_database(
+                admin_url, settings.migrations, kept, own=self._postgres is not None
+            )
             self._progress("DynamoDB")
             endpoint = settings.dynamodb_endpoint_url or self._wait_for_dynamodb()
             aws = parts.prepare_table(template, table, endpoint, own=self._dynamodb is not None)

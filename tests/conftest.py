@@ -1,8 +1,8 @@
 """Postgres and DynamoDB for the tests.
 
 Embedded, or those of DATABASE_URL and DYNAMODB_ENDPOINT_URL where they are given. On a given
-server the tests make and drop databases and tables of their own, and set the passwords of the
-roles vroom_app and vroom_webhook.
+server the tests make and drop databases and tables of their own, and give the roles vroom_app and
+vroom_webhook the passwords that `make dev` gives them there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pytest
 from psycopg import sql
 
 from local.gateway.template import load_template
-from local.migrate import ROLES, migrate, prepare_roles, with_user
+from local.migrate import ROLES, derived_passwords, migrate, prepare_roles, with_user
 from local.paths import TEMPLATE
 from local.services.aws import aws_environment
 from local.services.dynamodb import DynamoDbServer, dynamodb_client, ensure_table
@@ -109,7 +109,8 @@ def migrated_template(
     # Roles belong to the server, which the workers of one run may share.
     with _scratch_database(postgres, "template") as name, (shared / "roles.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        passwords = lasting_secrets(shared / "roles.json", ROLES)
+        drawn = lasting_secrets(shared / "roles.json", ROLES)
+        passwords = derived_passwords(postgres.admin_url) or drawn
         migrate(postgres.url(name))
         prepare_roles(postgres.url(name), passwords)
         fcntl.flock(lock, fcntl.LOCK_UN)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from local.errors import StackError
-from local.migrate import migrate, prepare_roles
+from local.migrate import derived_passwords, migrate, prepare_roles
 from local.services.aws import aws_environment
 from local.services.dynamodb import dynamodb_client, ensure_table
 from local.services.processes import HOST, Part, free_port, part_environment, supervised
@@ -45,9 +45,15 @@ def listen(port: int) -> socket.socket:
 
 
 def prepare_database(
-    admin_url: str, migrations: Path, passwords: Mapping[str, str]
+    admin_url: str, migrations: Path, kept: Mapping[str, str], *, own: bool
 ) -> dict[str, str]:
-    """Brings a database up to date.
+    """Brings a database up to date, and gives the functions' roles their passwords.
+
+    Args:
+        admin_url: as the owner of the schema.
+        migrations: the folder of migrations.
+        kept: the roles' passwords where the server is the stack's own, or the URL has none.
+        own: whether the server is the stack's own.
 
     Returns:
         Role to the URL with which it connects.
@@ -57,7 +63,8 @@ def prepare_database(
     """
     try:
         migrate(admin_url, migrations)
-        return prepare_roles(admin_url, passwords)
+        passwords = None if own else derived_passwords(admin_url)
+        return prepare_roles(admin_url, passwords or kept)
     except psycopg.Error as error:
         raise StackError(f"The database could not be prepared: {error}") from error
 

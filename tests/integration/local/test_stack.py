@@ -139,6 +139,23 @@ def test_given_servers_are_used_instead_of_own_ones(
                 stop()
 
 
+def test_two_stacks_on_a_given_server_do_not_lock_each_other_out(
+    state_dir: Path, dynamodb_endpoint: str
+) -> None:
+    with embedded_postgres(state_dir / "given" / "postgres", durable=False) as given:
+        chosen = {"database_url": given.admin_url, "dynamodb_endpoint_url": dynamodb_endpoint}
+        with (
+            small_stack(state_dir / "one", **chosen) as one,
+            psycopg.connect(given.admin_url, autocommit=True) as admin,
+        ):
+            query = "SELECT rolpassword FROM pg_authid WHERE rolname LIKE 'vroom%' ORDER BY rolname"
+            before = admin.execute(query).fetchall()
+            with small_stack(state_dir / "two", **chosen) as two:
+                for stack in (one, two):
+                    psycopg.connect(stack.info["database_url"]).close()
+            assert admin.execute(query).fetchall() == before
+
+
 def test_two_stacks_need_two_folders(state_dir: Path) -> None:
     with (
         small_stack(state_dir),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from local.migrate import with_user
+from local.migrate import ROLES, derived_passwords, with_user
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,23 @@ def test_libpq_reads_the_user_the_password_and_the_options() -> None:
     assert (read["user"], read["password"]) == ("vroom_app", "p@:/?#% w")
     assert (read["host"], read["port"], read["dbname"]) == ("h", "1", "d")
     assert (read["sslmode"], read["options"]) == ("require", "-c statement_timeout=5")
+
+
+def test_passwords_are_the_same_for_all_who_hold_the_owner_s() -> None:
+    one = derived_passwords("postgresql://owner:p%40ss@db.example/vroom?sslmode=require")
+    same = derived_passwords("host=db.example port=5432 dbname=other user=boss password=p@ss")
+    assert one is not None
+    assert one == same
+    assert set(one) == set(ROLES)
+    assert all(len(p) == 43 and p.replace("-", "").replace("_", "").isalnum() for p in one.values())
+
+
+def test_passwords_differ_by_role_server_and_key() -> None:
+    urls = ["a:x@h:1", "a:x@h:2", "a:x@g:1", "a:y@h:1"]
+    made = [derived_passwords(f"postgresql://{url}/d") or {} for url in urls]
+    assert len({password for each in made for password in each.values()}) == len(ROLES) * len(urls)
+
+
+@pytest.mark.parametrize("url", ["postgresql://owner@h/d", "postgresql://owner:@h/d", "host=h"])
+def test_without_a_password_there_is_nothing_to_derive_from(url: str) -> None:
+    assert derived_passwords(url) is None
