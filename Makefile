@@ -77,14 +77,15 @@ $(DEPLOY_VENV)/.installed: requirements/deploy.txt
 env-json: install  ## env.json for `sam local`, of the stack that runs in STATE_DIR (CONTAINER_HOST)
 	$(BIN)/python -m deploy.env_json $(STATE_DIR) env.json $(CONTAINER_HOST)
 
+# What takes a database's URL is not echoed: it holds a password, and terminals are recorded.
 experiment: install  ## What an experiment has shown (NAME=…, DAYS=30, DATABASE_URL=…)
-	$(BIN)/python -m ops.experiment "$(NAME)" --days $(or $(DAYS),30)
+	@$(BIN)/python -m ops.experiment "$(NAME)" --days $(or $(DAYS),30)
 
 why: install  ## Why a request was answered as it was (REQUEST=…, DATABASE_URL=…)
-	$(BIN)/python -m ops.why "$(REQUEST)"
+	@$(BIN)/python -m ops.why "$(REQUEST)"
 
 migrate: install  ## Apply the migrations (DATABASE_URL=…)
-	$(BIN)/python -m local.migrate "$(DATABASE_URL)"
+	@$(BIN)/python -m local.migrate "$(DATABASE_URL)"
 
 format: install  ## Rewrite the sources as the formatter wants them
 	$(BIN)/ruff format .

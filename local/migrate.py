@@ -66,12 +66,13 @@ def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
         psycopg.Error: no connection, or a migration failed; what it did is rolled back.
         StackError: the URL can't be read.
     """
+    uri = _yoyo_uri(url)
     files = sorted(folder.glob("*.sql"))
     migrations = MigrationList([WholeFile(file.stem, str(file), str(folder)) for file in files])
     with psycopg.connect(url, autocommit=True) as guard:
         # Unlike yoyo's own lock, this one can't be left behind by a process that died.
         guard.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
-        with PostgresqlPsycopgBackend(_yoyo_uri(url), default_migration_table) as backend:
+        with PostgresqlPsycopgBackend(uri, default_migration_table) as backend:
             backend.init_database()
             pending = list(backend.to_apply(migrations))
             for migration in pending:
@@ -157,8 +158,9 @@ def _url_safe(digest: bytes) -> str:
 def _yoyo_uri(url: str) -> DatabaseURI:
     try:
         arguments = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as error:
-        raise StackError(f"This is no Postgres URL: {error}") from error
+    except psycopg.ProgrammingError:
+        # libpq's text repeats the URL, password and all.
+        raise StackError("This is no Postgres URL.") from None
     database = arguments.pop("dbname", None)
     return DatabaseURI("postgresql+psycopg", None, None, None, None, database, arguments)
 

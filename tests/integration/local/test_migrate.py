@@ -133,6 +133,11 @@ def test_a_database_out_of_reach_is_a_clear_error(
     assert capsys.readouterr().err.startswith("Not migrated: ")
 
 
+def test_what_is_no_url_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["http://owner:hunter2@host/vroom"]) == 1
+    assert capsys.readouterr().err == "Not migrated: This is no Postgres URL.\n"
+
+
 def test_without_a_url_the_usage_is_shown() -> None:
     command = [sys.executable, "-m", "local.migrate", ""]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603

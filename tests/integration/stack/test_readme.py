@@ -132,6 +132,20 @@ def test_make_experiment_tells_of_an_experiment(database: Database) -> None:
         assert variant in told
 
 
+@pytest.mark.parametrize("target", sorted(RUN_HERE))
+def test_a_password_in_the_url_of_the_database_is_not_echoed(target: str) -> None:
+    given = "DATABASE_URL=postgresql://owner:hunter2@127.0.0.1:1/vroom?connect_timeout=2"
+    done = subprocess.run(  # noqa: S603  # the project's own command
+        ["make", target, given, "REQUEST=x", "NAME=x"],  # noqa: S607
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "hunter2" not in done.stdout + done.stderr
+
+
 def test_make_migrate_prepares_a_database_and_does_nothing_the_second_time(
     postgres: PostgresServer,
 ) -> None:
