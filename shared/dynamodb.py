@@ -45,8 +45,17 @@ class ConditionFailed(Exception):  # noqa: N818  # no error: another write was f
         self.item = item
 
 
-def call(send: Callable[[], T]) -> T:
+def unheard(_: str) -> None:
+    """Where nobody wants to know why a call failed, since its error is logged as it is."""
+
+
+def call(send: Callable[[], T], on_failure: Callable[[str], None] = unheard) -> T:
     """Call DynamoDB.
+
+    Args:
+        send: The call.
+        on_failure: Told why it failed: the error's class and, of an answer, its code. Neither
+            holds a key nor what is stored, as messages may.
 
     Raises:
         ConditionFailed: A conditional write was refused.
@@ -58,9 +67,13 @@ def call(send: Callable[[], T]) -> T:
         except ConnectionClosedError:
             return send()  # an idle connection that the other side had closed
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == _CONDITION_FAILED:
+        code = error.response.get("Error", {}).get("Code")
+        if code == _CONDITION_FAILED:
             item: Any = error.response.get("Item") or {}
             raise ConditionFailed(item) from None
+        kind = type(error).__name__
+        on_failure(kind if kind == code else f"{kind}: {code}")  # some have a class of their own
         raise CacheUnavailableError from error
     except BotoCoreError as error:
+        on_failure(type(error).__name__)
         raise CacheUnavailableError from error

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from shared.dynamodb import ConditionFailed, call
+from shared.dynamodb import ConditionFailed, call, unheard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 class FeedbackMarks:
     """One item a viewer in the session table (pk = viewer)."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(
+        self, client: DynamoDBClient, table: str, on_failure: Callable[[str], None] = unheard
+    ) -> None:
         self._client = client
         self._table = table
+        self._on_failure = on_failure
 
     def note(self, viewer: UUID, revision: int, *, expires_at: int, now: int) -> None:
         """Note what the viewer's feedback has come to, unless more is noted already.
@@ -43,7 +47,7 @@ class FeedbackMarks:
             },
         }
         with suppress(ConditionFailed):
-            call(lambda: self._client.put_item(**request))
+            call(lambda: self._client.put_item(**request), self._on_failure)
 
     def noted(self, viewer: UUID, now: int) -> int:
         """The revision that was noted; 0 without any.
@@ -53,7 +57,8 @@ class FeedbackMarks:
         """
         key = _key(viewer)
         found = call(
-            lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            lambda: self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True),
+            self._on_failure,
         ).get("Item")
         if found is None or int(found["expires_at"]["N"]) <= now:
             return 0
@@ -66,7 +71,7 @@ class FeedbackMarks:
             CacheUnavailableError: No answer within the budget.
         """
         key = _key(viewer)
-        call(lambda: self._client.delete_item(TableName=self._table, Key=key))
+        call(lambda: self._client.delete_item(TableName=self._table, Key=key), self._on_failure)
 
 
 def _key(viewer: UUID) -> dict[str, AttributeValueTypeDef]:

@@ -10,12 +10,12 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.dynamodb import ConditionFailed, call
+from shared.dynamodb import ConditionFailed, call, unheard
 from shared.errors import CacheUnavailableError
 from shared.feedback_marks import FeedbackMarks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from uuid import UUID
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -48,10 +48,20 @@ class SessionStore:
         feedback: Beside them one item a viewer: how far their feedback has come.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self.feedback = FeedbackMarks(client, table)
+    def __init__(
+        self, client: DynamoDBClient, table: str, on_failure: Callable[[str], None] = unheard
+    ) -> None:
+        """Keep the parts.
+
+        Args:
+            client: DynamoDB.
+            table: The session table.
+            on_failure: Told why a call failed, once each: the feed goes on without an error.
+        """
+        self.feedback = FeedbackMarks(client, table, on_failure)
         self._client = client
         self._table = table
+        self._on_failure = on_failure
 
     def read(
         self, viewer: UUID, session: UUID, pages: Collection[int], now: int
@@ -66,16 +76,19 @@ class SessionStore:
             one = call(
                 lambda: self._client.get_item(
                     TableName=self._table, Key=keys[0], ConsistentRead=True
-                )
+                ),
+                self._on_failure,
             )
             found = [one["Item"]] if "Item" in one else []
         else:
             many = call(
                 lambda: self._client.batch_get_item(
                     RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
-                )
+                ),
+                self._on_failure,
             )
             if many.get("UnprocessedKeys"):
+                self._on_failure("UnprocessedKeys")
                 raise CacheUnavailableError
             found = many["Responses"].get(self._table, [])
         return _alive(found, now)
@@ -96,7 +109,8 @@ class SessionStore:
         """
         count = 0
         for key in self._items(viewer, session, keys_only=True):
-            call(functools.partial(self._client.delete_item, TableName=self._table, Key=key))
+            delete = functools.partial(self._client.delete_item, TableName=self._table, Key=key)
+            call(delete, self._on_failure)
             count += 1
         return count
 
@@ -113,7 +127,7 @@ class SessionStore:
         if keys_only:
             request["ProjectionExpression"] = "pk, sk"
         while True:
-            answer = call(lambda: self._client.query(**request))
+            answer = call(lambda: self._client.query(**request), self._on_failure)
             found += answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return found
@@ -169,7 +183,7 @@ class SessionStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
-            call(lambda: self._client.put_item(**request))
+            call(lambda: self._client.put_item(**request), self._on_failure)
         except ConditionFailed as failed:
             return _item(failed.item)
         return None

@@ -54,7 +54,7 @@ class Container:
         self._secrets = [s.get_secret_value().encode() for s in settings.cursor_secret]
         self._urls = PlaybackUrls(settings.mux_stream_base_url, settings.mux_image_base_url)
         client = connect(settings.dynamodb_endpoint_url, settings.cache_budget_ms / 1000)
-        store = SessionStore(client, settings.session_table)
+        store = SessionStore(client, settings.session_table, self.reporter.cache_failure)
         self.viewer_data = ViewerData(self.database, store)
         cache = Cache(store, settings.session_cache_ttl_seconds)
         self.feed = Feed(

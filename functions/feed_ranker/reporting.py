@@ -83,6 +83,10 @@ class Reporter:
         action = str(answer["action"]).title().replace("_", "")
         self.telemetry.count("FeedbackUndone" if answer["undone"] else f"Feedback{action}")
 
+    def cache_failure(self, reason: str) -> None:
+        """A call of the session cache that failed: what it was for goes on without it."""
+        self.telemetry.logger.warning("cache call failed", reason=reason)
+
     def flag_fault(self, name: str, reason: str) -> None:
         """A flag that cannot be followed: everybody gets control."""
         self.telemetry.logger.error("feature flag ignored", flag=name, reason=reason)

@@ -133,3 +133,18 @@ def test_a_request_that_cannot_be_answered_is_counted_as_such(
     assert (measured["ServerErrors"], measured["Unavailable"]) == (1, 1)
     _, written = lines("GET /v1/feed", query={"page_size": "0"})
     assert metrics(written)["ClientErrors"] == 1
+
+
+def test_the_log_says_why_each_call_of_the_cache_failed(
+    feed: Harness,
+    lines: Callable[..., tuple[dict[str, Any], Lines]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feed.add_posts(30)
+    monkeypatch.setenv("SESSION_TABLE", "no-such-table")
+    page, written = lines("GET /v1/feed")
+    assert page["degraded"] == "cache"
+    (failure,) = [line for line in written if line.get("message") == "cache call failed"]
+    assert failure["level"] == "WARNING"
+    assert failure["reason"] == "ResourceNotFoundException"
+    assert failure["request_id"] == page["request_id"]
