@@ -1,7 +1,7 @@
 -- Uploads: the way of a post from a phone's file to the feed.
 --
 -- uploads     one row a post: what people are told of it, and what is still to be done about it
--- mux_assets  one row an asset that Mux made for a post: source, clip, or one too many
+-- mux_assets  one row an asset that names a post: source, clip, or one too many
 -- mux_events  ids of the events that were taken in, so that a duplicate changes nothing
 -- mux_sweep   one row: who sweeps now, and how far the search for orphans has come
 --
@@ -46,7 +46,9 @@ CREATE INDEX IF NOT EXISTS uploads_open ON public.uploads (creator_id) WHERE sta
 CREATE TABLE IF NOT EXISTS public.mux_assets (
   asset_id    text PRIMARY KEY,
   post_id     uuid NOT NULL,
-  is_clip     boolean NOT NULL,
+  mux_upload_id text,  -- the upload it was made of; null: Mux has not said
+  is_clip     boolean NOT NULL,  -- Mux has said so
+  clip_of     text,  -- the asset it is a clip of; null: Mux has not said
   status      text NOT NULL CHECK (status IN ('preparing', 'errored', 'ready', 'deleted')),
   playback_id text,
   duration_ms integer CHECK (duration_ms >= 0),

@@ -15,6 +15,74 @@ CREATE OR REPLACE FUNCTION vroom_private.duration_tolerance_ms() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 500;
 
+-- Whether the source is the asset that Mux made of the post's own upload. One that is known by the
+-- passthrough alone may be anybody's who has access to the account.
+CREATE OR REPLACE FUNCTION vroom_private.is_source_certain(u public.uploads) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT EXISTS (
+    SELECT FROM mux_assets a WHERE a.asset_id = u.source_asset_id AND a.mux_upload_id = u.mux_upload_id)
+$$;
+
+-- Assets that may yet prove to be the post's own upload's, in the place of the source: they are kept until
+-- that is known, or nothing more can come of it.
+CREATE OR REPLACE FUNCTION vroom_private.undecided_assets(u public.uploads) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT a.asset_id
+  FROM mux_assets a
+  WHERE a.post_id = u.post_id AND a.asset_id IS DISTINCT FROM u.source_asset_id
+    AND a.mux_upload_id IS NULL AND NOT a.is_clip AND a.status <> 'deleted'
+    AND u.mux_upload_id IS NOT NULL AND coalesce(u.mux_upload_status, 'waiting') IN ('waiting', 'asset_created')
+    AND u.published_asset_id IS NULL AND NOT u.cancelled AND NOT u.given_up
+    AND NOT vroom_private.is_source_certain(u)
+$$;
+
+-- Says which of a post's assets was made of its file, and which one is the clip of that. Another upload's
+-- asset never is the source; one whose upload Mux has not named is, as long as the own upload's is unknown
+-- and nothing is published. With another source, what was asked for the former one counts no more.
+CREATE OR REPLACE FUNCTION vroom_private.choose_assets(post uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  u        uploads;
+  v_source text;
+  v_clip   text;
+BEGIN
+  SELECT * INTO STRICT u FROM uploads x WHERE x.post_id = post;
+  IF u.published_asset_id IS NOT NULL THEN
+    RETURN;
+  END IF;
+  SELECT a.asset_id INTO v_source
+  FROM mux_assets a
+  WHERE a.post_id = post AND NOT a.is_clip
+    AND (a.mux_upload_id IS NULL OR u.mux_upload_id IS NULL OR a.mux_upload_id = u.mux_upload_id)
+  ORDER BY a.mux_upload_id = u.mux_upload_id DESC NULLS LAST, a.asset_id = u.source_asset_id DESC NULLS LAST,
+           a.created_at, a.asset_id
+  LIMIT 1;
+  IF v_source IS DISTINCT FROM u.source_asset_id THEN
+    UPDATE uploads x
+    SET source_asset_id = v_source, trim_claim = NULL, trim_claimed_at = NULL, trim_refusal = NULL
+    WHERE x.post_id = post
+    RETURNING x.* INTO u;
+  END IF;
+  SELECT a.asset_id INTO v_clip
+  FROM mux_assets a
+  WHERE a.post_id = post AND a.asset_id IS DISTINCT FROM v_source
+    AND CASE WHEN a.is_clip THEN a.clip_of IS NULL OR v_source IS NULL OR a.clip_of = v_source
+             -- Mux need not say that it is one. It exists only after it was asked for.
+             ELSE a.mux_upload_id IS NULL AND a.created_at > u.trim_claimed_at END
+  ORDER BY a.is_clip DESC, a.asset_id = u.clip_asset_id DESC NULLS LAST, a.created_at, a.asset_id
+  LIMIT 1;
+  IF v_clip IS DISTINCT FROM u.clip_asset_id THEN
+    UPDATE uploads x SET clip_asset_id = v_clip WHERE x.post_id = post;
+  END IF;
+END
+$$;
+
 -- What is left to be done at Mux for an upload: [{do, id, age_s}]
 --
 -- With `thorough` false only what is known to be possible now; with true also what can only be learnt
@@ -30,12 +98,13 @@ AS $$
     WHERE thorough AND u.mux_upload_id IS NULL AND u.mux_upload_status IS NULL AND u.source_asset_id IS NULL
     UNION ALL
     SELECT 2, 'cancel_upload', u.mux_upload_id, 0
-    WHERE u.cancelled AND u.mux_upload_id IS NOT NULL AND u.source_asset_id IS NULL
+    WHERE u.cancelled AND u.mux_upload_id IS NOT NULL AND NOT vroom_private.is_source_certain(u)
       AND coalesce(u.mux_upload_status, 'waiting') = 'waiting'
     UNION ALL
     SELECT 3, 'ask_upload', u.mux_upload_id, 0
-    WHERE thorough AND u.mux_upload_id IS NOT NULL AND u.source_asset_id IS NULL
-      AND u.state IN ('waiting', 'processing')
+    WHERE thorough AND u.mux_upload_id IS NOT NULL
+      AND (u.source_asset_id IS NULL AND u.state IN ('waiting', 'processing')
+           OR EXISTS (SELECT FROM vroom_private.undecided_assets(u)))
     UNION ALL
     SELECT 4, 'ask_asset', a.asset_id, 0
     FROM mux_assets a
@@ -71,8 +140,10 @@ DECLARE
   v_reason  text;
   v_detail  text;
   v_longest integer;
+  v_undecided text[];
   v_left    boolean;
 BEGIN
+  PERFORM vroom_private.choose_assets(post);
   SELECT * INTO STRICT u FROM uploads x WHERE x.post_id = post;
   SELECT * INTO source FROM mux_assets a WHERE a.asset_id = u.source_asset_id;
   SELECT * INTO clip FROM mux_assets a WHERE a.asset_id = u.clip_asset_id;
@@ -120,13 +191,15 @@ BEGIN
     v_state := 'failed';
   END IF;
 
+  v_undecided := ARRAY(SELECT vroom_private.undecided_assets(u));
   -- What a failed trim was made of is kept: the video is whole, and its owner may want it.
   UPDATE mux_assets a SET unwanted = NOT a.unwanted
   WHERE a.post_id = post AND a.unwanted IS DISTINCT FROM CASE v_state
     WHEN 'ready' THEN a.asset_id <> coalesce(u.published_asset_id, shown.asset_id)
-    WHEN 'failed' THEN NOT (v_reason LIKE 'trim%' AND a.asset_id = u.source_asset_id)
     WHEN 'cancelled' THEN true
-    ELSE a.asset_id IS DISTINCT FROM u.source_asset_id AND a.asset_id IS DISTINCT FROM u.clip_asset_id
+    WHEN 'failed' THEN NOT (v_reason LIKE 'trim%' AND a.asset_id = u.source_asset_id OR a.asset_id = ANY (v_undecided))
+    ELSE NOT (a.asset_id = coalesce(u.source_asset_id, '') OR a.asset_id = coalesce(u.clip_asset_id, '')
+              OR a.asset_id = ANY (v_undecided))
   END;
 
   UPDATE uploads x
@@ -196,6 +269,9 @@ AS $$
   WHERE u.post_id = post
 $$;
 
+REVOKE ALL ON FUNCTION vroom_private.is_source_certain(public.uploads) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.undecided_assets(public.uploads) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.choose_assets(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.upload_steps(public.uploads, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.settle_upload(uuid, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.uploads_of_deleted_posts() FROM PUBLIC;

@@ -14,11 +14,10 @@ DECLARE
   f       record;
   u       uploads;
   v_post  uuid;
-  v_clip  boolean;
   v_new   boolean := true;
 BEGIN
   SELECT * INTO f FROM jsonb_to_record(facts) AS r(
-    post_id uuid, upload_id text, upload_status text, asset_id text, asset_status text, is_clip boolean,
+    post_id uuid, upload_id text, upload_status text, asset_id text, asset_status text, is_clip boolean, clip_of text,
     playback_id text, duration_ms integer, audio_only boolean, aspect_ratio text, resolution text, error text);
   -- Mux's own ids know better than the passthrough, which anybody with access to Mux may change.
   v_post := coalesce(
@@ -50,15 +49,18 @@ BEGIN
       WHERE p.id = v_post AND p.mux_upload_id IS NULL AND u.mux_upload_id IS NOT NULL;
     END IF;
     IF f.asset_id IS NOT NULL THEN
-      -- A clip exists only after its source was known and the trim claimed.
-      v_clip := f.is_clip OR u.trim_claim IS NOT NULL AND f.asset_id <> coalesce(u.source_asset_id, f.asset_id);
       INSERT INTO mux_assets AS a (
-        asset_id, post_id, is_clip, status, playback_id, duration_ms, audio_only, aspect_ratio, resolution, error)
-      VALUES (f.asset_id, v_post, coalesce(v_clip, false), coalesce(f.asset_status, 'preparing'), f.playback_id,
-              f.duration_ms, f.audio_only, f.aspect_ratio, f.resolution,
+        asset_id, post_id, mux_upload_id, is_clip, clip_of, status, playback_id, duration_ms, audio_only,
+        aspect_ratio, resolution, error)
+      VALUES (f.asset_id, v_post, f.upload_id, coalesce(f.is_clip, false), f.clip_of,
+              coalesce(f.asset_status, 'preparing'), f.playback_id, f.duration_ms, f.audio_only,
+              f.aspect_ratio, f.resolution,
               coalesce(f.error, CASE f.asset_status WHEN 'errored' THEN 'no reason given' END))
       ON CONFLICT (asset_id) DO UPDATE
-      SET status = CASE
+      SET mux_upload_id = coalesce(a.mux_upload_id, excluded.mux_upload_id),
+          is_clip = a.is_clip OR excluded.is_clip,
+          clip_of = coalesce(a.clip_of, excluded.clip_of),
+          status = CASE
             WHEN vroom_private.asset_status_rank(excluded.status) > vroom_private.asset_status_rank(a.status)
             THEN excluded.status ELSE a.status END,
           playback_id = coalesce(excluded.playback_id, a.playback_id),
@@ -66,14 +68,7 @@ BEGIN
           audio_only = coalesce(excluded.audio_only, a.audio_only),
           aspect_ratio = coalesce(excluded.aspect_ratio, a.aspect_ratio),
           resolution = coalesce(excluded.resolution, a.resolution),
-          error = coalesce(excluded.error, a.error)
-      RETURNING a.is_clip INTO v_clip;
-      UPDATE uploads x
-      SET source_asset_id = CASE
-            WHEN NOT v_clip AND coalesce(f.upload_id, '') IN ('', coalesce(x.mux_upload_id, f.upload_id, ''))
-            THEN coalesce(x.source_asset_id, f.asset_id) ELSE x.source_asset_id END,
-          clip_asset_id = CASE WHEN v_clip THEN coalesce(x.clip_asset_id, f.asset_id) ELSE x.clip_asset_id END
-      WHERE x.post_id = v_post;
+          error = coalesce(excluded.error, a.error);
     END IF;
     PERFORM vroom_private.settle_upload(v_post, stream_base);
   END IF;
@@ -81,15 +76,15 @@ BEGIN
 END
 $$;
 
--- The right to ask Mux for the clip: true for one token only. `instead_of` names the claim that a look
--- at Mux has shown to have come to nothing; null where there was none.
-CREATE OR REPLACE FUNCTION public.claim_trim(post uuid, token uuid, instead_of uuid) RETURNS boolean
+-- The right to ask Mux for the clip of a source: true for one token only. `instead_of` names the claim
+-- that a look at Mux has shown to have come to nothing; null where there was none.
+CREATE OR REPLACE FUNCTION public.claim_trim(post uuid, source text, token uuid, instead_of uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
   UPDATE uploads u SET trim_claim = token, trim_claimed_at = now()
-  WHERE u.post_id = post AND u.state = 'trimming' AND u.clip_asset_id IS NULL
+  WHERE u.post_id = post AND u.state = 'trimming' AND u.source_asset_id = source AND u.clip_asset_id IS NULL
     AND u.trim_claim IS NOT DISTINCT FROM instead_of;
   RETURN EXISTS (SELECT FROM uploads u WHERE u.post_id = post AND u.trim_claim = token);
 END
@@ -187,7 +182,7 @@ DECLARE
 BEGIN
   FOREACH f IN ARRAY ARRAY[
     'public.receive_mux_facts(text, text, jsonb, text, boolean)',
-    'public.claim_trim(uuid, uuid, uuid)',
+    'public.claim_trim(uuid, text, uuid, uuid)',
     'public.release_trim(uuid, uuid, text, boolean)',
     'public.claim_upload_checks(integer, integer)',
     'public.unknown_mux_assets(jsonb)',

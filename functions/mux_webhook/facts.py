@@ -31,6 +31,7 @@ class Facts:
         asset_id: Mux's asset.
         asset_status: preparing, errored, ready or deleted.
         is_clip: Made of another asset; None where that cannot be told.
+        clip_of: The asset it was made of.
         playback_id: The public one.
         duration_ms: Milliseconds.
         audio_only: It has no picture; None where that cannot be told.
@@ -45,6 +46,7 @@ class Facts:
     asset_id: str | None = None
     asset_status: str | None = None
     is_clip: bool | None = None
+    clip_of: str | None = None
     playback_id: str | None = None
     duration_ms: int | None = None
     audio_only: bool | None = None
@@ -84,7 +86,8 @@ def of_asset(data: Mapping[str, Any], status: str | None = None) -> Facts:
         status: What the event's type says; None = the asset's own word.
     """
     said = status or data.get("status")
-    clip = bool(_id(data.get("source_asset_id"))) or data.get("ingest_type") == "on_demand_clip"
+    source = _id(data.get("source_asset_id"))
+    clip = bool(source) or data.get("ingest_type") == "on_demand_clip"
     messages = _mapping(data.get("errors")).get("messages")
     return Facts(
         post_id=_post(data.get("passthrough")),
@@ -92,6 +95,7 @@ def of_asset(data: Mapping[str, Any], status: str | None = None) -> Facts:
         asset_id=_id(data.get("id")),
         asset_status=said if said in _ASSET_STATUSES else None,
         is_clip=clip or None,
+        clip_of=source,
         playback_id=_playback(data.get("playback_ids")),
         duration_ms=_milliseconds(data.get("duration")),
         audio_only=_audio_only(data),

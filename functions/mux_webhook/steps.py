@@ -133,7 +133,9 @@ class Stepper:
         for page in range(1, _ASSET_PAGES + 1):
             found = self.mux.list_assets(page, _PAGE, budget_s=self.budget.call("GET"))
             for facts in map(of_asset, found):
-                if facts.post_id == report.post_id and facts.is_clip:
+                # A clip of a former source is none of the present one.
+                of_this = facts.clip_of in {None, report.source_asset_id}
+                if facts.post_id == report.post_id and facts.is_clip and of_this:
                     return self._learn(facts)
             if len(found) < _PAGE or _created_at(found[-1]) < since:
                 # A request that is still under way would be done twice.
@@ -147,7 +149,7 @@ class Stepper:
             return None
         token = uuid4()
         call_s = self.budget.call("POST")
-        if not self.store.claim_trim(report.post_id, token, instead_of):
+        if not self.store.claim_trim(report.post_id, report.source_asset_id, token, instead_of):
             return None
         settings = AssetSettings(
             report.post_id, report.creator_id, report.resolution_tier, self.video_quality
@@ -167,7 +169,8 @@ class Stepper:
         except MuxUnknownOutcomeError:
             # The claim stays: the sweep looks before anybody asks again.
             raise
-        return self._learn(of_asset({"passthrough": str(report.post_id), **made}))
+        asked = {"passthrough": str(report.post_id), "source_asset_id": report.source_asset_id}
+        return self._learn(of_asset({**asked, **made}))
 
     def _release(self, post_id: UUID, token: UUID, refusal: str | None = None) -> Report:
         report = self.store.release_trim(post_id, token, refusal=refusal, thorough=self.thorough)

@@ -117,15 +117,16 @@ class WebhookStore:
         }
         return Report.from_row(self._run("receive_mux_facts", params)[0][0])
 
-    def claim_trim(self, post_id: UUID, token: UUID, instead_of: UUID | None) -> bool:
+    def claim_trim(self, post_id: UUID, source: str, token: UUID, instead_of: UUID | None) -> bool:
         """Whether this caller, and nobody else, may ask Mux for the post's clip now.
 
         Args:
             post_id: The post.
+            source: The asset to make it of; refused where it is the post's source no longer.
             token: The caller's.
             instead_of: The claim that came to nothing; None where there was none.
         """
-        params = {"post_id": post_id, "token": token, "instead_of": instead_of}
+        params = {"post_id": post_id, "source": source, "token": token, "instead_of": instead_of}
         return bool(self._run("claim_trim", params)[0][0])
 
     def release_trim(

@@ -31,7 +31,7 @@ SELECT public.receive_mux_facts(
 
 -- name: claim_trim
 -- The right to ask for the clip, for one caller only.
-SELECT public.claim_trim(%(post_id)s::uuid, %(token)s::uuid, %(instead_of)s::uuid)
+SELECT public.claim_trim(%(post_id)s::uuid, %(source)s::text, %(token)s::uuid, %(instead_of)s::uuid)
 
 -- name: release_trim
 -- Gives that right back.

@@ -141,7 +141,7 @@ APP_CALLS: Final[dict[str, LiteralString]] = {
 
 WEBHOOK_CALLS: Final[dict[str, LiteralString]] = {
     "receive_mux_facts": "SELECT receive_mux_facts('e', 't', '{}', '', false)",
-    "claim_trim": "SELECT claim_trim(gen_random_uuid(), gen_random_uuid(), NULL)",
+    "claim_trim": "SELECT claim_trim(gen_random_uuid(), 'a', gen_random_uuid(), NULL)",
     "release_trim": "SELECT release_trim(gen_random_uuid(), gen_random_uuid(), NULL, false)",
     "claim_upload_checks": "SELECT claim_upload_checks(0, 1)",
     "unknown_mux_assets": "SELECT unknown_mux_assets('[]')",

@@ -181,7 +181,7 @@ def test_no_role_touches_the_tables_but_by_functions(
     "query",
     [
         "SELECT receive_mux_facts('e', 't', '{}', '', false)",
-        "SELECT claim_trim(gen_random_uuid(), gen_random_uuid(), NULL)",
+        "SELECT claim_trim(gen_random_uuid(), 'a', gen_random_uuid(), NULL)",
         "SELECT release_trim(gen_random_uuid(), gen_random_uuid(), NULL, false)",
         "SELECT claim_upload_checks(1, 60)",
         "SELECT unknown_mux_assets('[]')",
