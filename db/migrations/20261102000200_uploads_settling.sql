@@ -106,7 +106,7 @@ AS $$
       AND (u.source_asset_id IS NULL AND u.state IN ('waiting', 'processing')
            OR EXISTS (SELECT FROM vroom_private.undecided_assets(u)))
     UNION ALL
-    SELECT 4, 'ask_asset', a.asset_id, 0
+    SELECT 4, 'ask_asset', a.asset_id, extract(epoch FROM now() - a.created_at)::integer
     FROM mux_assets a
     WHERE a.post_id = u.post_id  -- by an index, however many assets there are
       AND (u.state = 'processing' AND a.asset_id = u.source_asset_id

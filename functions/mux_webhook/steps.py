@@ -36,6 +36,7 @@ _UPLOAD_PAGES: Final = 3  # of Mux's newest uploads that one look goes through
 _ASSET_PAGES: Final = 50
 _CREATED_AFTER_S: Final = 60  # longer than a request for an upload can last
 _SLACK_S: Final = 300  # between Mux's clock and ours
+_KNOWN_S: Final = 60  # Mux may tell of an asset before it finds it itself
 # A refusal of these kinds is about our credentials or the rate, not about the clip.
 _OF_THE_MOMENT: Final = {
     HTTPStatus.UNAUTHORIZED,
@@ -112,10 +113,13 @@ class Stepper:
         return self._learn(of_upload({**found, "id": step.id}) if found else gone)
 
     def ask_asset(self, _report: Report, step: Step) -> Report | None:
-        """How far an asset is."""
+        """How far an asset is. That there is none is final, so only the sweep concludes it."""
         found = self.mux.get_asset(step.id, budget_s=self.budget.call("GET"))
-        gone = Facts(asset_id=step.id, asset_status="deleted")
-        return self._learn(of_asset({**found, "id": step.id}) if found else gone)
+        if found:
+            return self._learn(of_asset({**found, "id": step.id}))
+        if self.thorough and step.age_s >= _KNOWN_S:
+            return self._learn(Facts(asset_id=step.id, asset_status="deleted"))
+        return None
 
     def delete_asset(self, _report: Report, step: Step) -> Report | None:
         """Delete an asset. One that is still being made waits for its turn."""

@@ -25,7 +25,8 @@ class Step:
     Attributes:
         do: Its name in the table of functions.mux_webhook.steps.
         id: Of the upload, asset, post or claim that it is about.
-        age_s: Seconds since what it is about was asked of Mux; 0 where that doesn't matter.
+        age_s: Seconds since what it is about was asked of Mux, or became known; 0 where that
+            doesn't matter.
     """
 
     do: str

@@ -135,6 +135,42 @@ def test_a_duration_that_even_mux_does_not_know_is_asked_for_again(world: World)
     assert world.state(post)[0] == "ready"
 
 
+@pytest.mark.parametrize("lost", ["duration", "playback_ids"])
+def test_an_asset_that_mux_does_not_find_yet_is_finished_by_a_later_event(
+    world: World, lost: str
+) -> None:
+    post, upload = world.begin()
+    asset = world.process(upload, VIDEO)
+    ready = world.books.events[-1]
+    hidden = world.books.assets.pop(asset)
+    for event in world.books.events:
+        bare = {name: value for name, value in event["data"].items() if name != lost}
+        world.deliver(event | {"id": str(uuid4()), "data": bare})
+    assert "get_asset" in world.mux.calls
+    assert world.state(post)[0] == "processing"
+    world.make_due()
+    world.sweep()
+    assert world.state(post)[0] == "processing"
+    world.books.assets[asset] = hidden
+    world.deliver(ready)
+    assert world.state(post) == ("ready", None)
+
+
+def test_an_asset_that_mux_does_not_find_for_long_is_gone(world: World) -> None:
+    post, upload = world.begin()
+    asset = world.process(upload, VIDEO)
+    ready = world.books.events[-1]
+    del world.books.assets[asset]
+    bare = {name: value for name, value in ready["data"].items() if name != "duration"}
+    world.deliver(ready | {"data": bare})
+    world.admin.execute("UPDATE mux_assets SET created_at = now() - interval '61 seconds'")
+    world.deliver(ready | {"id": str(uuid4()), "data": bare})
+    assert world.state(post)[0] == "processing", "a webhook does not conclude it"
+    world.make_due()
+    world.sweep()
+    assert world.state(post) == ("failed", "asset_deleted")
+
+
 @pytest.mark.parametrize(
     ("error", "done"),
     [
