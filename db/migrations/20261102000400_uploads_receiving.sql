@@ -108,8 +108,9 @@ BEGIN
 END
 $$;
 
--- The uploads whose turn it is, each for one sweep only. The next turn comes after twice the time.
--- Those unfinished for `give_up_s` seconds beyond the time to upload are given up.
+-- The uploads whose turn it is, each for one sweep only. The next turn comes after twice the time; for one
+-- that waits for its file no later than when it expires, then after as long again as it is overdue. Those
+-- unfinished for `give_up_s` seconds beyond the time to upload are given up.
 CREATE OR REPLACE FUNCTION public.claim_upload_checks(most integer, give_up_s integer) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -124,7 +125,12 @@ BEGIN
   LOOP
     v_was := u.state;
     UPDATE uploads x
-    SET checks = x.checks + 1, next_check_at = now() + make_interval(secs => least(600, 2 ^ least(x.checks, 10))),
+    SET checks = x.checks + 1,
+        next_check_at = least(
+          now() + make_interval(secs => least(600, 2 ^ least(x.checks, 10))),
+          -- Mux tells nobody that an upload timed out.
+          CASE WHEN x.state = 'waiting'
+               THEN greatest(x.expires_at, now() + greatest(now() - x.expires_at, interval '1 second')) END),
         given_up = x.given_up OR x.expires_at < now() - make_interval(secs => give_up_s)
     WHERE x.post_id = u.post_id;
     PERFORM vroom_private.settle_upload(u.post_id, '');

@@ -112,6 +112,25 @@ def test_what_was_looked_at_in_vain_waits_longer_each_time(world: World) -> None
     assert waits[3] > 4 * waits[0]
 
 
+@pytest.mark.parametrize(
+    ("left_s", "checks", "wait_s"),
+    [(1000, 12, 600), (50, 12, 50), (50, 3, 8), (0, 12, 1), (-30, 12, 30), (-3600, 12, 600)],
+)
+def test_what_waits_for_its_file_is_looked_at_when_it_expires_and_then_ever_less_often(
+    world: World, left_s: int, checks: int, wait_s: int
+) -> None:
+    world.begin()
+    with world.admin.transaction():  # in which now() stands still
+        world.admin.execute(
+            "UPDATE uploads SET next_check_at = now(), checks = %s,"
+            " expires_at = now() + make_interval(secs => %s)",
+            (checks, left_s),
+        )
+        world.rows("SELECT claim_upload_checks(10, 86400)")
+        (row,) = world.rows("SELECT next_check_at - now() AS wait FROM uploads")
+    assert row["wait"].total_seconds() == wait_s
+
+
 def test_old_events_and_cleared_uploads_are_forgotten(world: World) -> None:
     viewer = uuid4()
     post, upload = world.begin(viewer)
