@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from contextlib import suppress
+from datetime import UTC
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -25,6 +26,7 @@ from shared.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
@@ -76,6 +78,11 @@ def answer(body: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Respo
     """A JSON answer. Nothing that a viewer gets may be kept by a shared cache."""
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return Response(status, content_type=JSON, body=text, headers=dict(_NO_STORE))
+
+
+def timestamp(at: datetime) -> str:
+    """A time as answers hold it: RFC 3339 in UTC, whatever zone `at` is in."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def problem(error: VroomError, request_id: str) -> Response[str]:

@@ -31,9 +31,9 @@ BEGIN
   PERFORM vroom_private.add_tag_affinity(viewer, v_tags, ARRAY(
     SELECT -g.amount FROM unnest(v_taken) WITH ORDINALITY AS g(amount, ord) ORDER BY g.ord
   ), weigh_less.at);
-  RETURN jsonb_build_object('at', weigh_less.at, 'creator', v_creator, 'tags', (
-    SELECT coalesce(jsonb_object_agg(g.tag, g.amount), '{}') FROM unnest(v_tags, v_taken) AS g(tag, amount)
-  ));
+  RETURN jsonb_build_object(
+    'at', to_char(weigh_less.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'creator', v_creator,
+    'tags', (SELECT coalesce(jsonb_object_agg(g.tag, g.amount), '{}') FROM unnest(v_tags, v_taken) AS g(tag, amount)));
 END
 $$;
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from functions.create_upload.errors import TooLargeError
 from shared.errors import DatabaseUnavailableError
+from shared.http import timestamp
 from shared.mux import AssetSettings, Mux, MuxError, MuxUnknownOutcomeError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Uploads:
             "post_id": str(post_id),
             "upload_id": upload["id"],
             "upload_url": upload["url"],
-            "expires_at": expires_at.isoformat().replace("+00:00", "Z"),
+            "expires_at": timestamp(expires_at),
             "max_duration_ms": cap_ms,
             "will_trim": (request.duration_ms or 0) > cap_ms + _TOLERANCE_MS,
         }

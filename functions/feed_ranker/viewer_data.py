@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from functions.feed_ranker.packing import unpack_page, unpack_queue
 from functions.feed_ranker.session import page_document
 from shared import sql
+from shared.http import timestamp
 from shared.postgres import Statement
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class ViewerData:
         ((tables,),) = self.database.run(statement, viewer=viewer, budget_s=_BUDGET_S)
         return {
             "user_id": str(viewer),
-            "exported_at": now.astimezone(UTC).isoformat(),
+            "exported_at": timestamp(now),
             "tables": {**tables, "session_cache": self._cached(viewer, now)},
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -76,6 +77,21 @@ def test_after_the_erasure_no_table_and_no_item_holds_the_viewers_id(
     for other in others:
         assert not theirs & set(ids(other.next()))
     assert erase(viewer) == {"erased": {}, "complete": True}
+
+
+def test_every_time_of_an_export_is_utc_whatever_the_databases_time_zone(
+    feed: Harness, dynamodb: DynamoDBClient
+) -> None:
+    # Of every connection made from now on; the containers have made none yet.
+    feed.execute(f"ALTER DATABASE \"{feed.admin.info.dbname}\" SET timezone TO 'Asia/Kolkata'")
+    viewer = feed.viewer()
+    lives(feed, dynamodb, viewer, [feed.viewer(), feed.viewer()])
+    exported = export(viewer)
+    (taken, *_) = [row["taken"] for row in exported["tables"]["feedback"]["rows"] if row["taken"]]
+    assert "at" in taken
+    zones = re.findall(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?([^\"]*)", json.dumps(exported))
+    assert set(zones) <= {"Z", "+00:00"}
+    assert exported["exported_at"].endswith("Z")
 
 
 def test_an_erased_viewer_starts_as_a_stranger(feed: Harness) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -167,6 +169,17 @@ def test_an_upload_is_answered_as_the_contract_says(
     assert (cancelled.status, cancelled.body["state"]) == (200, "cancelled")
     assert upload.status == "cancelled"
     assert call(upload_app, event("GET", path, viewer=viewer)).body["state"] == "cancelled"
+
+
+@pytest.mark.usefixtures("uploads")
+def test_a_time_is_utc_whatever_the_databases_time_zone(world: World) -> None:
+    # Of every connection made from now on; the container has made none yet.
+    name = world.admin.info.dbname
+    world.admin.execute(f"ALTER DATABASE \"{name}\" SET timezone TO 'Asia/Kolkata'".encode())
+    made = create(uuid4())
+    told = made.body["expires_at"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", told)
+    assert datetime.fromisoformat(told) == world.upload(UUID(made.body["post_id"]))["expires_at"]
 
 
 @pytest.mark.usefixtures("uploads")
