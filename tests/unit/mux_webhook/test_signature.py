@@ -32,6 +32,15 @@ def test_one_of_several_v1_values_is_enough() -> None:
     verify(f"{time},v0=x,{good}", BODY, [SECRET], NOW)
 
 
+@pytest.mark.parametrize("part", [0.0, 0.001, 0.999])
+@pytest.mark.parametrize("age", [-300, 300])
+def test_five_minutes_are_counted_in_whole_seconds(age: int, part: float) -> None:
+    verify(sign(SECRET, BODY, NOW - age), BODY, [SECRET], NOW + part)
+    beyond = age + (1 if age > 0 else -1)
+    with pytest.raises(InvalidSignatureError):
+        verify(sign(SECRET, BODY, NOW - beyond), BODY, [SECRET], NOW + part)
+
+
 @pytest.mark.parametrize("age", [-301, 301, 10**9])
 def test_an_old_or_early_signature_is_refused(age: int) -> None:
     with pytest.raises(InvalidSignatureError):
