@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _EVENT_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_MOST_DIGITS: Final = 100  # beyond, nothing that Mux counts
 
 # What an event's type says goes before the status in its data, which may be of a later moment.
 _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Facts]]] = {
@@ -56,7 +57,7 @@ def parse(body: bytes) -> MuxEvent | None:
         InvalidInputError: The body is no JSON object.
     """
     try:
-        envelope = json.loads(body)
+        envelope = json.loads(body, parse_int=_integer)
     except (ValueError, RecursionError):
         raise InvalidInputError(FieldProblem("body", "is not JSON in UTF-8")) from None
     if not isinstance(envelope, dict):
@@ -69,6 +70,11 @@ def parse(body: bytes) -> MuxEvent | None:
     known = isinstance(given, str) and _EVENT_ID.fullmatch(given)
     event_id = str(given) if known else hashlib.sha256(body).hexdigest()
     return MuxEvent(event_id, kind, read(data), _seconds(envelope.get("created_at")))
+
+
+def _integer(digits: str) -> float:
+    """A whole number of any length: int() refuses those of thousands of digits."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def _seconds(made: object) -> float | None:

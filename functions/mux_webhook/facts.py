@@ -133,7 +133,7 @@ def _milliseconds(seconds: object) -> int | None:
     # An integer beyond a float's range is compared exactly; NaN fails every comparison.
     if not 0 < seconds < _MAX_DURATION_S or not math.isfinite(seconds):
         return None
-    return round(seconds * 1000)
+    return max(1, round(seconds * 1000))
 
 
 def _playback(value: object) -> str | None:

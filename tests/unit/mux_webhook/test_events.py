@@ -108,6 +108,24 @@ def test_a_duration_that_makes_no_sense_was_not_said(duration: object) -> None:
     assert of_asset(ASSET | {"duration": duration}).duration_ms is None
 
 
+@pytest.mark.parametrize(
+    ("duration", "milliseconds"),
+    [(0.0004, 1), (1e-300, 1), (0.001, 1), (0.0016, 2), (5, 5_000), (1_999_999, 1_999_999_000)],
+)
+def test_a_duration_is_a_millisecond_at_least(duration: float, milliseconds: int) -> None:
+    assert of_asset(ASSET | {"duration": duration}).duration_ms == milliseconds
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_number_of_thousands_of_digits_is_read_and_says_nothing(sign: str) -> None:
+    digits = sign + "9" * 5_000
+    body = envelope(created_at=0, more=0).replace(b"20.04", digits.encode())
+    event = parse(body.replace(b'"more": 0', b'"more": ' + digits.encode()))
+    assert event is not None
+    assert event.facts.asset_id == "asset1"
+    assert event.facts.duration_ms is None
+
+
 @pytest.mark.parametrize("value", ["", "a b", "a\0", "\ud800", "x" * 256, 7, None, ["a"]])
 def test_an_id_that_is_none_was_not_said(value: object) -> None:
     assert of_asset(ASSET | {"id": value}).asset_id is None
