@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.idempotency import (
@@ -77,9 +78,10 @@ class IdempotencyKeys:
         )
         done: list[Answer] = []
 
-        def acted(*, payload: Answer) -> Answer:  # noqa: ARG001  # what Powertools hashes
+        def acted(*, payload: Answer) -> str:  # noqa: ARG001  # what Powertools hashes
             done.append(act(viewer, request))
-            return done[-1]
+            # As text: of an object Powertools would sort the keys.
+            return json.dumps(done[-1])
 
         remembered = idempotent_function(
             acted,
@@ -88,9 +90,12 @@ class IdempotencyKeys:
             config=config,
             key_prefix="create_upload",
         )
-        payload = {"key": f"{viewer}/{key}", "request": request.model_dump(mode="json")}
+        # Whether the body names the viewer again makes no other request of it.
+        asked = request.model_dump(mode="json", exclude={"user_id"})
         try:
-            answer: Answer = remembered(payload=payload)
+            answer: Answer = json.loads(
+                remembered(payload={"key": f"{viewer}/{key}", "request": asked})
+            )
         except IdempotencyValidationError:
             raise KeyReusedError from None
         except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError):

@@ -277,6 +277,23 @@ def test_the_same_key_gets_the_same_answer(world: World) -> None:
 
 
 @pytest.mark.usefixtures("uploads")
+def test_the_same_key_gets_the_same_bytes_whether_or_not_the_body_names_the_viewer() -> None:
+    viewer = uuid4()
+    asked = {"size_bytes": 1000, "content": {"caption": "Straße 👩‍👩‍👧"}}
+    bodies = [asked, asked, asked | {"user_id": str(viewer)}]
+    answers = [
+        upload_app.lambda_handler(
+            event("POST", "/v1/uploads", body, viewer, idempotency_key="k"),
+            Context(str(uuid4())),  # type: ignore[arg-type]  # as much of it as is read
+        )
+        for body in bodies
+    ]
+    assert [answer["statusCode"] for answer in answers] == [201] * 3
+    assert len({answer["body"] for answer in answers}) == 1
+    assert next(iter(json.loads(answers[0]["body"]))) == "post_id"
+
+
+@pytest.mark.usefixtures("uploads")
 def test_a_key_whose_request_failed_is_free_again(world: World) -> None:
     viewer = uuid4()
     world.mux.faults = [Fault("create_upload", MuxUnknownOutcomeError)]
