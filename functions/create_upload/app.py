@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from functions.create_upload.container import Container, build
@@ -29,6 +30,8 @@ telemetry = Telemetry(
     },
 )
 app = create_app(telemetry.logger)
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 @cache
@@ -70,10 +73,10 @@ def cancel_upload(post_id: str) -> Response[str]:
 
 
 def _post(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFoundError from None
+    # The route's pattern passes over a newline at the end of the path.
+    if not _ID.fullmatch(text) or not app.current_event.path.endswith(text):
+        raise NotFoundError
+    return UUID(text)
 
 
 @telemetry.handler

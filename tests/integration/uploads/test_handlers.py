@@ -205,6 +205,19 @@ def test_another_viewers_upload_is_not_there(world: World, method: str) -> None:
 
 
 @pytest.mark.usefixtures("uploads")
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("written", ["{{{}}}", "urn:uuid:{}", "{}\n", " {}", "{}-", "no dashes"])
+def test_an_id_is_written_in_one_way_only(world: World, method: str, written: str) -> None:
+    viewer = uuid4()
+    post, upload = world.begin(viewer)
+    text = post.hex if written == "no dashes" else written.format(post)
+    assert call(upload_app, event(method, f"/v1/uploads/{text}", viewer=viewer)).status == 404
+    assert world.books.upload(upload).status == "waiting"
+    upper = f"/v1/uploads/{str(post).upper()}"
+    assert call(upload_app, event(method, upper, viewer=viewer)).body["post_id"] == str(post)
+
+
+@pytest.mark.usefixtures("uploads")
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
