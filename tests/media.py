@@ -12,6 +12,7 @@ def make_video(
     seconds: float,
     *,
     with_audio: bool = True,
+    audio_seconds: float | None = None,
     size: str = "128x72",
     fps: int = 5,
 ) -> Path:
@@ -21,12 +22,13 @@ def make_video(
         path: The file; its suffix chooses the container.
         seconds: Its length.
         with_audio: Whether it has an AAC track.
+        audio_seconds: Length of that track; None = the video's.
         size: Width and height in pixels, even numbers.
         fps: Frames per second.
     """
     _ffmpeg(
         *("-f", "lavfi", "-i", f"testsrc=size={size}:rate={fps}:duration={seconds}"),
-        *(_tone(seconds) if with_audio else ()),
+        *(_tone(audio_seconds or seconds) if with_audio else ()),
         *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
         *(("-c:a", "aac", "-b:a", "32k") if with_audio else ()),
         path,

@@ -3,10 +3,12 @@
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from local.mux.errors import MediaError
 from local.mux.ffmpeg import run_ffmpeg
+from local.mux.playlists import make_whole
 from local.mux.probe import INPUT_LIMITS, probe
 from local.mux.records import Media
 
@@ -63,6 +65,7 @@ async def make_stream(
     media.duration = stream_seconds(folder / RENDITION)
     if code or media.duration <= 0 or not (folder / MASTER).exists():
         raise MediaError(f"The input could not be decoded: {_last_line(text)}")
+    make_whole(folder / MASTER, folder / RENDITION, media, _scaled(media))
     return media
 
 
@@ -90,15 +93,18 @@ async def make_picture(playlist: Path, picture: Path, seconds: float, size: str)
         size: Width and height as ffmpeg's scale filter takes them, such as `320:-2`.
 
     Raises:
-        MediaError: There is no frame at that place.
+        MediaError: The stream has no frame.
     """
     limits, where = _limits(playlist), ("-i", playlist, "-vf", f"scale={size}", "-an")
-    try:
-        await _write(picture, ("-ss", f"{seconds:.3f}", *limits, *where, "-frames:v", "1"))
-    except MediaError:
-        # Past the last frame: the last of those before it, each written over the one before.
-        back = max(0.0, seconds - LAST_FRAME_SECONDS)
-        await _write(picture, ("-ss", f"{back:.3f}", *limits, *where, "-update", "1"))
+    one = ("-frames:v", "1")
+    with suppress(MediaError):
+        return await _write(picture, ("-ss", f"{seconds:.3f}", *limits, *where, *one))
+    # Past the last frame: the last of those before it, each written over the one before.
+    back = max(0.0, seconds - LAST_FRAME_SECONDS)
+    with suppress(MediaError):
+        return await _write(picture, ("-ss", f"{back:.3f}", *limits, *where, "-update", "1"))
+    # Frames that are further apart than that: the first one.
+    return await _write(picture, (*limits, *where, *one))
 
 
 async def make_animation(
@@ -136,6 +142,14 @@ async def _write(picture: Path, arguments: Sequence[str | Path]) -> None:
     half_done.replace(picture)
 
 
+def _scaled(media: Media) -> tuple[int, int] | None:
+    """Width and height as `_SCALE` makes them; None without a picture."""
+    if media.width is None or media.height is None:
+        return None
+    factor = min(1.0, LONGEST_SIDE / max(media.width, media.height))
+    return int(media.width * factor / 2) * 2, int(media.height * factor / 2) * 2
+
+
 def _sound(channels: int) -> tuple[str, ...]:
     return (*_AUDIO, "-ac", str(min(channels, MOST_CHANNELS)))
 
@@ -148,7 +162,8 @@ def _empty(folder: Path) -> None:
 def _limits(source: Path) -> tuple[str, ...]:
     """Return what ffmpeg may open; a playlist is one that this module wrote."""
     if source.suffix == ".m3u8":
-        return ("-protocol_whitelist", "file")
+        # Few frames beside a long sound come late in the stream: ffmpeg is to look for them.
+        return ("-protocol_whitelist", "file", "-analyzeduration", "1G", "-probesize", "1G")
     return INPUT_LIMITS
 
 

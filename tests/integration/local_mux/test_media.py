@@ -1,4 +1,5 @@
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from local.mux.errors import MediaError
 from local.mux.ffmpeg import run_ffmpeg
 from local.mux.media import MASTER, RENDITION, make_animation, make_picture, make_stream
 from local.mux.probe import probe
-from tests.media import make_video, media_seconds
+from tests.media import make_audio, make_video, media_seconds
 
 
 def test_a_video_becomes_a_stream_of_the_same_length(
@@ -80,6 +81,51 @@ def test_pictures_are_taken_anywhere_even_past_the_last_frame(
     assert (tmp_path / "a.webp").read_bytes()[8:12] == b"WEBP"
     assert (tmp_path / "b.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert b"ANIM" in (tmp_path / "c.webp").read_bytes()[:64]
+
+
+@pytest.mark.parametrize("kind", ["both", "silent", "audio"])
+@pytest.mark.parametrize("seconds", [0.04, 0.12, 0.5])
+def test_the_playlists_of_the_shortest_video_are_whole(
+    tmp_path: Path, seconds: float, kind: str
+) -> None:
+    if kind == "audio":
+        make_audio(tmp_path / "a.m4a", seconds)
+    else:
+        make_video(tmp_path / "a.mp4", seconds, fps=25, with_audio=kind == "both")
+    (source,) = tmp_path.glob("a.*")
+    media = asyncio.run(make_stream(source, tmp_path / "hls"))
+    master = (tmp_path / "hls" / MASTER).read_text()
+    (variant,) = re.findall(rf"#EXT-X-STREAM-INF:(.*)\n{RENDITION}\n", master)
+    assert int(re.search(r"(?<![-A-Z])BANDWIDTH=(\d+)", variant)[1]) > 0  # type: ignore[index]
+    assert ("avc1.42" in variant) == ("RESOLUTION=128x72" in variant) == (kind != "audio")
+    assert ("mp4a.40.2" in variant) == (kind != "silent")
+    assert "#EXT-X-TARGETDURATION:1\n" in (tmp_path / "hls" / RENDITION).read_text()
+    assert 0 < media_seconds(tmp_path / "hls" / MASTER) <= media.duration + 0.1
+
+
+@pytest.mark.parametrize(("seconds", "fps"), [(0.12, 25), (2, 1)])
+def test_a_picture_is_found_in_the_shortest_video_however_long_its_sound(
+    tmp_path: Path, seconds: float, fps: int
+) -> None:
+    source = make_video(tmp_path / "a.mp4", seconds, fps=fps, audio_seconds=20)
+    media = asyncio.run(make_stream(source, tmp_path / "hls"))
+    playlist = tmp_path / "hls" / RENDITION
+    for n, at in enumerate((0.0, media.duration / 2, media.duration)):
+        asyncio.run(make_picture(playlist, tmp_path / f"{n}.jpg", at, "64:-2"))
+        assert (tmp_path / f"{n}.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_where_frames_are_far_apart_the_first_one_is_the_picture(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "a.mkv", 40, fps=1, with_audio=False)
+    asyncio.run(make_stream(source, tmp_path / "hls"))
+    playlist = tmp_path / "hls" / RENDITION
+    # As if only the first segment held any.
+    first, *others = sorted((tmp_path / "hls").glob("*.ts"))
+    for other in others:
+        other.write_bytes(b"")
+    asyncio.run(make_picture(playlist, tmp_path / "a.jpg", 20.0, "64:-2"))
+    assert (tmp_path / "a.jpg").read_bytes()[:2] == b"\xff\xd8"
+    assert first.stat().st_size
 
 
 def test_there_is_no_picture_of_a_sound(videos: dict[str, Path], tmp_path: Path) -> None:
