@@ -9,7 +9,8 @@ BEGIN
     'posts', 'hot_scale', 'post_stats', 'post_blocks', 'post_tags', 'post_covisits', 'cohort_posts', 'watch_norms',
     'engagement_queue', 'post_reviews', 'creator_quality', 'follows', 'watch_events', 'viewer_watches',
     'viewer_creator_affinity', 'viewer_tag_affinity', 'viewer_context', 'user_post_impressions',
-    'viewer_seen', 'viewer_last_seen', 'user_interest_signals', 'feedback', 'feed_pages', 'feed_requests', 'feature_flags'
+    'viewer_seen', 'viewer_last_seen', 'user_interest_signals', 'feedback', 'feed_pages', 'feed_requests', 'feature_flags',
+    'erasures'
   ] LOOP
     EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', t);
   END LOOP;
@@ -23,12 +24,12 @@ BEGIN
   END LOOP;
 END $$;
 
-DROP POLICY IF EXISTS "manage_own_impressions" ON user_post_impressions;
-CREATE POLICY "manage_own_impressions" ON user_post_impressions
+DROP POLICY IF EXISTS "manage_own_impressions" ON public.user_post_impressions;
+CREATE POLICY "manage_own_impressions" ON public.user_post_impressions
   FOR ALL USING (auth.uid() = user_id);
 
-DROP POLICY IF EXISTS "read_creator_quality" ON creator_quality;
-CREATE POLICY "read_creator_quality" ON creator_quality
+DROP POLICY IF EXISTS "read_creator_quality" ON public.creator_quality;
+CREATE POLICY "read_creator_quality" ON public.creator_quality
   FOR SELECT USING (true);
 
 -- (SELECT auth.uid()) is evaluated once a statement instead of once a row.

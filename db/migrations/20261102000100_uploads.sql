@@ -43,6 +43,9 @@ CREATE TABLE IF NOT EXISTS public.uploads (
 CREATE INDEX IF NOT EXISTS uploads_due ON public.uploads (next_check_at) WHERE next_check_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS uploads_open ON public.uploads (creator_id) WHERE state = 'waiting';
 
+-- What end_mux_sweep clears away: few of many.
+CREATE INDEX IF NOT EXISTS uploads_cleared ON public.uploads (state_since) WHERE state = 'cancelled' AND next_check_at IS NULL;
+
 CREATE TABLE IF NOT EXISTS public.mux_assets (
   asset_id    text PRIMARY KEY,
   post_id     uuid NOT NULL,

@@ -172,7 +172,7 @@ AS $$
   WITH old AS (
     SELECT u.post_id FROM uploads u
     WHERE u.state = 'cancelled' AND u.next_check_at IS NULL AND u.state_since < now() - interval '30 days'
-    LIMIT 100 FOR UPDATE SKIP LOCKED
+    ORDER BY u.state_since LIMIT 100 FOR UPDATE SKIP LOCKED
   ), assets AS (
     DELETE FROM mux_assets a USING old WHERE a.post_id = old.post_id
   )

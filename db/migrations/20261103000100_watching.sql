@@ -110,6 +110,7 @@ DECLARE
   v_viewer   uuid := viewer;
   v_at       timestamptz := at;
   v_cohorts  text[] := vroom_private.cohorts_of(viewer, at);
+  v_counts   boolean := vroom_private.counts_for_others(viewer);
   v_creators uuid[];
   v_tags     jsonb;
   v_amounts  double precision[];
@@ -174,6 +175,7 @@ BEGIN
            ) ELSE '{}' END,
            CASE WHEN g.weight >= 0.9 THEN v_cohorts ELSE '{}' END
     FROM grown g
+    WHERE v_counts
     ORDER BY g.index
   )
   SELECT array_agg(g.creator_id), jsonb_agg(to_jsonb(g.tags)),

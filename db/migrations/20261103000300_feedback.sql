@@ -87,6 +87,7 @@ DECLARE
   v_tags    text[];
   v_known   boolean;
   v_row     feedback;
+  v_was     boolean;
   v_now     timestamptz;
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
@@ -118,6 +119,7 @@ BEGIN
   v_now := clock_timestamp();  -- after every change that came before
   SELECT * INTO v_row FROM feedback f
   WHERE f.user_id = v_viewer AND f.action = v_action AND f.target = v_target;
+  v_was := coalesce(v_row.counted, false);
   IF undo = (v_row.id IS NULL OR v_row.undone_at IS NOT NULL) THEN
     RETURN QUERY SELECT 'unchanged', v_creator, vroom_private.feedback_revision(v_viewer);
     RETURN;
@@ -138,10 +140,12 @@ BEGIN
     END IF;
   END IF;
 
-  -- A report counts once a viewer and post, and no more once somebody has looked at the post.
-  IF v_action = 'report' AND v_known AND v_creator <> v_viewer AND NOT EXISTS (
-    SELECT FROM post_reviews r WHERE r.post_id = v_post AND r.counted_from > v_row.created_at
-  ) THEN
+  -- A report counts once a viewer and post, and no more once somebody has looked at the post. What has
+  -- counted is given back when it is undone.
+  IF v_action = 'report' AND v_known AND v_creator <> v_viewer
+     AND (CASE WHEN undo THEN v_was ELSE vroom_private.counts_for_others(v_viewer) END)
+     AND NOT EXISTS (SELECT FROM post_reviews r WHERE r.post_id = v_post AND r.counted_from > v_row.created_at) THEN
+    UPDATE feedback f SET counted = NOT undo WHERE f.user_id = v_viewer AND f.id = v_row.id;
     INSERT INTO engagement_queue (post_id, creator_id, reports)
     VALUES (v_post, v_creator, CASE WHEN undo THEN -1 ELSE 1 END);
   END IF;

@@ -177,6 +177,29 @@ BEGIN
 END
 $$;
 
+-- Takes back what a viewer's reports have counted, of `most` of them; how many.
+CREATE OR REPLACE FUNCTION vroom_private.give_reports_back(viewer uuid, most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_count integer;
+BEGIN
+  WITH back AS (
+    UPDATE feedback f SET counted = false
+    WHERE f.user_id = viewer AND f.id = ANY (ARRAY(
+      SELECT g.id FROM feedback g WHERE g.user_id = viewer AND g.counted LIMIT most))
+    RETURNING f.post_id, f.creator_id, f.created_at
+  ), queued AS (
+    INSERT INTO engagement_queue (post_id, creator_id, reports)
+    SELECT b.post_id, b.creator_id, -1 FROM back b
+    WHERE NOT EXISTS (SELECT FROM post_reviews r WHERE r.post_id = b.post_id AND r.counted_from > b.created_at)
+  )
+  SELECT count(*) INTO v_count FROM back;
+  RETURN v_count;
+END
+$$;
+
 -- Erases what is kept of a viewer, or their history alone; at most `most` rows a call. erased counts them
 -- by table, complete says that nothing was left. feed_pages is left to forget_sessions: by it the session
 -- cache's items are found.
@@ -199,7 +222,10 @@ BEGIN
   PERFORM vroom_private.lock_viewer(v_viewer);
   -- Before any row of the history, as those who add to it do.
   PERFORM vroom_private.lock_histories(ARRAY[v_viewer]);
+  INSERT INTO erasures AS e (mark) VALUES (vroom_private.erasure_mark(v_viewer))
+  ON CONFLICT (mark) DO UPDATE SET erased_at = excluded.erased_at;
   IF everything THEN
+    v_left := v_left - vroom_private.give_reports_back(v_viewer, v_left);
     v_gone := vroom_private.erase_creator(v_viewer, v_left);
     v_left := v_left - (SELECT coalesce(sum(c.value::integer), 0) FROM jsonb_each_text(v_gone) c WHERE c.key <> 'uploads');
   ELSE
@@ -254,3 +280,4 @@ END $$;
 REVOKE ALL ON FUNCTION vroom_private.erase_rows(text, text, uuid, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.erase_creator(uuid, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.is_kept(uuid, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.give_reports_back(uuid, integer) FROM PUBLIC;

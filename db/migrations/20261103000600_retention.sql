@@ -148,7 +148,8 @@ BEGIN
     ('watch_events', ARRAY['created_at']::name[], events_for),
     ('viewer_watches', ARRAY['last_at']::name[], watches_for),
     ('feed_requests', ARRAY['created_at']::name[], requests_for),
-    ('feed_pages', ARRAY['created_at']::name[], pages_for)
+    ('feed_pages', ARRAY['created_at']::name[], pages_for),
+    ('erasures', ARRAY['erased_at']::name[], interval '1 day')
   ) AS r(kind, ages, kept)
   WHERE r.kept IS NOT NULL;
   RETURN QUERY

@@ -277,6 +277,47 @@ def test_one_viewer_cannot_take_a_post_off_the_feed(world: World) -> None:
     assert world.state(post) == ("public", 1)
 
 
+def test_one_viewer_who_erases_themselves_cannot_take_a_post_off_the_feed(world: World) -> None:
+    post = world.post(CREATOR)
+    for _ in range(THRESHOLD + 1):
+        assert world.give(VIEWER, "report", post) == "given"
+        world.roll_up()
+        call(world.url, VIEWER, "SELECT * FROM erase_viewer(%s, true)", [VIEWER])
+        world.roll_up()
+    assert world.state(post) == ("public", 0)
+
+
+def test_erasing_takes_back_what_reports_have_counted_and_no_more(world: World) -> None:
+    post, reviewed = world.post(CREATOR), world.post(CREATOR)
+    others = world.reported(post, 2)
+    for target in (post, reviewed):
+        world.give(VIEWER, "report", target)
+    world.roll_up()
+    world.review(reviewed, "restored")
+    for viewer in (VIEWER, others[0]):
+        world.give(viewer, "report", post, undo=True)
+        world.give(viewer, "report", post)
+    call(world.url, VIEWER, "SELECT * FROM erase_viewer(%s, true)", [VIEWER])
+    world.roll_up()
+    assert world.state(post) == ("public", 2)
+    assert world.state(reviewed) == ("public", 0)
+
+
+def test_a_report_that_did_not_count_takes_none_back(world: World) -> None:
+    post = world.post(CREATOR)
+    world.reported(post, 2)
+    call(world.url, VIEWER, "SELECT * FROM erase_viewer(%s, true)", [VIEWER])
+    world.give(VIEWER, "report", post)
+    assert world.candidates(VIEWER) == set(), "it holds for themselves"
+    world.operator.execute("UPDATE erasures SET erased_at = now() - interval '2 days'")
+    world.give(VIEWER, "report", post, undo=True)
+    world.roll_up()
+    assert world.state(post) == ("public", 2)
+    world.give(VIEWER, "report", post)
+    world.roll_up()
+    assert world.state(post) == ("public", 3)
+
+
 def test_a_restored_post_comes_back_and_old_reports_count_no_more(world: World) -> None:
     post = world.post(CREATOR)
     old = world.reported(post, THRESHOLD)
