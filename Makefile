@@ -103,4 +103,4 @@ lock: install  ## Resolve the pinned requirement files anew
 include $(dir $(abspath $(lastword $(MAKEFILE_LIST))))build.mk
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(DEPLOY_VENV) $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEPLOY_VENV) $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache env.json

@@ -120,17 +120,17 @@ class Telemetry:
             self.identify(request_id=context.aws_request_id)
             self._viewer = _viewer(event)
             self._name_viewer()
-            self._invoked, status = True, _SERVER_ERROR
+            self._invoked = True
             try:
                 result = handle(event, context)
-                status = int(result.get("statusCode", 0))
+                # One that raises is among Lambda's own Errors, which the alarm adds to these.
+                self._count_outcome(int(result.get("statusCode", 0)))
                 return result
             finally:
                 called_by = str(event.get("routeKey") or event.get("source"))
                 operation = self._operations.get(called_by, "Other")
                 elapsed_ms = (time.perf_counter() - started) * 1000
                 self.milliseconds(f"{operation}Latency", elapsed_ms)
-                self._count_outcome(status)
                 self._viewer, self._invoked = None, False
 
         flushed: Handler = self.metrics.log_metrics(observed, capture_cold_start_metric=True)

@@ -2,7 +2,7 @@
 --
 -- Roles: `vroom_app` (feed and uploads) and `vroom_webhook` (Mux's events). Neither owns a table nor
 -- bypasses row level security. They are made without LOGIN: whoever deploys gives them a password
--- (docs/operations.md), so that no credential stands in a migration.
+-- (README.md, Deploy), so that no credential stands in a migration.
 --
 -- auth.uid(): the viewer of the current transaction. Supabase brings its own; elsewhere it is made
 -- here with the same meaning: the `sub` of the claims in `request.jwt.claims`.

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 NOT_OURS = ("DATABASE_URL", "DYNAMODB_ENDPOINT_URL", "PORT", "SEED_POSTS")
 INIT = "INIT REPORT(durationMs: "
-A_ROUTE = '"routeKey"'
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,7 +39,7 @@ RUN_ELSEWHERE: Final = {
     "dev": ("-m local.dev", "tests/integration/local/test_stack.py", '"local.dev"'),
     "bench": ("-m bench", ".ci/run", "make bench"),
     "deploy-check": ("-m deploy.translation", ".ci/run", "make deploy-check"),
-    "simulate": ("-m simulation", "tests/integration/simulation/conftest.py", "World("),
+    "simulate": ("-m simulation", ".ci/run", "make simulate"),
     "load-feed": ("tests/load/feed.py", "tests/integration/load/test_load.py", '("feed", '),
     "load-impressions": (
         "/impressions.py",
@@ -102,6 +103,7 @@ def test_what_a_target_starts_is_started_by_the_suite_or_the_gate(target: str) -
     assert words in (ROOT / path).read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the README's requests are curl's")
 def test_the_readme_s_requests_get_a_page(stack: Stack) -> None:
     block = block_with("BASE=")
     assert "BASE=http://127.0.0.1:8787\n" in block
