@@ -68,7 +68,7 @@ class Costs:
     """
 
     ranked: float = 0.92
-    first_writes: float = 8.0
+    first_writes: float = 7.0
     next_writes: float = 1.0
     next_reads: float = 3.0
     first_database_ms: float = 12.0
