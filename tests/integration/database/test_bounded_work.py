@@ -204,7 +204,7 @@ def test_a_full_taste_costs_about_as_much_again_as_a_page_without_one_at_most(
 ) -> None:
     viewer = uuid.uuid4()
     taste(large, viewer)
-    # Before 17 each id of an array is a descent of the index of its own: the tags of posts cost more.
+    # Before 17 each id of an array is a descent of the index: the tags of posts cost more.
     bound = 2.2 if large.info.server_version >= 17_00_00 else 2.6
     assert buffers(large, viewer) <= buffers(large, uuid.uuid4()) * bound
 
