@@ -293,6 +293,7 @@ DECLARE
   v_length   integer := ceil(want * 2 / 3.0);  -- what the ranking takes; the others are for discovery
   v_share    integer := 2 * ceil(v_length::numeric / page_size);  -- at most 2 a page by one creator
   v_floor    timestamptz;
+  v_upper    integer;  -- how many posts found are of the first two rungs
   v_usable   integer;
   v_prolific uuid[];
   v_lately   uuid[];
@@ -321,8 +322,8 @@ BEGIN
 
   -- Walk 3: the newest of those whom the viewer follows, lately active creators first. Where fresh posts
   -- alone fill the ranking, of enough creators, older ones are not reached.
-  SELECT sum(c.fresh), CASE WHEN sum(least(c.fresh, v_share)) >= v_length THEN fresh_from ELSE '-infinity' END
-  INTO v_fresh, v_floor
+  SELECT CASE WHEN sum(least(c.fresh, v_share)) >= v_length THEN fresh_from ELSE '-infinity' END
+  INTO v_floor
   FROM (
     SELECT count(*) AS fresh FROM unnest(search.creators, search.published) AS k(creator_id, at)
     WHERE k.at > fresh_from GROUP BY k.creator_id
@@ -386,10 +387,10 @@ BEGIN
   END IF;
 
   -- Followed creators' posts that walk 3 missed, by bits: it looks at few creators, and at few posts of each.
-  SELECT count(*) INTO v_before
+  SELECT count(*) INTO v_upper
   FROM unnest(search.creators, search.published) AS k(creator_id, at)
   WHERE k.at > fresh_from OR k.creator_id IN (SELECT unnest(v_lately));
-  IF v_before < v_length AND cardinality(v_lately) > 0 THEN
+  IF v_upper < v_length AND cardinality(v_lately) > 0 THEN
     search := vroom_private.keep_unseen(
       search, '{followed}',
       ARRAY(
@@ -409,7 +410,7 @@ BEGIN
           AND d.post_id NOT IN (SELECT unnest(search.served || search.refused || search.kept || search.dropped))
         ORDER BY d.published_at DESC LIMIT want
       ),
-      v_length - v_before);
+      v_length - v_upper);
   END IF;
 
   -- The hot order below what the viewer has seen of its top: strides that double, 40 posts each.

@@ -102,9 +102,10 @@ class Feed:
                 revision=None if built else current.revision,
             )
             if done.status is Status.COMMITTED:
-                until = self.cache.fresh_until(now)
-                columns = done.cached
-                queue = CachedQueue.of(current, page, columns, until) if columns else None
+                queue = None
+                if done.cached is not None:
+                    until = self.cache.fresh_until(now)
+                    queue = CachedQueue.of(current, page, done.cached, until)
                 self._store(request, progress, done, queue, expected=0)
                 return _served(progress, done, hit=not built)
             if done.status is Status.EXISTING:
