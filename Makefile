@@ -13,7 +13,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := artifacts bench deploy functions shared local openapi ops simulation tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test demo dev openapi migrate lock format clean experiment why simulate bench load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate lock format clean experiment why simulate bench load-feed load-impressions load-mixed deploy-check env-json
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -36,6 +36,9 @@ check: install  ## Formatting, lint, types, import contracts, template
 
 test: install  ## The whole test suite
 	$(BIN)/pytest --numprocesses auto --dist loadfile
+
+test-versions: install  ## The tests that speak to Postgres on versions 15 to 18 (VERSIONS="15 18")
+	STATE_DIR=$(STATE_DIR) $(BIN)/python -m tests.versions $(VERSIONS)
 
 demo: install  ## The main job once, start to finish
 	$(BIN)/python -m local.demo

