@@ -10,7 +10,7 @@ LOAD_USERS ?= 10
 LOAD_SECONDS ?= 60
 comma := ,
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
-SOURCES := artifacts bench deploy functions shared local openapi ops simulation tests
+SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
 .PHONY: help install check test test-versions demo dev openapi migrate lock format clean experiment why simulate bench load-feed load-impressions load-mixed deploy-check env-json
@@ -31,7 +31,7 @@ check: install  ## Formatting, lint, types, import contracts, template
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
-	$(BIN)/python -m openapi --check
+	$(BIN)/python -m deploy.openapi --check
 	SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --region us-east-1
 
 test: install  ## The whole test suite
@@ -47,13 +47,13 @@ dev: install  ## The stack in the foreground (PORT, STATE_DIR)
 	PORT=$(PORT) STATE_DIR=$(STATE_DIR) $(BIN)/python -m local.dev
 
 openapi: install  ## Write docs/openapi.json anew from the handlers' models
-	$(BIN)/python -m openapi
+	$(BIN)/python -m deploy.openapi
 
 simulate: install  ## A simulated population through the feed (WHAT=feeds, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS)
-	STATE_DIR=$(STATE_DIR) $(BIN)/python -m simulation $(WHAT)
+	STATE_DIR=$(STATE_DIR) $(BIN)/python -m evaluation.simulation $(WHAT)
 
 bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES, STATE_DIR); writes STATE_DIR/bench.json and bench.png
-	STATE_DIR=$(STATE_DIR) $(BIN)/python -m bench
+	STATE_DIR=$(STATE_DIR) $(BIN)/python -m evaluation.speed
 
 load-feed load-impressions load-mixed: install  ## Load on `make dev SEED_POSTS=20000` (SHAPE=steady, spike; LOAD_USERS, LOAD_SECONDS)
 	LOAD_USERS=$(LOAD_USERS) LOAD_SECONDS=$(LOAD_SECONDS) STATE_DIR=$(STATE_DIR) $(BIN)/locust --headless --only-summary \
@@ -65,11 +65,11 @@ deploy-check: install $(DEPLOY_VENV)/.installed  ## Everything about a deploymen
 		SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --config-env $$stage || exit 1; \
 	done
 	SAM_CLI_TELEMETRY=0 $(BIN)/sam build --build-dir .aws-sam/deploy-check
-	$(BIN)/python -m deploy.translation .aws-sam/deploy-check/template.yaml .aws-sam/changesets
+	$(BIN)/python -m deploy.checks.translation .aws-sam/deploy-check/template.yaml .aws-sam/changesets
 	# W2001: SAM has put the value of DeploymentType where it was used.
 	$(BIN)/cfn-lint --ignore-checks W2001 -- .aws-sam/changesets/*.json
 	$(DEPLOY_VENV)/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
-	$(BIN)/pytest --quiet tests/unit/deploy tests/integration/deploy
+	$(BIN)/pytest --quiet tests/unit/deploy/checks tests/integration/deploy/checks
 
 # In a venv of its own: checkov pins much of what it uses.
 $(DEPLOY_VENV)/.installed: requirements/deploy.txt

@@ -23,7 +23,7 @@ build-FeedRankerFunction build-CreateUploadFunction build-MuxWebhookFunction:
 	cd $(BUILD_ROOT) && $(BUILD_INTERPRETER) -m artifacts assemble $(FUNCTION) "$(ARTIFACTS_DIR)"
 
 sizes: install  ## List the zips of a build for this machine, with sizes and hashes
-	$(BIN)/python -m artifacts sizes
+	$(BIN)/python -m deploy.artifacts sizes
 
 init-times: install  ## Measure each function's init beside a bare one with the same packages
-	$(BIN)/python -m artifacts init-times
+	$(BIN)/python -m deploy.artifacts init-times

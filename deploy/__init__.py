@@ -1,1 +1,4 @@
-"""What goes with a deployment: the stages' parameters, the checks that need no account."""
+"""What goes out, and whether it is right.
+
+The stages' parameters, the checks of a deployment, the functions' zips, the API's document.
+"""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from deploy.translation import TEMPLATE
+from deploy.checks.translation import TEMPLATE
 from local.errors import StackError
 from local.gateway.template import load_template
 from local.state import write_json

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psutil
 
-from artifacts import runtime
+from deploy.artifacts import runtime
 from local.gateway.workers import FunctionTimeoutError, HandlerError, WorkerDiedError
 from local.services.processes import HOST, free_port, part_environment, supervised
 

@@ -114,7 +114,7 @@ def build_functions(cache: Path) -> str:
         StackError: the build failed.
     """
     # Only the runs on the emulator need what builds.
-    host = importlib.import_module("artifacts.host")
+    host = importlib.import_module("deploy.artifacts.host")
     try:
         return str(host.build(cache))
     except host.BuildError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts.host import build
+from deploy.artifacts.host import build
 from local.paths import ROOT
 
 # AWS's emulator is a binary for Linux.

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import zips
-from artifacts.functions import FUNCTIONS, Function, own_modules
-from artifacts.host import build_anew
-from artifacts.init_times import SETTINGS, bare_imports
+from deploy.artifacts import zips
+from deploy.artifacts.functions import FUNCTIONS, Function, own_modules
+from deploy.artifacts.host import build_anew
+from deploy.artifacts.init_times import SETTINGS, bare_imports
 from tests.e2e.secrets_manager import ARN, secrets_manager
 
 EXERCISES = Path(__file__).with_name("exercises.py")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from artifacts.functions import FUNCTIONS
+from deploy.artifacts.functions import FUNCTIONS
 from local.demo.promises import Promise
 from local.paths import ROOT
 

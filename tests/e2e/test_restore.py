@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from artifacts import runtime
-from artifacts.functions import FUNCTIONS, Function
-from artifacts.init_times import SETTINGS
+from deploy.artifacts import runtime
+from deploy.artifacts.functions import FUNCTIONS, Function
+from deploy.artifacts.init_times import SETTINGS
 from tests.e2e.exercises import http
 from tests.e2e.secrets_manager import ARN, secrets_manager
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from deploy.policies import calls
+from deploy.checks.policies import calls
 from local.gateway.template import load_template
 from local.paths import TEMPLATE
 from tests.aws_calls import AwsCalls

@@ -35,11 +35,11 @@ RUN_HERE: Final = {"migrate", "why", "experiment"}
 # Targets that are run elsewhere: what their recipe starts, and who starts the same, by these words.
 RUN_ELSEWHERE: Final = {
     "test": ("pytest", ".ci/run", "make test"),
-    "demo": ("-m local.demo", "tests/integration/local_demo/test_demo.py", '"local.demo"'),
+    "demo": ("-m local.demo", "tests/integration/local/demo/test_demo.py", '"local.demo"'),
     "dev": ("-m local.dev", "tests/integration/local/test_stack.py", '"local.dev"'),
-    "bench": ("-m bench", ".ci/run", "make bench"),
-    "deploy-check": ("-m deploy.translation", ".ci/run", "make deploy-check"),
-    "simulate": ("-m simulation", ".ci/run", "make simulate"),
+    "bench": ("-m evaluation.speed", ".ci/run", "make bench"),
+    "deploy-check": ("-m deploy.checks.translation", ".ci/run", "make deploy-check"),
+    "simulate": ("-m evaluation.simulation", ".ci/run", "make simulate"),
     "load-feed": ("tests/load/feed.py", "tests/integration/load/test_load.py", '("feed", '),
     "load-impressions": (
         "/impressions.py",

@@ -1,0 +1,135 @@
+"""What a viewer does with a post. The same viewer and post behave the same under every feed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evaluation.simulation.scale import DAY_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evaluation.simulation.population import Population
+
+# What makes a post appeal to a viewer; the shares sum to 1.
+TASTE, QUALITY, LENGTH = 0.60, 0.30, 0.10
+_LENGTH_WIDTH = 0.9  # standard deviation of how far a length may be off, in nats
+_AGE_HALF_LIFE_DAYS = 5.0
+_NOISE = 0.9  # standard deviation on the logit of the watch ratio
+_TYPICAL_S = 20.0
+_LENGTH_COST = 0.35  # on the logit, per doubling of the length: long clips are left earlier
+_SKIP_MS = (700, 2_600)
+_BORING = 0.2  # of a post: who watched less was bored
+# How often a skipped post is refused, its creator hidden, and a bad post reported.
+_REFUSED, _HIDDEN, _REPORTED = 0.02, 0.003, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one view.
+
+    Attributes:
+        play_ms: For how long it played; more than its length where it was watched again.
+        ratio: Share of the post that was watched, at most 1.
+        liked: They liked it.
+        commented: They wrote a comment.
+        shared: They passed it on.
+        refused: They asked not to be shown it (`not_interested`).
+        hidden: They hid its creator.
+        reported: They reported it.
+    """
+
+    play_ms: int
+    ratio: float
+    liked: bool
+    commented: bool
+    shared: bool
+    refused: bool
+    hidden: bool
+    reported: bool
+
+
+class Behaviour:
+    """How the viewers of one world react; drawn per viewer and post, whatever feed shows it.
+
+    Args:
+        population: Who and what.
+    """
+
+    def __init__(self, population: Population) -> None:
+        self._population = population
+        self._seed = population.seed
+        tastes = np.stack([v.taste for v in population.viewers])
+        topics = np.stack([p.topics for p in population.posts])
+        quality = np.array([p.quality for p in population.posts])
+        seconds = np.log([p.duration_ms / 1000 for p in population.posts])
+        fitting = np.array([v.log_seconds for v in population.viewers])
+        off = (seconds[None, :] - fitting[:, None]) / _LENGTH_WIDTH
+        # Somebody who doesn't care for a topic is not won by quality alone.
+        self.match: NDArray[np.float64] = tastes @ topics.T
+        appeal = (
+            TASTE * self.match
+            + QUALITY * quality[None, :] * (0.3 + 0.7 * self.match)
+            + LENGTH * np.exp(-0.5 * off * off)
+        )
+        junk = np.array([p.junk for p in population.posts])
+        self._appeal: NDArray[np.float64] = np.where(junk[None, :], 0.15 * appeal, appeal)
+        self._novelty = np.array([v.novelty for v in population.viewers])
+        self._published = np.array([p.published_s for p in population.posts])
+
+    def appeal(self, viewer: int, now_s: float) -> NDArray[np.float64]:
+        """How much each post appeals to a viewer at this time, in [0, 1], by index."""
+        age_days = np.maximum(now_s - self._published, 0.0) / DAY_S
+        staleness = 1.0 - 2.0 ** (-age_days / _AGE_HALF_LIFE_DAYS)
+        faded: NDArray[np.float64] = self._appeal[viewer] * (
+            1.0 - 0.6 * self._novelty[viewer] * staleness
+        )
+        return faded
+
+    def watch(self, viewer: int, post: int, now_s: float) -> Outcome:
+        """What the viewer does with the post at this time."""
+        who, what = self._population.viewers[viewer], self._population.posts[post]
+        age_days = max(now_s - what.published_s, 0.0) / DAY_S
+        staleness = 1.0 - 2.0 ** (-age_days / _AGE_HALF_LIFE_DAYS)
+        appeal = float(self._appeal[viewer, post]) * (1.0 - 0.6 * who.novelty * staleness)
+        draw = self._draws(viewer, post)
+        skipped = draw.random() < (1.0 - appeal) ** 2
+        longer = math.log2(what.duration_ms / 1000 / _TYPICAL_S)
+        logit = 5.0 * appeal - 1.6 - _LENGTH_COST * longer + draw.gauss(0.0, _NOISE)
+        ratio = 1.0 / (1.0 + math.exp(-logit))
+        skip_ms = min(draw.randint(*_SKIP_MS), what.duration_ms)
+        loops = 1.0 + (draw.random() if draw.random() < 0.3 * appeal else 0.0)
+        keen = appeal**2 * who.liking
+        chances = [draw.random() for _ in range(6)]
+        if skipped:
+            play_ms, ratio = skip_ms, skip_ms / what.duration_ms
+        elif ratio > 1.0 - 0.25 * appeal:  # carried to the end
+            play_ms, ratio = int(what.duration_ms * loops), 1.0
+        else:
+            play_ms = max(int(what.duration_ms * ratio), skip_ms)
+            ratio = play_ms / what.duration_ms
+        return Outcome(
+            play_ms=play_ms,
+            ratio=min(ratio, 1.0),
+            liked=not skipped and chances[0] < min(0.30 * keen, 0.9),
+            commented=not skipped and chances[1] < min(0.03 * keen, 0.3),
+            shared=not skipped and chances[2] < min(0.05 * keen, 0.4),
+            refused=skipped and chances[3] < _REFUSED,
+            hidden=skipped and chances[4] < _HIDDEN,
+            reported=what.junk and chances[5] < _REPORTED,
+        )
+
+    def _draws(self, viewer: int, post: int) -> Random:
+        key = f"{self._seed}/{viewer}/{post}".encode()
+        return Random(int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big"))
+
+
+def tires(outcome: Outcome, boredom: float) -> float:
+    """Boredom after one more view: a skipped post adds to it, a watched one takes from it."""
+    return boredom + 1.0 if outcome.ratio < _BORING else max(boredom - 2.0 * outcome.ratio, 0.0)

@@ -1,0 +1,198 @@
+"""Who watches, who publishes, and what: with everything about them that a feed cannot see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import numpy as np
+
+from evaluation.simulation.scale import DAY_S, Scale
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TOPICS = 16
+TAGS_PER_TOPIC = 3
+TOP_TOPICS = 3
+_TAG_NOISE = 0.15  # of the tags, those that say nothing of the post
+_SECOND_TOPIC = 0.35  # of the posts, those about two things
+_JUNK = 0.03  # of the posts, those that nobody likes and some report
+_ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo")
+_DEVICES = ("phone", "tablet", "desktop", "tv")
+_CONNECTIONS = ("wifi", "5g", "4g", "3g")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Viewer:
+    """A viewer, hidden taste included.
+
+    Attributes:
+        id: As the feed knows them.
+        taste: How much they like each topic, in [0, 1]; the strongest is 1.
+        top_topics: Their strongest topics, the strongest first.
+        log_seconds: The length of clip that suits them, as a natural logarithm.
+        novelty: How much age spoils a post for them, in [0, 1].
+        liking: A factor on the probability of a like; commenting and sharing follow it.
+        patience: Boredom at which they leave.
+        sessions_per_day: On the average.
+        session_posts: Posts after which half of their sessions end at the latest.
+        joined_s: When they arrive.
+        device: As they send it.
+        connection: As they send it.
+        timezone: As they send it.
+    """
+
+    id: UUID
+    taste: NDArray[np.float64]
+    top_topics: tuple[int, ...]
+    log_seconds: float
+    novelty: float
+    liking: float
+    patience: float
+    sessions_per_day: float
+    session_posts: float
+    joined_s: float
+    device: str
+    connection: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Post:
+    """A post, hidden quality included.
+
+    Attributes:
+        id: As the feed knows it.
+        creator: Index of who made it.
+        topics: How much of it is about each topic; sums to 1.
+        topic: What it is about in the main.
+        tags: What its creator wrote on it: a noisy view of its topics.
+        quality: How good it is for those who like its topics, in [0, 1].
+        junk: It is good for nobody.
+        duration_ms: Its length.
+        published_s: When it comes out; before 0 for what is there at the start.
+    """
+
+    id: UUID
+    creator: int
+    topics: NDArray[np.float64]
+    topic: int
+    tags: tuple[str, ...]
+    quality: float
+    junk: bool
+    duration_ms: int
+    published_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """One world's people and posts; the same seed makes the same.
+
+    Attributes:
+        seed: What all of it was drawn from.
+        viewers: In the order of their arrival.
+        creators: Their ids.
+        posts: In the order of publication.
+    """
+
+    seed: int
+    viewers: tuple[Viewer, ...]
+    creators: tuple[UUID, ...]
+    posts: tuple[Post, ...]
+
+
+def populate(scale: Scale, seed: int) -> Population:
+    """Draw a world.
+
+    Args:
+        scale: Its sizes.
+        seed: The same seed draws the same world.
+    """
+    rng = np.random.default_rng(seed)
+    # Some topics are more popular than others, with viewers and creators alike.
+    popularity = rng.dirichlet(np.full(TOPICS, 3.0))
+    arrivals = np.sort(rng.uniform(0.0, scale.seconds * 2 / 3, scale.viewers))
+    arrivals[: scale.viewers // 2] *= DAY_S / (scale.seconds * 2 / 3)
+    viewers = tuple(_viewer(rng, popularity, float(at)) for at in np.sort(arrivals))
+    creators = tuple(_id(rng) for _ in range(scale.creators))
+    makers = [_Maker(rng, popularity) for _ in creators]
+    output = np.array([maker.output for maker in makers])
+    published = np.concatenate(
+        (
+            rng.uniform(-14 * DAY_S, 0.0, scale.posts_at_start),
+            rng.uniform(0.0, scale.seconds, scale.posts_per_day * scale.days),
+        )
+    )
+    by = rng.choice(scale.creators, size=len(published), p=output / output.sum())
+    posts = tuple(
+        makers[maker].post(rng, int(maker), float(at))
+        for maker, at in zip(by, np.sort(published), strict=True)
+    )
+    return Population(seed, viewers, creators, posts)
+
+
+class _Maker:
+    """A creator's hidden side: what they are good at, and how good."""
+
+    def __init__(self, rng: np.random.Generator, popularity: NDArray[np.float64]) -> None:
+        self.specialities = rng.choice(TOPICS, size=3, replace=False, p=popularity)
+        self.quality = float(rng.beta(3.0, 3.0))
+        self.output = float(rng.pareto(2.0) + 0.5)
+        self.log_seconds = float(rng.normal(np.log(25.0), 0.5))
+
+    def post(self, rng: np.random.Generator, index: int, published_s: float) -> Post:
+        main = int(rng.choice(self.specialities, p=(0.7, 0.2, 0.1)))
+        topics = np.zeros(TOPICS)
+        topics[main] = 1.0
+        if rng.random() < _SECOND_TOPIC:
+            topics[main] = 0.65
+            topics[int(rng.integers(TOPICS))] += 0.35
+        junk = bool(rng.random() < _JUNK)
+        quality = 0.05 if junk else 0.55 * self.quality + 0.45 * float(rng.beta(2.0, 2.0))
+        seconds = float(np.clip(np.exp(rng.normal(self.log_seconds, 0.5)), 5.0, 180.0))
+        return Post(
+            id=_id(rng),
+            creator=index,
+            topics=topics,
+            topic=main,
+            tags=_tags(rng, topics),
+            quality=quality,
+            junk=junk,
+            duration_ms=int(seconds * 1000),
+            published_s=published_s,
+        )
+
+
+def _viewer(rng: np.random.Generator, popularity: NDArray[np.float64], joined_s: float) -> Viewer:
+    taste = rng.dirichlet(0.25 + 2.0 * popularity)
+    taste = taste / taste.max()
+    return Viewer(
+        id=_id(rng),
+        taste=taste,
+        top_topics=tuple(int(t) for t in np.argsort(-taste, kind="stable")[:TOP_TOPICS]),
+        log_seconds=float(rng.normal(np.log(25.0), 0.4)),
+        novelty=float(rng.beta(1.5, 3.0)),
+        liking=float(np.exp(rng.normal(0.0, 0.6))),
+        patience=float(rng.uniform(6.0, 16.0)),
+        sessions_per_day=float(rng.gamma(4.0, 0.15)),
+        session_posts=float(np.exp(rng.normal(np.log(50.0), 0.4))),
+        joined_s=joined_s,
+        device=str(rng.choice(_DEVICES, p=(0.8, 0.08, 0.07, 0.05))),
+        connection=str(rng.choice(_CONNECTIONS, p=(0.55, 0.15, 0.25, 0.05))),
+        timezone=str(rng.choice(_ZONES)),
+    )
+
+
+def _tags(rng: np.random.Generator, topics: NDArray[np.float64]) -> tuple[str, ...]:
+    tags = []
+    for _ in range(int(rng.integers(2, 5))):
+        noise = rng.random() < _TAG_NOISE
+        topic = int(rng.integers(TOPICS)) if noise else int(rng.choice(TOPICS, p=topics))
+        tags.append(f"t{topic:02}{'abc'[int(rng.integers(TAGS_PER_TOPIC))]}")
+    return tuple(dict.fromkeys(tags))
+
+
+def _id(rng: np.random.Generator) -> UUID:
+    return UUID(bytes=rng.bytes(16), version=4)

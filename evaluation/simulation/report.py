@@ -1,0 +1,134 @@
+"""What the terminal shows of the figures: a table of feeds, and how ours differs from each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from evaluation.simulation.intervals import Estimate, estimate, paired
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evaluation.simulation.tally import Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure as it is shown.
+
+    Attributes:
+        name: Of the field in `Figures`.
+        title: As it is read.
+        form: How a value is written.
+        better: 1 where more is better, -1 where less is, 0 where neither.
+    """
+
+    name: str
+    title: str
+    form: str = "{:.3f}"
+    better: int = 1
+
+
+PERCENT = "{:.1%}"
+ROWS = (
+    Row("watch_ratio", "mean watch ratio"),
+    Row("late_watch_ratio", "… in the last quarter"),
+    Row("minutes", "minutes watched a viewer and day", "{:.2f}"),
+    Row("likes", "likes per 100 views", "{:.2f}"),
+    Row("match", "match of topic and taste", better=1),
+    Row("taste_found", "taste found by page 5", PERCENT),
+    Row("repeats", "repeated views", PERCENT, -1),
+    Row("creator_gini", "creator Gini", better=0),
+    Row("quota_met", "new posts with their quota", PERCENT),
+    Row("short_pages", "pages not filled", "{:.0f}", -1),
+    Row("degraded", "pages degraded", PERCENT, -1),
+    Row("cache_hits", "session cache hits, active sessions", PERCENT),
+    Row("quick_hits", "… of pages asked for while the queue lived", PERCENT),
+    Row("quick_pages", "… which are so much of all pages", PERCENT, 0),
+    Row("pages", "pages", "{:.0f}", 0),
+    Row("pages_per_session", "pages a session", "{:.1f}", 0),
+    Row("seconds_per_page", "seconds between pages (median)", "{:.0f}", 0),
+)
+COMPARED = ROWS[:9]
+OURS_STYLE = "bold cyan"
+
+
+def figures_table(title: str, results: Mapping[str, Sequence[Figures]]) -> Table:
+    """Each feed's figures, the mean over seeds with its interval.
+
+    Args:
+        title: Over the table.
+        results: Feed to its figures, one a seed; the first is ours.
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for i, label in enumerate(results):
+        table.add_column(label, justify="right", style=OURS_STYLE if i == 0 else None)
+    for row in ROWS:
+        cells = [
+            _cell(estimate(_values(figures, row.name)), row.form) for figures in results.values()
+        ]
+        table.add_row(row.title, *cells)
+    return table
+
+
+def differences_table(results: Mapping[str, Sequence[Figures]]) -> Table:
+    """Ours less each other, seed by seed; marked where the interval excludes 0.
+
+    Args:
+        results: As for `figures_table`.
+    """
+    (first, ours), *others = results.items()
+    table = Table(title=f"{first} less each other, paired by seed", title_justify="left")
+    table.add_column("")
+    for label, _ in others:
+        table.add_column(label, justify="right")
+    for row in COMPARED:
+        cells = []
+        for _, theirs in others:
+            difference = paired(_values(ours, row.name), _values(theirs, row.name))
+            cells.append(_coloured(_cell(difference, row.form, signed=True), difference, row))
+        table.add_row(row.title, *cells)
+    return table
+
+
+def verdict(results: Mapping[str, Sequence[Figures]]) -> list[str]:
+    """One sentence a feed: by how much ours is watched more, or that nothing is proven."""
+    (_, ours), *others = results.items()
+    sentences = []
+    for label, theirs in others:
+        a, b = _values(ours, "watch_ratio"), _values(theirs, "watch_ratio")
+        difference = paired(a, b)
+        share = difference.mean / estimate(b).mean
+        if not difference.differs:
+            said = "no difference is proven"
+        else:
+            said = f"{'more' if difference.mean > 0 else 'less'} is watched"
+        sentences.append(
+            f"against {label}: {said}: {_cell(difference, '{:.3f}', signed=True)}"
+            f" of watch ratio ({share:+.0%})"
+        )
+    return sentences
+
+
+def _values(figures: Sequence[Figures], name: str) -> list[float]:
+    return [float(getattr(f, name)) for f in figures]
+
+
+def _cell(value: Estimate, form: str, *, signed: bool = False) -> str:
+    if math.isnan(value.mean):
+        return "-"
+    text = form.format(value.mean)
+    if signed and value.mean > 0:
+        text = f"+{text}"
+    return text if math.isnan(value.half_width) else f"{text} ± {form.format(value.half_width)}"
+
+
+def _coloured(text: str, difference: Estimate, row: Row) -> str:
+    if not difference.differs or not row.better:
+        return text
+    return f"[{'green' if difference.mean * row.better > 0 else 'red'}]{text}[/]"

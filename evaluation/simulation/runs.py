@@ -1,0 +1,128 @@
+"""Runs worlds side by side in processes, one simulated feed at a time in each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evaluation.simulation.backends import backend
+from evaluation.simulation.behaviour import Behaviour
+from evaluation.simulation.ours import Ours
+from evaluation.simulation.population import populate
+from evaluation.simulation.references import Chronological, Oracle, Shuffled, Trending
+from evaluation.simulation.tally import Tally
+from evaluation.simulation.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from multiprocessing.queues import Queue
+
+    from evaluation.simulation.arms import Arm
+    from evaluation.simulation.backends import Server
+    from evaluation.simulation.population import Population
+    from evaluation.simulation.scale import Scale
+    from evaluation.simulation.tally import Figures
+
+_LOOK_S = 0.2
+OURS = Ours.name
+REFERENCES = (Trending.name, Chronological.name, Shuffled.name, Oracle.name)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One feed in one world.
+
+    Attributes:
+        label: Of the feed, as it is reported.
+        arm: Which feed.
+        seed: Of the world.
+        scale: Its sizes and settings.
+    """
+
+    label: str
+    arm: str
+    seed: int
+    scale: Scale
+
+
+def compare(
+    runs: Sequence[Run], server: Server, processes: int, progress: Callable[[int, float], None]
+) -> list[Figures]:
+    """Run everything, `processes` at a time.
+
+    Args:
+        runs: What to run.
+        server: Where the real feed's databases are made.
+        processes: How many at once.
+        progress: Told which share of the run with this index is done.
+
+    Returns:
+        The figures of each run, in the order of `runs`.
+    """
+    context = multiprocessing.get_context("spawn")
+    reports: Queue[tuple[int, float]] = context.Queue()
+    # The long ones first, so that the processes end together.
+    order = sorted(range(len(runs)), key=lambda i: runs[i].arm != OURS)
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_report_to, initargs=(reports,)
+    ) as pool:
+        futures = {i: pool.submit(run_one, i, runs[i], server) for i in order}
+        pending = set(futures.values())
+        while pending:
+            done, pending = wait(pending, timeout=_LOOK_S)
+            while True:
+                try:
+                    progress(*reports.get_nowait())
+                except queue.Empty:
+                    break
+            for future in done:
+                future.result()  # an error ends everything at once
+        for i in range(len(runs)):
+            progress(i, 1.0)  # what was still on its way
+        return [futures[i].result() for i in range(len(runs))]
+
+
+def run_one(index: int, run: Run, server: Server) -> Figures:
+    """One feed in one world, in this process."""
+    if run.arm == OURS:
+        with (
+            backend(server, f"world_{index}") as place,
+            Ours(populate(run.scale, run.seed), run.scale, place) as ours,
+        ):
+            return _live(index, run, lambda _, __: ours)
+    return _live(index, run, _reference(run))
+
+
+def _live(index: int, run: Run, make: Callable[[Population, Behaviour], Arm]) -> Figures:
+    population = populate(run.scale, run.seed)
+    behaviour = Behaviour(population)
+    tally = Tally(population, behaviour, run.scale)
+    world = World(population, behaviour, make(population, behaviour), run.scale, tally)
+    world.run(lambda share: _report(index, share))
+    return tally.figures()
+
+
+def _reference(run: Run) -> Callable[[Population, Behaviour], Arm]:
+    size = run.scale.page_size
+    made: dict[str, Callable[[Population, Behaviour], Arm]] = {
+        Trending.name: lambda population, _: Trending(population, size),
+        Chronological.name: lambda population, _: Chronological(population, size),
+        Shuffled.name: lambda population, _: Shuffled(population, size),
+        Oracle.name: lambda population, behaviour: Oracle(population, size, behaviour),
+    }
+    return made[run.arm]
+
+
+_reports: list[Queue[tuple[int, float]]] = []  # of a process of the pool: where it reports to
+
+
+def _report_to(reports: Queue[tuple[int, float]]) -> None:
+    _reports.append(reports)
+
+
+def _report(index: int, share: float) -> None:
+    for reports in _reports:
+        reports.put((index, share))

@@ -1,0 +1,192 @@
+"""What is counted while a world runs, and the figures made of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evaluation.simulation.scale import DAY_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evaluation.simulation.arms import Answer, Session, View
+    from evaluation.simulation.behaviour import Behaviour
+    from evaluation.simulation.population import Population
+    from evaluation.simulation.scale import Scale
+
+TASTE_PAGE = 5  # by this page of their life a viewer's taste should be found
+QUOTA_DAYS = 2.0  # within which a new post should get its quota
+ACTIVE_PAGES = 2  # from so many pages a session is an active one
+QUICK_S = 59.0  # a queue is kept for 60 s from the whole second in which it was ranked
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one feed did for one world.
+
+    Attributes:
+        watch_ratio: Mean over all views of the share of the post that was watched.
+        late_watch_ratio: The same over the last quarter of the days.
+        minutes: Watched minutes a viewer and day, over the days since they arrived.
+        likes: Likes per hundred views.
+        match: Mean hidden match of taste and topic, in [0, 1].
+        taste_found: Share of viewers whose fifth page is in the majority of their top topics.
+        repeats: Share of views of a post that the viewer had seen before.
+        creator_gini: Of views over creators: 0 all alike, 1 all with one.
+        quota_met: Share of new posts with their quota of impressions within two days.
+        short_pages: Pages with fewer posts than asked for.
+        degraded: Share of pages that said so.
+        cache_hits: Share of hits among the pages of active sessions; NaN without a cache.
+        quick_hits: The same among pages asked for while the session's last queue lived.
+        quick_pages: How many of all pages those are; NaN without a cache.
+        pages: All pages.
+        pages_per_session: On the average.
+        seconds_per_page: The median time from one page of a session to the next.
+        daily: Mean watch ratio of each day; NaN for a day without views.
+    """
+
+    watch_ratio: float
+    late_watch_ratio: float
+    minutes: float
+    likes: float
+    match: float
+    taste_found: float
+    repeats: float
+    creator_gini: float
+    quota_met: float
+    short_pages: float
+    degraded: float
+    cache_hits: float
+    quick_hits: float
+    quick_pages: float
+    pages: float
+    pages_per_session: float
+    seconds_per_page: float
+    daily: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what viewers get and do.
+
+    Attributes:
+        population: Who and what.
+        behaviour: Knows the hidden match.
+        scale: The sizes.
+        pages_at: Viewer and session to the times of its pages, in seconds since the start.
+    """
+
+    population: Population
+    behaviour: Behaviour
+    scale: Scale
+    pages_at: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+    _views: list[tuple[float, int, int, float, int, bool, bool]] = field(default_factory=list)
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+    _pages_of: dict[int, int] = field(default_factory=dict)
+    _found: dict[int, bool] = field(default_factory=dict)
+    _hits: dict[tuple[int, int], list[bool]] = field(default_factory=dict)
+    _ranked_at: dict[tuple[int, int], float] = field(default_factory=dict)
+    _quick: list[bool] = field(default_factory=list)
+    _short: int = 0
+    _degraded: int = 0
+
+    def paged(self, session: Session, answer: Answer, now_s: float) -> None:
+        """A page was answered."""
+        viewer, key = session.viewer, (session.viewer, session.number)
+        nth = self._pages_of[viewer] = self._pages_of.get(viewer, 0) + 1
+        if nth == TASTE_PAGE:
+            top = self.population.viewers[viewer].top_topics
+            posts = self.population.posts
+            liked = sum(posts[slot.post].topic in top for slot in answer.slots)
+            self._found[viewer] = 2 * liked > len(answer.slots)
+        if answer.hit is not None:
+            self._hits.setdefault(key, []).append(answer.hit)
+            if now_s - self._ranked_at.get(key, -math.inf) < QUICK_S:
+                self._quick.append(answer.hit)
+            if not answer.hit:
+                self._ranked_at[key] = now_s
+        self.pages_at.setdefault(key, []).append(now_s)
+        self._short += len(answer.slots) < self.scale.page_size
+        self._degraded += answer.degraded is not None
+
+    def viewed(self, session: Session, view: View) -> None:
+        """A post was watched."""
+        key = (session.viewer, view.slot.post)
+        self._views.append(
+            (
+                view.seen_s,
+                *key,
+                view.outcome.ratio,
+                view.outcome.play_ms,
+                view.outcome.liked,
+                key in self._seen,
+            )
+        )
+        self._seen.add(key)
+
+    def figures(self) -> Figures:
+        """The figures of all that was counted."""
+        columns = [np.array(column) for column in zip(*self._views, strict=True)]
+        at, viewer, post, ratio, play_ms, liked, again = columns
+        day = (at // DAY_S).astype(int)
+        late = at > 0.75 * self.scale.seconds
+        lived = sum((self.scale.seconds - v.joined_s) / DAY_S for v in self.population.viewers)
+        pages = sum(self._pages_of.values())
+        active = [hits for hits in self._hits.values() if len(hits) >= ACTIVE_PAGES]
+        gaps = [b - a for times in self.pages_at.values() for a, b in pairwise(times)]
+        return Figures(
+            watch_ratio=float(ratio.mean()),
+            late_watch_ratio=_mean(ratio[late]),
+            minutes=float(play_ms.sum() / 60_000 / lived),
+            likes=float(100.0 * liked.mean()),
+            match=float(self.behaviour.match[viewer, post].mean()),
+            taste_found=self._taste_found(),
+            repeats=float(again.mean()),
+            creator_gini=self._creator_gini(post),
+            quota_met=self._quota_met(at, post),
+            short_pages=self._short,
+            degraded=self._degraded / pages,
+            cache_hits=float(np.mean(np.concatenate(active))) if active else float("nan"),
+            quick_hits=float(np.mean(self._quick)) if self._quick else float("nan"),
+            quick_pages=len(self._quick) / pages if self._hits else float("nan"),
+            pages=pages,
+            pages_per_session=pages / len(self.pages_at),
+            seconds_per_page=float(np.median(gaps)) if gaps else float("nan"),
+            daily=tuple(_mean(ratio[day == d]) for d in range(self.scale.days)),
+        )
+
+    def _taste_found(self) -> float:
+        """Of the viewers who had two days or more; who never came to the page counts as not."""
+        latest = self.scale.seconds - 2 * DAY_S
+        had_time = [i for i, v in enumerate(self.population.viewers) if v.joined_s <= latest]
+        return float(np.mean([self._found.get(viewer, False) for viewer in had_time]))
+
+    def _creator_gini(self, post: NDArray[np.int_]) -> float:
+        makers = np.array([p.creator for p in self.population.posts])
+        views = np.bincount(makers[post], minlength=len(self.population.creators))
+        return gini(views[np.unique(makers)])
+
+    def _quota_met(self, at: NDArray[np.float64], post: NDArray[np.int_]) -> float:
+        published = np.array([p.published_s for p in self.population.posts])
+        soon = at - published[post] <= QUOTA_DAYS * DAY_S
+        shown = np.bincount(post[soon], minlength=len(published))
+        new = (published >= 0) & (published <= self.scale.seconds - QUOTA_DAYS * DAY_S)
+        return float((shown[new] >= self.scale.quota).mean()) if new.any() else float("nan")
+
+
+def gini(values: NDArray[np.int_]) -> float:
+    """The Gini coefficient of counts: 0 where all are alike, towards 1 where one has all."""
+    ordered = np.sort(values)
+    n, whole = len(ordered), ordered.sum()
+    if not whole:
+        return 0.0
+    return float((2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * whole))
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")

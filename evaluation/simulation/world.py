@@ -1,0 +1,192 @@
+"""The simulated time: posts come out, viewers come, scroll and leave, in one order of events."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from evaluation.simulation.arms import Session, Slot, View
+from evaluation.simulation.behaviour import tires
+from evaluation.simulation.scale import DAY_S, HOUR_S, MINUTE_S, START
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from evaluation.simulation.arms import Arm
+    from evaluation.simulation.behaviour import Behaviour
+    from evaluation.simulation.population import Population, Viewer
+    from evaluation.simulation.scale import Scale
+    from evaluation.simulation.tally import Tally
+
+_PREFETCH = 3  # posts left of a page when clients ask for the next
+_SWIPE_S = 0.6
+_BREAK_S = 20 * MINUTE_S  # between two visits at least
+# By local hour: how likely a visit begins in it. Lunch, and the evening.
+_HOURS = (2, 1, 1, 1, 1, 2, 4, 6, 6, 5, 4, 5, 7, 6, 5, 5, 6, 8, 10, 12, 13, 12, 9, 5)
+
+
+@dataclass(slots=True)
+class _Visit:
+    """A session under way: what is on the screen, and what the feed has not been told yet."""
+
+    session: Session
+    planned: int  # posts after which it ends
+    slots: list[Slot] = field(default_factory=list)
+    untold: list[View] = field(default_factory=list)
+    watched: int = 0
+    boredom: float = 0.0
+
+
+class World:
+    """One population under one feed.
+
+    Args:
+        population: Who and what.
+        behaviour: What viewers do.
+        arm: The feed.
+        scale: The sizes.
+        tally: What is counted.
+    """
+
+    def __init__(
+        self,
+        population: Population,
+        behaviour: Behaviour,
+        arm: Arm,
+        scale: Scale,
+        tally: Tally,
+    ) -> None:
+        self._population = population
+        self._behaviour = behaviour
+        self._arm = arm
+        self._scale = scale
+        self._tally = tally
+        self._starts = [
+            visit_starts(viewer, population.seed, i, scale.seconds)
+            for i, viewer in enumerate(population.viewers)
+        ]
+        self._visits = [0] * len(population.viewers)
+        self._published = 0
+        self._upkept_s = 0.0
+
+    def run(self, progress: Callable[[float], None] = lambda _: None) -> None:
+        """Let all of the simulated time pass.
+
+        Args:
+            progress: Told now and then which share of the time has passed.
+        """
+        # At the same moment viewers act in the order of their index.
+        agenda: list[tuple[float, int, _Visit]] = []
+        for viewer in range(len(self._population.viewers)):
+            self._plan_visit(agenda, viewer, 0.0)
+        self._publish(0.0)
+        told = 0.0
+        while agenda:
+            now_s, viewer, visit = heapq.heappop(agenda)
+            self._publish(now_s)
+            self._keep_up(now_s)
+            until_s = self._scroll(visit, now_s)
+            if until_s is not None:
+                heapq.heappush(agenda, (until_s, viewer, visit))
+            else:
+                self._plan_visit(agenda, viewer, now_s + _BREAK_S)
+            if now_s - told > self._scale.seconds / 200:
+                told = now_s
+                progress(min(now_s / self._scale.seconds, 1.0))
+        progress(1.0)
+
+    def _plan_visit(self, agenda: list[tuple[float, int, _Visit]], viewer: int, at: float) -> None:
+        starts = self._starts[viewer]
+        while starts and starts[0] < at:
+            starts.pop(0)
+        if starts:
+            number = self._visits[viewer]
+            self._visits[viewer] += 1
+            draw = Random(f"{self._population.seed}/visit/{viewer}/{number}")
+            usual = self._population.viewers[viewer].session_posts
+            planned = max(int(draw.lognormvariate(0.0, 0.6) * usual), 1)
+            visit = _Visit(Session(viewer, number), planned)
+            heapq.heappush(agenda, (starts.pop(0), viewer, visit))
+
+    def _publish(self, now_s: float) -> None:
+        posts, first = self._population.posts, self._published
+        while self._published < len(posts) and posts[self._published].published_s <= now_s:
+            self._published += 1
+        if self._published > first:
+            self._arm.publish(range(first, self._published))
+
+    def _keep_up(self, now_s: float) -> None:
+        if now_s - self._upkept_s >= self._scale.upkeep_minutes * MINUTE_S:
+            self._upkept_s = now_s
+            self._arm.upkeep(now_s)
+
+    def _scroll(self, visit: _Visit, now_s: float) -> float | None:
+        """Tell the feed what was watched, get a page, watch until the next request is due.
+
+        Returns:
+            When the client speaks to the feed next; None where the visit is over.
+        """
+        session = visit.session
+        if visit.untold:
+            self._arm.learn(session, visit.untold, now_s)
+            visit.untold = []
+        over = visit.watched >= visit.planned
+        over = over or visit.boredom >= self._population.viewers[session.viewer].patience
+        if over:
+            return None
+        answer = self._arm.page(session, now_s)
+        session.pages += 1
+        self._tally.paged(session, answer, now_s)
+        if not answer.slots:
+            return None
+        visit.slots += answer.slots
+        return self._watch(visit, now_s)
+
+    def _watch(self, visit: _Visit, now_s: float) -> float:
+        viewer = visit.session.viewer
+        patience = self._population.viewers[viewer].patience
+        while len(visit.slots) > _PREFETCH:
+            if visit.watched >= visit.planned or visit.boredom >= patience:
+                break
+            slot = visit.slots.pop(0)
+            outcome = self._behaviour.watch(viewer, slot.post, now_s)
+            view = View(slot, now_s, outcome)
+            visit.untold.append(view)
+            visit.watched += 1
+            visit.boredom = tires(outcome, visit.boredom)
+            self._tally.viewed(visit.session, view)
+            now_s += outcome.play_ms / 1000 + _SWIPE_S
+        return now_s
+
+
+def visit_starts(viewer: Viewer, seed: int, index: int, seconds: float) -> list[float]:
+    """When a viewer would come, in seconds since the start: the same under every feed."""
+    draw = Random(f"{seed}/visits/{index}")
+    starts = []
+    first_day = int(viewer.joined_s // DAY_S)
+    offset_s = _zone_offset_s(viewer.timezone, START)
+    for day in range(first_day, int(seconds // DAY_S) + 1):
+        for _ in range(_poisson(draw, viewer.sessions_per_day)):
+            hour = draw.choices(range(24), weights=_HOURS)[0] + draw.random()
+            at = day * DAY_S + (hour * HOUR_S - offset_s) % DAY_S
+            if viewer.joined_s <= at < seconds:
+                starts.append(at)
+    return sorted(starts)
+
+
+def _poisson(draw: Random, mean: float) -> int:
+    """A Poisson number: arrivals with exponential gaps within one unit of time."""
+    count, at = 0, draw.expovariate(mean)
+    while at < 1.0:
+        count += 1
+        at += draw.expovariate(mean)
+    return count
+
+
+def _zone_offset_s(zone: str, at: datetime) -> float:
+    offset = at.astimezone(ZoneInfo(zone)).utcoffset()
+    return offset.total_seconds() if offset else 0.0

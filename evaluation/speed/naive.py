@@ -1,0 +1,29 @@
+"""The naive feed: one statement over all posts, as the owner, whom no policy slows down."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from evaluation.speed.figures import spread
+from evaluation.speed.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+_WARM_UP = 1
+
+
+def measure(admin_url: str, viewers: Iterable[UUID]) -> dict[str, Any]:
+    """The statement's latency: once for each viewer, the first left out."""
+    statement = load("naive")["naive_feed"].encode()
+    samples = []
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        for viewer in viewers:
+            started = time.perf_counter()
+            connection.execute(statement, {"viewer": viewer}).fetchall()
+            samples.append((time.perf_counter() - started) * 1e3)
+    return spread(samples[_WARM_UP:])

@@ -1,0 +1,137 @@
+"""Pages of one kind of viewer: the first of a session and the next, each beside its floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, Any
+
+from evaluation.speed.capacity import dollars
+from evaluation.speed.figures import mean, percentile, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from evaluation.speed.costs import Meter
+    from evaluation.speed.floor import Floor
+    from evaluation.speed.functions import Functions, Invocation
+
+PAGE_SIZE = 12
+PATH = "/v1/feed"
+_WARM_UP = 5
+_COUNTED = 20
+
+
+class BrokenPageError(Exception):
+    """A page is not what was promised: its figures would mean nothing."""
+
+
+@dataclass(slots=True)
+class Samples:
+    """What was measured of one kind of page.
+
+    Attributes:
+        invocations: Each request.
+        floors_ms: The bare calls of each, in milliseconds, taken right after it.
+        rows: Rows that Postgres read for a page, on the whole.
+        buffers: Blocks that it touched for a page, on the whole.
+    """
+
+    invocations: list[Invocation] = field(default_factory=list)
+    floors_ms: list[float] = field(default_factory=list)
+    rows: float = 0.0
+    buffers: float = 0.0
+
+    def add(self, invocation: Invocation, floor_ms: float) -> None:
+        """A page, and the bare calls that it made."""
+        self.invocations.append(invocation)
+        self.floors_ms.append(floor_ms)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures for bench.json."""
+        calls = [i.calls for i in self.invocations]
+        trips = [c.round_trips for c in calls]
+        wall = [i.wall_ms for i in self.invocations]
+        cpu = [i.cpu_ms for i in self.invocations]
+        reads, writes = mean([c.read_units for c in calls]), mean([c.write_units for c in calls])
+        floor_ms = percentile(self.floors_ms, 50)
+        return {
+            **spread(wall),
+            "floor_ms": round(floor_ms, 3),
+            "of_floor": round(percentile(wall, 50) / floor_ms, 2),
+            "cpu_ms": round(percentile(cpu, 50), 3),
+            "cpu_p95_ms": round(percentile(cpu, 95), 3),
+            "round_trips": {kind: mean([t[kind] for t in trips]) for kind in trips[0]},
+            "most_round_trips": max(sum(t.values()) for t in trips),
+            "rows_read": round(self.rows, 1),
+            "buffers": round(self.buffers, 1),
+            "read_units": reads,
+            "write_units": writes,
+            "dollars_per_million": round(dollars(reads, writes), 2),
+            "answer_bytes": round(mean([i.size for i in self.invocations])),
+        }
+
+
+def measure(
+    functions: Functions, floor: Floor, viewers: Sequence[UUID], rounds: Iterable[object]
+) -> tuple[Samples, Samples]:
+    """First and next pages, in turns with the bare calls that each of them made.
+
+    Args:
+        functions: The handlers.
+        floor: The bare calls.
+        viewers: They take turns; each round is a new session.
+        rounds: As many items as pages of each kind are to be measured.
+
+    Raises:
+        BrokenPageError: A page was not full, or held a post twice.
+    """
+    first, following = Samples(), Samples()
+    turn = cycle(viewers)
+    for viewer in islice(turn, _WARM_UP):
+        page(functions, viewer, page(functions, viewer))
+    for _ in rounds:
+        session(functions, floor, next(turn), first, following)
+    return first, following
+
+
+def session(
+    functions: Functions, floor: Floor, viewer: UUID, first: Samples, following: Samples
+) -> None:
+    """Add the first and the next page of one new session to the samples."""
+    opening = page(functions, viewer)
+    first.add(opening, floor.milliseconds(opening.calls))
+    after = page(functions, viewer, opening)
+    following.add(after, floor.milliseconds(after.calls))
+
+
+def count(
+    functions: Functions, meter: Meter, viewers: Sequence[UUID], first: Samples, following: Samples
+) -> None:
+    """Add to the samples what Postgres does for such pages; nothing is timed."""
+    database = functions.database("feed_ranker")
+    turn = list(islice(cycle(viewers), _COUNTED))
+    opened: list[Invocation] = []
+    work = meter.measure(database, lambda: opened.extend(page(functions, v) for v in turn))
+    first.rows, first.buffers = work.rows / _COUNTED, work.buffers / _COUNTED
+    work = meter.measure(
+        database,
+        lambda: [page(functions, v, before) for v, before in zip(turn, opened, strict=True)],
+    )
+    following.rows, following.buffers = work.rows / _COUNTED, work.buffers / _COUNTED
+
+
+def page(functions: Functions, viewer: UUID, before: Invocation | None = None) -> Invocation:
+    """The first page of a new session, or the page after another, checked.
+
+    Raises:
+        BrokenPageError: It is not full, or holds a post twice.
+    """
+    query = {"cursor": before.body["next_cursor"]} if before else {}
+    answered = functions.get(PATH, viewer, page_size=PAGE_SIZE, **query)
+    posts = [post["post_id"] for post in answered.body["posts"]]
+    shown = posts + [post["post_id"] for post in before.body["posts"]] if before else posts
+    if len(posts) != PAGE_SIZE or len(set(shown)) != len(shown):
+        raise BrokenPageError(f"page of {viewer}: {len(posts)} posts, {len(set(shown))} different")
+    return answered

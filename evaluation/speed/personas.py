@@ -1,0 +1,89 @@
+"""The kinds of viewers that are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evaluation.speed.settings import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A kind of viewer. Counts are for a million posts; smaller catalogues have fewer.
+
+    Attributes:
+        name: As in bench.json.
+        viewers: How many viewers take turns, so that not one and the same rows are read each time.
+        like_others: Posts seen, by the same popularity as those of ordinary viewers.
+        hottest: The hottest posts, all of them seen.
+        anything: Posts seen besides, from anywhere in the catalogue.
+        days: All posts of so many days seen besides.
+        follows: Creators followed.
+        scales: Whether the counts of seen posts shrink with the catalogue. Where they don't, a
+            catalogue under twice that size has no such viewers.
+    """
+
+    name: str
+    viewers: int
+    like_others: int = 0
+    hottest: int = 0
+    anything: int = 0
+    days: int = 0
+    follows: int = 0
+    scales: bool = True
+
+    def ids(self) -> list[UUID]:
+        """The viewers' ids."""
+        return [viewer_id(self.name, number) for number in range(self.viewers)]
+
+    def fits(self, shape: Shape) -> bool:
+        """Whether a catalogue of this size can have such viewers."""
+        return self.scales or 2 * (self.hottest + self.anything) <= shape.posts
+
+    def statements(self, shape: Shape) -> list[tuple[str, Mapping[str, int]]]:
+        """What makes a viewer one of this kind: names of bench/sql/personas.sql, and parameters."""
+
+        def fitting(count: int) -> int:
+            return shape.scaled(count) if self.scales else count
+
+        seen = self.like_others + self.hottest + self.anything + self.days
+        steps: list[tuple[str, Mapping[str, int]]] = []
+        if self.hottest:
+            steps.append(("sees_hottest", {"count": fitting(self.hottest)}))
+        if self.anything:
+            steps.append(("sees_anything", {"count": fitting(self.anything)}))
+        if self.days:
+            steps.append(("sees_since", {"days": self.days}))
+        if self.like_others:
+            like = {"count": min(self.like_others, shape.posts // 10), "posts": shape.posts}
+            steps.append(("sees_like_others", like))
+        if self.follows:
+            steps.append(("follows", {"count": min(self.follows, shape.creators // 2)}))
+        if seen:
+            steps += [(name, {"count": 600}) for name in ("watches", "signals")]
+            steps += [(name, {}) for name in ("creator_taste", "tag_taste", "context")]
+        return steps
+
+
+PERSONAS: Final = (
+    Persona("new", viewers=20),
+    Persona("typical", viewers=20, like_others=500, follows=50),
+    Persona("heavy", viewers=4, hottest=10_000, anything=10_000, follows=50),
+    Persona("exhausted", viewers=2, hottest=100_000, days=30, follows=50),
+    Persona("follower", viewers=4, like_others=500, follows=2_000),
+)
+# Half of what they have seen is the hottest, half is from anywhere.
+SEEN: Final = tuple(
+    Persona(f"seen {n}", viewers=2, hottest=n // 2, anything=n // 2, follows=50, scales=False)
+    for n in (0, 1_000, 10_000, 100_000)
+)
+
+
+def viewer_id(kind: str, number: int) -> UUID:
+    """The id of one viewer of a kind, the same in every run."""
+    return uuid5(NAMESPACE_URL, f"bench/{kind}/{number}")

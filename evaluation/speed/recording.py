@@ -1,0 +1,126 @@
+"""What a handler calls: each round trip to Postgres and each call of DynamoDB, as they happen."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from evaluation.speed import capacity
+from shared.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from shared.postgres import Statement
+
+_DOOR = "_make_api_call"  # the one through which all of botocore's calls go
+_WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoCall:
+    """One call of DynamoDB.
+
+    Attributes:
+        operation: As boto3 calls it.
+        request: Its parameters.
+        read_units: What it consumed of each.
+        write_units: What it consumed of each.
+    """
+
+    operation: str
+    request: dict[str, Any]
+    read_units: float
+    write_units: float
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is a write."""
+        return self.operation in _WRITES
+
+
+@dataclass(slots=True)
+class Calls:
+    """What one invocation called.
+
+    Attributes:
+        postgres: For each round trip the number of its statements.
+        dynamodb: Each call.
+    """
+
+    postgres: list[int] = field(default_factory=list)
+    dynamodb: list[DynamoCall] = field(default_factory=list)
+
+    @property
+    def round_trips(self) -> dict[str, int]:
+        """Remote round trips by kind."""
+        writes = sum(call.writes for call in self.dynamodb)
+        return {
+            "postgres": len(self.postgres),
+            "dynamodb_read": len(self.dynamodb) - writes,
+            "dynamodb_write": writes,
+        }
+
+    @property
+    def read_units(self) -> float:
+        """DynamoDB read units."""
+        return sum(call.read_units for call in self.dynamodb)
+
+    @property
+    def write_units(self) -> float:
+        """DynamoDB write units."""
+        return sum(call.write_units for call in self.dynamodb)
+
+
+class Recorder:
+    """Notes calls while an invocation is under way."""
+
+    def __init__(self) -> None:
+        self._calls: Calls | None = None
+
+    @contextmanager
+    def invocation(self) -> Iterator[Calls]:
+        """What is called while the block runs."""
+        self._calls = Calls()
+        try:
+            yield self._calls
+        finally:
+            self._calls = None
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Listens to both clients while the block runs."""
+        run, call = Postgres.run, getattr(BaseClient, _DOOR)
+
+        def recorded_run(
+            database: Postgres, *statements: Statement, viewer: UUID | None, budget_s: float
+        ) -> list[list[Any]]:
+            if self._calls is not None:
+                self._calls.postgres.append(len(statements))
+            return run(database, *statements, viewer=viewer, budget_s=budget_s)
+
+        def recorded_call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:  # noqa: ANN401 - as botocore's
+            try:
+                answer = call(client, operation, request)
+            except ClientError as error:
+                self._note(operation, request, dict(error.response))
+                raise
+            self._note(operation, request, answer)
+            return answer
+
+        with (
+            patch.object(Postgres, "run", recorded_run),
+            patch.object(BaseClient, _DOOR, recorded_call),
+        ):
+            yield
+
+    def _note(self, operation: str, request: dict[str, Any], answer: dict[str, Any]) -> None:
+        if self._calls is not None:
+            consumed = capacity.units(operation, request, answer)
+            self._calls.dynamodb.append(DynamoCall(operation, request, *consumed))
