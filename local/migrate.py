@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
@@ -43,11 +44,20 @@ class WholeFile(Migration):  # type: ignore[misc]  # yoyo has no types
         if self.loaded:
             return
         with open(self.path, encoding="utf-8") as file:  # noqa: PTH123  (yoyo keeps paths as text)
-            self.source = file.read()
+            self.source = without_transaction(file.read())
         collector = StepCollector(migration=self)
         collector.add_step(self.source)
         self._depends: set[Migration] = set()
         self.steps = collector.create_steps(use_transactions=True)
+
+
+def without_transaction(text: str) -> str:
+    """Return a file's text without the BEGIN and COMMIT around it.
+
+    They make `psql -f` apply all of a file or nothing. The tool has a transaction of its own, in
+    which it also notes that the file was applied.
+    """
+    return re.sub(r"\ABEGIN;\n|^COMMIT;\s*\Z", "", text, flags=re.MULTILINE)
 
 
 def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:

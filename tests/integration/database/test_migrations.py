@@ -226,3 +226,24 @@ def test_our_auth_uid_reads_the_subject_as_the_platforms_does(database: Database
     with claiming(database.app_url, None) as connection:
         connection.execute("SELECT set_config('request.jwt.claim.sub', %s, true)", [str(viewer)])
         assert connection.execute(ask).fetchone() == {"viewer": viewer}
+
+
+@pytest.mark.parametrize("file", FILES, ids=NAMES)
+def test_a_file_says_which_server_it_belongs_to_and_stands_in_a_transaction(file: Path) -> None:
+    assert file.stem.split("_")[1] in {"both", "catalogue", "viewers"}
+    text = file.read_text()
+    assert text.startswith("BEGIN;\n")
+    assert text.endswith("\nCOMMIT;\n")
+
+
+def test_a_file_that_fails_leaves_nothing_behind_under_psql_without_on_error_stop(
+    empty: str, tmp_path: Path
+) -> None:
+    last = FILES[-1].read_text()
+    psql(empty, FILES[:-1])
+    before = outline(empty)
+    broken = tmp_path / "broken.sql"
+    broken.write_text(last.replace("\nCOMMIT;\n", "\nSELECT 1 / 0;\n\nCOMMIT;\n"))
+    command = [str(PSQL), "-X", "-q", "-d", empty, "-f", str(broken)]
+    subprocess.run(command, capture_output=True, check=True)  # noqa: S603  (fixed arguments)
+    assert outline(empty) == before

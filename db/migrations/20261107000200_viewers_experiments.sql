@@ -1,27 +1,6 @@
--- Experiments: what the feed function reads to run them, and what they have shown.
+BEGIN;
 
--- What all viewers together watch names nobody; the feed function holds posts against it.
-DROP POLICY IF EXISTS "read_watch_norms" ON public.watch_norms;
-CREATE POLICY "read_watch_norms" ON public.watch_norms
-  FOR SELECT USING (true);
-GRANT SELECT ON public.watch_norms TO vroom_app;
-
--- updated_at says since when a flag stands as it is: figures from before are of another experiment.
-CREATE OR REPLACE FUNCTION vroom_private.feature_flags_changed() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, public, pg_temp
-AS $$
-BEGIN
-  new.updated_at := now();
-  RETURN new;
-END
-$$;
-CREATE OR REPLACE TRIGGER feature_flags_changed BEFORE UPDATE ON public.feature_flags
-  FOR EACH ROW
-  WHEN ((old.enabled, old.rollout_percentage, old.metadata)
-        IS DISTINCT FROM (new.enabled, new.rollout_percentage, new.metadata))
-  EXECUTE FUNCTION vroom_private.feature_flags_changed();
-SELECT vroom_private.open_only_to('vroom_private.feature_flags_changed()', NULL);
+-- What experiments have shown.
 
 -- One row a viewer who was shown anything under one of `variants` since `since`.
 --
@@ -88,3 +67,5 @@ $$;
 -- For operators: they read across viewers.
 SELECT vroom_private.open_only_to('public.experiment_viewers(text[], timestamptz)', NULL);
 SELECT vroom_private.open_only_to('public.experiment_figures(text[], timestamptz)', NULL);
+
+COMMIT;

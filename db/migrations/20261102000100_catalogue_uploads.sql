@@ -1,3 +1,5 @@
+BEGIN;
+
 -- Uploads: the way of a post from a phone's file to the feed.
 --
 -- uploads     one row a post: what people are told of it, and what is still to be done about it
@@ -89,3 +91,5 @@ DROP POLICY IF EXISTS "read_own_uploads" ON public.uploads;
 CREATE POLICY "read_own_uploads" ON public.uploads
   FOR SELECT USING (creator_id = (SELECT auth.uid()));
 GRANT SELECT ON public.uploads TO vroom_app;
+
+COMMIT;

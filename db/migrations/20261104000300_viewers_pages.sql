@@ -1,4 +1,6 @@
--- What a session was served, which experiments run, and what requests cost.
+BEGIN;
+
+-- What a session was served, and what requests cost.
 
 -- Page n of a session, written once. The durable record behind the session cache: it keeps retries,
 -- races and sessions whose cache is gone on one and the same pages.
@@ -34,6 +36,9 @@ CREATE TABLE IF NOT EXISTS public.feed_requests (
 CREATE INDEX IF NOT EXISTS feed_requests_by_age ON public.feed_requests (created_at);
 CREATE INDEX IF NOT EXISTS feed_requests_by_id ON public.feed_requests USING hash (request_id);  -- make why
 
+ALTER TABLE public.feed_pages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.feed_requests ENABLE ROW LEVEL SECURITY;
+
 -- The last day's requests in one row; no row where there was none.
 CREATE OR REPLACE VIEW public.feed_stats WITH (security_invoker = true) AS
 SELECT count(*)                                             AS total_requests,
@@ -45,11 +50,14 @@ FROM public.feed_requests
 WHERE created_at > now() - interval '1 day'
 HAVING count(*) > 0;
 
-CREATE TABLE IF NOT EXISTS public.feature_flags (
-  name               text PRIMARY KEY,
-  enabled            boolean NOT NULL DEFAULT false,
-  rollout_percentage integer NOT NULL DEFAULT 100 CHECK (rollout_percentage BETWEEN 0 AND 100),
-  metadata           jsonb NOT NULL DEFAULT '{}',
-  created_at         timestamptz NOT NULL DEFAULT now(),
-  updated_at         timestamptz NOT NULL DEFAULT now()
-);
+DROP POLICY IF EXISTS "read_own_pages" ON public.feed_pages;
+CREATE POLICY "read_own_pages" ON public.feed_pages
+  FOR SELECT USING (user_id = (SELECT auth.uid()));
+
+DROP POLICY IF EXISTS "read_own_requests" ON public.feed_requests;
+CREATE POLICY "read_own_requests" ON public.feed_requests
+  FOR SELECT USING (user_id = (SELECT auth.uid()));
+
+GRANT SELECT ON public.feed_pages, public.feed_requests, public.feed_stats TO vroom_app;
+
+COMMIT;

@@ -1,3 +1,5 @@
+BEGIN;
+
 -- What create_upload may do: begin an upload, tie it to Mux's, tell its state, give it up.
 
 -- Makes the post (not ready) and its upload. Refused where the viewer has max_open others that wait
@@ -121,3 +123,5 @@ BEGIN
     PERFORM vroom_private.open_only_to(f, 'vroom_app');
   END LOOP;
 END $$;
+
+COMMIT;

@@ -1,3 +1,5 @@
+BEGIN;
+
 -- From facts to state: the one place that decides what becomes of an upload, and that publishes.
 
 -- Later in this order wins where two facts about one upload or asset meet, whichever came first.
@@ -276,3 +278,5 @@ REVOKE ALL ON FUNCTION vroom_private.upload_steps(public.uploads, boolean) FROM 
 REVOKE ALL ON FUNCTION vroom_private.settle_upload(uuid, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.uploads_of_deleted_posts() FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.upload_report(uuid, text, boolean) FROM PUBLIC;
+
+COMMIT;

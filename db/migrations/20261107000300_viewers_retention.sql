@@ -1,3 +1,5 @@
+BEGIN;
+
 -- Retention: what has served its time goes, a bounded number of rows a call, found by indexes, so that a
 -- call costs the same however large a table has grown.
 
@@ -117,10 +119,6 @@ BEGIN
 END
 $$;
 
-SELECT vroom_private.open_only_to('public.give_feedback(uuid, text, uuid, uuid, boolean)', 'vroom_app');
-SELECT vroom_private.open_only_to('public.review_post(uuid, text)', NULL);
-REVOKE ALL ON FUNCTION vroom_private.weigh_less(uuid, uuid, text[], timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.weigh_as_before(uuid, uuid, jsonb, timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.retire_feedback(integer, interval) FROM PUBLIC;
 
 -- Removes what is past its time, `most` rows (10,000 at most) of each kind; how many of each. Impressions
@@ -166,3 +164,5 @@ $$;
 
 SELECT vroom_private.open_only_to(
   'public.prune(integer, interval, interval, interval, interval, interval)', 'vroom_app');
+
+COMMIT;

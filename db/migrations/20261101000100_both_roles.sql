@@ -1,3 +1,5 @@
+BEGIN;
+
 -- Who connects, and how a statement knows whose request it serves.
 --
 -- Roles: `vroom_app` (feed and uploads) and `vroom_webhook` (Mux's events). Neither owns a table nor
@@ -104,3 +106,21 @@ BEGIN
   END IF;
 END
 $$;
+
+GRANT USAGE ON SCHEMA public TO vroom_app, vroom_webhook;
+
+-- The migration tool makes its own tables before it applies the first file. They are closed to viewers too.
+DO $$
+DECLARE
+  t text;
+BEGIN
+  FOR t IN
+    SELECT c.relname FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+      AND (c.relname LIKE '\_yoyo\_%' OR c.relname = 'yoyo_lock')
+  LOOP
+    EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', t);
+  END LOOP;
+END $$;
+
+COMMIT;

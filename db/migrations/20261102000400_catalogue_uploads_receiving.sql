@@ -1,3 +1,5 @@
+BEGIN;
+
 -- What mux_webhook may do: take in facts, claim a trim, sweep.
 
 -- Takes in what an event says (event_id given: once only) or what Mux answered (event_id null), settles
@@ -198,3 +200,5 @@ BEGIN
     PERFORM vroom_private.open_only_to(f, 'vroom_webhook');
   END LOOP;
 END $$;
+
+COMMIT;

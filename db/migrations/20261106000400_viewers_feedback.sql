@@ -1,3 +1,5 @@
+BEGIN;
+
 -- What viewers ask for: less of a post's like, nothing of a creator, a look at a post. Each with its undo.
 --
 -- A feedback is one row of `feedback`, in force from the commit on: retrieval, commit_page and the
@@ -154,33 +156,8 @@ BEGIN
 END
 $$;
 
--- An operator's word on a reported post: `restored` to the feed, or `removed` for good. The reports that
--- led to it count no more, neither those yet to be rolled up.
-CREATE OR REPLACE FUNCTION public.review_post(post uuid, verdict text) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, public, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-  v_post    uuid := post;
-  v_verdict text := verdict;
-  v_reports bigint;
-BEGIN
-  IF v_verdict IS NULL OR v_verdict NOT IN ('restored', 'removed') THEN
-    RAISE EXCEPTION 'a verdict is restored or removed' USING ERRCODE = 'invalid_parameter_value';
-  END IF;
-  PERFORM vroom_private.lock_roll_up();
-  SELECT s.reports INTO v_reports FROM post_stats s WHERE s.post_id = v_post;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'no post has this id' USING ERRCODE = 'no_data_found';
-  END IF;
-  INSERT INTO post_reviews AS r (post_id, reports, reviewed_at, verdict, counted_from)
-  VALUES (v_post, v_reports, clock_timestamp(), v_verdict, clock_timestamp())
-  ON CONFLICT (post_id) DO UPDATE
-  SET reviewed_at = excluded.reviewed_at, verdict = excluded.verdict, counted_from = excluded.counted_from;
-  UPDATE engagement_queue q SET reports = 0 WHERE q.post_id = v_post AND q.reports <> 0;
-  UPDATE post_stats s SET reports = 0 WHERE s.post_id = v_post AND s.reports <> 0;
-  UPDATE posts p SET visibility = CASE v_verdict WHEN 'restored' THEN 'public' ELSE 'removed' END
-  WHERE p.id = v_post;
-END
-$$;
+SELECT vroom_private.open_only_to('public.give_feedback(uuid, text, uuid, uuid, boolean)', 'vroom_app');
+REVOKE ALL ON FUNCTION vroom_private.weigh_less(uuid, uuid, text[], timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.weigh_as_before(uuid, uuid, jsonb, timestamptz) FROM PUBLIC;
+
+COMMIT;

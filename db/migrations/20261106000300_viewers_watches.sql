@@ -1,3 +1,5 @@
+BEGIN;
+
 -- What viewers watch: recorded once an event, learnt from at once where it is the viewer's own, and
 -- queued for the figures that all viewers share. No row that viewers share is locked on the way.
 
@@ -296,3 +298,5 @@ $$;
 SELECT vroom_private.open_only_to('public.record_watches(uuid, jsonb, timestamptz)', 'vroom_app');
 SELECT vroom_private.open_only_to(
   'public.record_watch_progress(uuid, uuid, integer, integer, boolean, boolean, boolean, uuid)', 'vroom_app');
+
+COMMIT;

@@ -1,3 +1,5 @@
+BEGIN;
+
 -- What is kept of a viewer, to be shown to them and to be erased.
 --
 -- Erasing goes in bounded batches, each a transaction of its own; calling again finishes what is left.
@@ -281,3 +283,5 @@ REVOKE ALL ON FUNCTION vroom_private.erase_rows(text, text, uuid, integer) FROM 
 REVOKE ALL ON FUNCTION vroom_private.erase_creator(uuid, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.is_kept(uuid, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.give_reports_back(uuid, integer) FROM PUBLIC;
+
+COMMIT;

@@ -1,0 +1,88 @@
+BEGIN;
+
+-- What all viewers together teach: the record of creators, what is watched next, and norms.
+
+CREATE TABLE IF NOT EXISTS public.creator_quality (
+  creator_id          uuid PRIMARY KEY,
+  rolling_watch_ratio double precision NOT NULL DEFAULT 0,
+  rolling_like_rate   double precision NOT NULL DEFAULT 0,
+  rolling_report_rate double precision NOT NULL DEFAULT 0,
+  samples             bigint NOT NULL DEFAULT 0,
+  last_published_at   timestamptz,
+  updated_at          timestamptz NOT NULL DEFAULT now(),
+  -- What ranking reads: sums that halve in 30 days, as of updated_at. The rolling rates above are
+  -- moving averages (alpha 0.2) over single events: quick to tell a change, too jumpy to rank by.
+  plays               double precision NOT NULL DEFAULT 0,
+  watch_ratio_sum     double precision NOT NULL DEFAULT 0,
+  likes               double precision NOT NULL DEFAULT 0,
+  reports             double precision NOT NULL DEFAULT 0
+);
+
+ALTER TABLE public.creator_quality ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS "read_creator_quality" ON public.creator_quality;
+CREATE POLICY "read_creator_quality" ON public.creator_quality
+  FOR SELECT USING (true);
+
+GRANT SELECT ON public.creator_quality TO vroom_app;
+
+-- What viewers who watched a post to its end watched to the end next. Few rows a post are kept.
+CREATE TABLE IF NOT EXISTS public.post_covisits (
+  post_id      uuid NOT NULL,
+  next_post_id uuid NOT NULL,
+  score        double precision NOT NULL,  -- forward decay, as the hot score
+  PRIMARY KEY (post_id, next_post_id)
+);
+CREATE INDEX IF NOT EXISTS post_covisits_top ON public.post_covisits (post_id, score DESC);
+
+-- What works for viewers of one device, daypart and taste: 'phone/evening/' for all of them together,
+-- 'phone/evening/cats' for those whose strongest tag is cats. Few rows a cohort are kept.
+CREATE TABLE IF NOT EXISTS public.cohort_posts (
+  cohort  text NOT NULL,
+  post_id uuid NOT NULL,
+  score   double precision NOT NULL,  -- forward decay, as the hot score
+  PRIMARY KEY (cohort, post_id)
+);
+CREATE INDEX IF NOT EXISTS cohort_posts_top ON public.cohort_posts (cohort, score DESC, post_id);
+
+-- How much of a clip of some length is watched on the whole: the mean that a post is held against.
+CREATE TABLE IF NOT EXISTS public.watch_norms (
+  bucket          smallint PRIMARY KEY,  -- by duration, as in shared.ranking
+  plays           double precision NOT NULL DEFAULT 0,  -- halving in 30 days, as of updated_at
+  watch_ratio_sum double precision NOT NULL DEFAULT 0,
+  updated_at      timestamptz NOT NULL DEFAULT now()
+);
+
+ALTER TABLE public.post_covisits ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.cohort_posts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.watch_norms ENABLE ROW LEVEL SECURITY;
+
+-- What all viewers together watch names nobody; the feed function holds posts against it.
+DROP POLICY IF EXISTS "read_watch_norms" ON public.watch_norms;
+CREATE POLICY "read_watch_norms" ON public.watch_norms
+  FOR SELECT USING (true);
+GRANT SELECT ON public.watch_norms TO vroom_app;
+
+-- The watch ratio to expect of a bucket: what was measured, from shared.ranking's priors on, each worth
+-- 20 plays.
+CREATE OR REPLACE FUNCTION vroom_private.watch_norm(bucket smallint) RETURNS double precision
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT (coalesce(n.watch_ratio_sum, 0) + 20 * prior.mean) / (coalesce(n.plays, 0) + 20)
+  FROM (SELECT (ARRAY[0.85, 0.70, 0.55, 0.45, 0.35])[watch_norm.bucket + 1]::double precision AS mean) prior
+  LEFT JOIN watch_norms n ON n.bucket = watch_norm.bucket
+$$;
+
+CREATE TABLE IF NOT EXISTS public.post_reviews (
+  post_id     uuid PRIMARY KEY,
+  held_at     timestamptz NOT NULL DEFAULT now(),
+  reports     bigint NOT NULL,  -- when it was taken off
+  reviewed_at timestamptz,      -- null: nobody has looked yet
+  verdict     text CHECK (verdict IN ('restored', 'removed')),
+  counted_from timestamptz NOT NULL DEFAULT '-infinity'  -- reports first given earlier count no more
+);
+
+ALTER TABLE public.post_reviews ENABLE ROW LEVEL SECURITY;
+
+COMMIT;

@@ -1,0 +1,30 @@
+BEGIN;
+
+-- What viewers did and the roll-up has not yet counted.
+
+-- What one event adds to the figures of a post. Appended by viewers, so that a viral post is no hot row;
+-- taken away, counted and deleted in one transaction by the roll-up. It names no viewer.
+CREATE TABLE IF NOT EXISTS public.engagement_queue (
+  queue_no     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  post_id      uuid,  -- null: the creator as a whole was reported
+  creator_id   uuid NOT NULL,
+  at           timestamptz NOT NULL DEFAULT now(),
+  impressions  smallint NOT NULL DEFAULT 0,
+  plays        smallint NOT NULL DEFAULT 0,
+  replays      smallint NOT NULL DEFAULT 0,
+  watch_ratio  double precision NOT NULL DEFAULT 0,  -- what the viewer's best ratio grew by
+  likes        smallint NOT NULL DEFAULT 0,
+  comments     smallint NOT NULL DEFAULT 0,
+  shares       smallint NOT NULL DEFAULT 0,
+  reports      smallint NOT NULL DEFAULT 0,          -- -1: taken back
+  weight       double precision NOT NULL DEFAULT 0,  -- of the hot score
+  observed_watch_ratio double precision,             -- of the event itself; null: no watch
+  observed_like        boolean,
+  duration_ms  integer,
+  after_posts  uuid[] NOT NULL DEFAULT '{}',         -- finished by the viewer shortly before this one
+  cohorts      text[] NOT NULL DEFAULT '{}'
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
+
+ALTER TABLE public.engagement_queue ENABLE ROW LEVEL SECURITY;
+
+COMMIT;

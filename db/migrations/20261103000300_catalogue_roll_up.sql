@@ -1,0 +1,78 @@
+BEGIN;
+
+-- The roll-up: what viewers did, counted into the figures that all of them share. Events leave the queue
+-- in the transaction that counts them, so each is counted exactly once, however a run ends. One run works
+-- at a time; viewers who add to the queue meanwhile never wait for it.
+
+-- Counts the oldest `most` events of the queue (10,000 at most). Posts that reach `report_threshold` go off
+-- the feed. busy: another run is at it, and this one did nothing. events: how many left the queue; fewer
+-- than `most`: it is empty. Events of posts that are gone are dropped.
+CREATE OR REPLACE FUNCTION public.roll_up(most integer, report_threshold integer)
+RETURNS TABLE (busy boolean, events integer, posts integer, held integer)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_half_life interval;
+  v_taken     engagement_queue[];
+BEGIN
+  PERFORM vroom_private.assert_no_viewer();
+  busy := NOT pg_try_advisory_xact_lock(hashtext('roll_up'), 0);
+  events := 0;
+  posts := 0;
+  held := 0;
+  IF NOT busy THEN
+    v_half_life := vroom_private.hold_hot_half_life();
+    WITH gone AS (
+      DELETE FROM engagement_queue q
+      WHERE q.queue_no = ANY (ARRAY(
+        SELECT o.queue_no FROM engagement_queue o ORDER BY o.queue_no LIMIT least(10000, greatest(0, most))))
+      RETURNING q AS event
+    )
+    SELECT count(*), array_agg(g.event ORDER BY (g.event).queue_no)
+             FILTER (WHERE (g.event).post_id IS NULL  -- a report of the creator as a whole
+                       OR EXISTS (SELECT FROM post_stats s WHERE s.post_id = (g.event).post_id))
+    INTO events, v_taken
+    FROM gone g;
+
+    IF v_taken IS NOT NULL THEN
+      held := vroom_private.hold_reported(v_taken, greatest(1, report_threshold));
+      PERFORM vroom_private.count_creators(v_taken);
+      PERFORM vroom_private.count_norms(v_taken);
+      posts := vroom_private.count_posts(v_taken, v_half_life);
+      PERFORM vroom_private.count_covisits(v_taken, v_half_life);
+      PERFORM vroom_private.count_cohorts(v_taken, v_half_life);
+    END IF;
+  END IF;
+  RETURN NEXT;
+END
+$$;
+
+-- Sets the hot score's half-life and rescales what is stored: the order of posts stays, since all scores
+-- are in half-lives. Waits for whoever writes scores, and they wait for it; for operators.
+CREATE OR REPLACE FUNCTION public.set_hot_half_life(half_life interval) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_factor double precision;
+BEGIN
+  IF half_life IS NULL OR half_life < interval '1 minute' THEN
+    RAISE EXCEPTION 'the half-life must be at least a minute' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  PERFORM vroom_private.lock_roll_up();
+  LOCK TABLE hot_scale IN ACCESS EXCLUSIVE MODE;
+  v_factor := extract(epoch FROM vroom_private.hot_half_life())::double precision
+    / extract(epoch FROM half_life)::double precision;
+  UPDATE hot_scale h SET half_life = set_hot_half_life.half_life;
+  UPDATE post_stats s SET hot_score = s.hot_score * v_factor;
+  UPDATE post_tags g SET hot_score = g.hot_score * v_factor;
+  UPDATE post_covisits c SET score = c.score * v_factor;
+  UPDATE cohort_posts c SET score = c.score * v_factor;
+END
+$$;
+
+SELECT vroom_private.open_only_to('public.roll_up(integer, integer)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.set_hot_half_life(interval)', NULL);
+
+COMMIT;
