@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ID_ALPHABET = string.ascii_letters + string.digits
 _SHAPES = (("9:16", 84), ("16:9", 8), ("1:1", 5), ("4:5", 3))
 _RESOLUTIONS = (("FHD", 70), ("HD", 25), ("SD", 5))
-_OF_CREATOR = 0.6  # how far a post's quality is its creator's
+_OF_CREATOR = 0.6  # the part of a post's quality that is its creator's
 _MOST_FOLLOWED = 5
 
 _NEW_POSTS = """
@@ -41,7 +41,7 @@ CREATE TEMPORARY TABLE new_posts (
 ) ON COMMIT DROP
 """
 _COPY_POSTS = "COPY new_posts FROM STDIN"
-# In the order of time, as posts are numbered in life.
+# Posts are inserted in the order of time, because that is how they are numbered in production.
 _INSERT_POSTS = """
 WITH added AS (
   INSERT INTO posts (id, creator_id, caption, tags, mux_ready, mux_playback_id, mux_duration_ms,
@@ -80,13 +80,13 @@ ON CONFLICT DO NOTHING
 
 @dataclass(frozen=True, slots=True)
 class CatalogueSummary:
-    """What a seed stands for.
+    """What a call of `seed` put into the database.
 
     Attributes:
-        posts: How many posts it has.
-        added: How many of them were not there before.
-        creators: Their creators, the busiest first.
-        follows: Follows among the creators that were not there before.
+        posts: The number of posts of the catalogue.
+        added: The number of posts that were not there before.
+        creators: The creators, the busiest first.
+        follows: The number of follows among the creators that were not there before.
     """
 
     posts: int
@@ -105,18 +105,18 @@ def seed(
 ) -> CatalogueSummary:
     """Put a catalogue into a migrated database, in one transaction.
 
-    The same arguments make the same catalogue; what is there already stays as it is.
+    The same arguments make the same catalogue. Rows that exist already stay as they are.
 
     Args:
-        admin_url: The database, as the owner of the schema.
-        posts: How many posts; all of them may be shown.
-        creators: By how many creators; by default as many as real catalogues have.
-        seed: Of all draws.
-        now: When the newest post was published; by default the present.
+        admin_url: The URL of the database, as the owner of the schema.
+        posts: The number of posts. All of them may be shown.
+        creators: The number of creators. The default is the ratio of a real catalogue.
+        seed: The seed of all draws.
+        now: The time at which the newest post was published. The default is the present.
 
     Raises:
-        ValueError: `posts` is negative, or `creators` not between 1 and `posts`.
-        psycopg.Error: The database refused.
+        ValueError: `posts` is negative, or `creators` is not between 1 and `posts`.
+        psycopg.Error: The database refused the change.
     """
     if posts < 0:
         raise ValueError(f"{posts} posts cannot be made")
@@ -145,10 +145,10 @@ def seed(
 
 
 def follow(admin_url: str, viewer: UUID, creators: Iterable[UUID]) -> int:
-    """Let a viewer follow creators; return how many of them are new.
+    """Let a viewer follow creators. Return the number of new follows.
 
     Raises:
-        psycopg.Error: The database refused.
+        psycopg.Error: The database refused the change.
     """
     followed = list(creators)
     with psycopg.connect(admin_url) as connection:
@@ -158,7 +158,7 @@ def follow(admin_url: str, viewer: UUID, creators: Iterable[UUID]) -> int:
 def _rows(
     people: dict[UUID, int], rng: random.Random, now: datetime
 ) -> Iterator[tuple[object, ...]]:
-    """The rows of new_posts."""
+    """Yield the rows of new_posts."""
     words = Words(rng)
     authors = [creator for creator, count in people.items() for _ in range(count)]
     rng.shuffle(authors)
@@ -186,7 +186,7 @@ def _rows(
 
 
 def _follows(people: list[UUID], rng: random.Random) -> Iterator[tuple[UUID, UUID]]:
-    """Who follows whom among the creators: up to five each, the well-known ones mostly."""
+    """Yield pairs of follower and creator. Each follows up to five, mostly well-known ones."""
     known = list(accumulate(1.0 / rank for rank in range(1, len(people) + 1)))
     for person in people:
         followed = rng.choices(people, cum_weights=known, k=rng.randint(0, _MOST_FOLLOWED))

@@ -20,7 +20,7 @@ _BUSY = 0.13  # creators with more than one video
 _BUSY_DECLINE = 0.9  # Zipf exponent: gives the busiest of 6,510 creators some 25 videos
 _CROWDED = 4  # further videos per busy creator above which more creators are busy
 
-# Quantiles of the length in seconds; between them it is interpolated in its logarithm.
+# Quantiles of the length in seconds. Between them, the logarithm of the length is interpolated.
 _LENGTHS = (
     (0.00, 5.0),
     (0.05, 11.0),
@@ -32,12 +32,12 @@ _LENGTHS = (
     (0.99, 510.0),
     (1.00, 900.0),
 )
-LONGEST_MS = 180_000  # longer ones were trimmed before they were published
+LONGEST_MS = 180_000  # longer videos were trimmed before they were published
 
 _OLDEST = timedelta(days=730)
 _AGE_POWER = 2.2  # a quarter of all posts is from the last 33 days, an eighth from the last 7
 
-# As vroom_private.hot_score has it.
+# The values of vroom_private.hot_score.
 HOT_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 HOT_HALF_LIFE = timedelta(days=1)
 _LIKE, _COMMENT, _SHARE = 2.0, 3.0, 4.0  # weights of events against one full watch
@@ -46,7 +46,7 @@ _EXACT_COUNTS = 30.0  # expected counts below it are drawn exactly
 
 
 def length_ms(quantile: float) -> int:
-    """The length at a quantile in [0, 1), trimmed to the longest that is published."""
+    """Return the length at a quantile in [0, 1), trimmed to the longest that is published."""
     upper = bisect_right(_LENGTHS, quantile, key=lambda point: point[0])
     (low, shortest), (high, longest) = _LENGTHS[upper - 1], _LENGTHS[upper]
     seconds = shortest * math.pow(longest / shortest, (quantile - low) / (high - low))
@@ -54,12 +54,12 @@ def length_ms(quantile: float) -> int:
 
 
 def age(quantile: float) -> timedelta:
-    """The age at a quantile in [0, 1): dense in the last days, up to two years."""
+    """Return the age at a quantile in [0, 1). Most posts are days old, some up to two years."""
     return _OLDEST * math.pow(quantile, _AGE_POWER)
 
 
 def posts_by_creator(posts: int, creators: int, rng: random.Random) -> list[int]:
-    """How many posts each creator has, the busiest first: most have one, the tail is heavy.
+    """Draw the number of posts of each creator, the busiest first. Most creators have one.
 
     Raises:
         ValueError: There are not between 1 and `posts` creators.
@@ -77,18 +77,18 @@ def posts_by_creator(posts: int, creators: int, rng: random.Random) -> list[int]
 
 
 def hot_score(published_at: datetime, weight: float) -> float:
-    """The logarithm of a decayed sum of weights, in half-lives since 2020.
+    """Return the logarithm of a decayed sum of weights, in half-lives since 2020.
 
     Args:
         published_at: The time to which `weight` is decayed.
-        weight: The sum of all events' weights, each doubled per half-life since then; above 0.
+        weight: The sum of all events' weights, each doubled per half-life since then. Above 0.
     """
     return math.log2(weight) + (published_at - HOT_EPOCH) / HOT_HALF_LIFE
 
 
 @dataclass(frozen=True, slots=True)
 class Engagement:
-    """What viewers did with a post; the columns of post_stats."""
+    """The engagement with a post, as the columns of post_stats."""
 
     impressions: int
     plays: int
@@ -102,17 +102,19 @@ class Engagement:
 def engagement(
     rng: random.Random, quality: float, length: int, published_at: datetime, now: datetime
 ) -> Engagement:
-    """Draw a post's engagement: long-tailed, more for quality, shorter watches of longer videos.
+    """Draw the engagement with a post.
+
+    It is long-tailed and grows with quality. Longer videos are watched in smaller part.
 
     Args:
         rng: The source of all draws.
-        quality: Hidden quality; over a catalogue normally distributed, mean 0, deviation 1.
-        length: Milliseconds.
-        published_at: Since when it is seen.
-        now: Until when.
+        quality: The hidden quality, a draw from a normal distribution of mean 0 and deviation 1.
+        length: The length in milliseconds.
+        published_at: The beginning of the time in which the post is seen.
+        now: The end of that time.
     """
     age_days = max((now - published_at) / timedelta(days=1), 1e-6)
-    # How long the crowd stays, in days: mostly days, for a few evergreens months.
+    # The crowd of most posts stays for days. That of a few evergreens stays for months.
     stay_days = rng.lognormvariate(0.7 + 0.3 * quality, 1.0)
     reached = -math.expm1(-age_days / stay_days)
     impressions = _count(rng, rng.lognormvariate(5.0 + 1.1 * quality, 1.2) * reached)
@@ -132,7 +134,7 @@ def engagement(
 
 
 def _log_mean_growth(age_days: float, stay_days: float) -> float:
-    """The logarithm of the mean 2^(t / half-life) of events whose rate falls as e^(-t / stay)."""
+    """Return the log of the mean 2^(t / half-life) of events whose rate falls as e^(-t / stay)."""
     growth = math.log(2) * (timedelta(days=1) / HOT_HALF_LIFE)
     exponent = (growth - 1.0 / stay_days) * age_days
     share = stay_days * -math.expm1(-age_days / stay_days)
@@ -140,7 +142,7 @@ def _log_mean_growth(age_days: float, stay_days: float) -> float:
 
 
 def _log_expm1_ratio(x: float) -> float:
-    """ln((e^x - 1) / x), also near 0 and where e^x overflows."""
+    """Return ln((e^x - 1) / x), also near 0 and where e^x overflows."""
     if abs(x) < _NEAR_ZERO:
         return x / 2.0
     if x > 0.0:
@@ -153,7 +155,7 @@ def _logistic(x: float) -> float:
 
 
 def _count(rng: random.Random, expected: float) -> int:
-    """A Poisson count (Knuth's method); for large means its normal approximation."""
+    """Draw a Poisson count (Knuth's method, and the normal approximation for large means)."""
     if expected >= _EXACT_COUNTS:
         return max(round(rng.gauss(expected, math.sqrt(expected))), 0)
     floor, product, count = math.exp(-expected), rng.random(), 0

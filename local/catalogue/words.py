@@ -1,4 +1,4 @@
-"""What made-up posts say: topics with their tags, subjects and captions."""
+"""The words of made-up posts: topics with their tags, subjects and captions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class Topic(NamedTuple):
-    """What videos are about. The first tag is on each of them, the others on some."""
+    """A topic of videos. Every video has its first tag, and some have others."""
 
     tags: tuple[str, ...]
     emoji: str
     subjects: tuple[str, ...]
 
 
-# The commonest first.
+# The commonest topic stands first.
 TOPICS = (
     Topic(
         ("food", "recipes", "streetfood", "baking"),
@@ -95,7 +95,7 @@ TOPICS = (
         ("verbs of motion", "the map that was wrong for 200 years", "flashcards that work"),
     ),
 )
-COMMONEST = 0.19  # the share of videos with the commonest tag
+COMMONEST = 0.19  # the share of videos that have the commonest tag
 _DECLINE = 0.6  # Zipf exponent of the other topics
 
 CAPTIONS = (
@@ -110,7 +110,7 @@ CAPTIONS = (
     "Things I'd tell my younger self about {subject}",
     "{subject}. That's it, that's the video",
 )
-# Whole captions in other languages, the right-to-left ones among them.
+# Whole captions in other languages, some of them written from right to left.
 ELSEWHERE = (
     "أول مرة أجرّب هذه الوصفة 😍",
     "غروب الشمس في مسقط",
@@ -149,11 +149,11 @@ class Words:
         self._cumulative = list(accumulate((COMMONEST, *(share * weight for weight in others))))
 
     def topic(self) -> Topic:
-        """A topic, the commonest on 19 % of draws, the others ever rarer."""
+        """Draw a topic. The commonest is drawn in 19 % of cases, the others ever less often."""
         return self._rng.choices(TOPICS, cum_weights=self._cumulative)[0]
 
     def tags(self, topic: Topic) -> list[str]:
-        """One to four tags of a topic."""
+        """Draw one to four tags of a topic."""
         first, second, *further = topic.tags
         drawn = [first]
         if self._rng.random() < _SECOND_TAG:
@@ -161,7 +161,7 @@ class Words:
         return drawn + [tag for tag in further if self._rng.random() < _FURTHER_TAGS]
 
     def caption(self, topic: Topic) -> str:
-        """A caption; some are empty, some in other scripts, some with emoji."""
+        """Draw a caption. Some are empty, some are in other scripts, some have emoji."""
         rng = self._rng
         kind = rng.random()
         if kind < _BARE:
@@ -175,7 +175,7 @@ class Words:
 
 
 def _emoji(topic: Topic) -> list[str]:
-    """The emoji of a topic; a variation selector stays with what it follows."""
+    """Split the emoji of a topic. A variation selector stays with the emoji that it follows."""
     drawn: list[str] = []
     for character in topic.emoji:
         if character == "\ufe0f":

@@ -1,8 +1,8 @@
-"""`python -m local.mux --port P --state-dir DIR`.
+"""Run the stand-in: `python -m local.mux --port P --state-dir DIR`.
 
-From the environment: `MUX_TOKEN_ID` and `MUX_TOKEN_SECRET`, the credentials of the API;
-`MUX_WEBHOOK_SECRET`, whose first value signs (they are comma-separated); `MUX_WEBHOOK_URL`, where
-webhooks go (empty = nowhere until `/control/settings` says so).
+The environment holds the credentials of the API (`MUX_TOKEN_ID` and `MUX_TOKEN_SECRET`), the
+comma-separated signing secrets (`MUX_WEBHOOK_SECRET`, of which the first one signs), and the
+receiver of webhooks (`MUX_WEBHOOK_URL`). Webhooks wait while there is no receiver.
 """
 
 import argparse
@@ -14,18 +14,22 @@ from pydantic import ValidationError
 
 from local.mux.server import HOST, listen, serve
 from local.mux.settings import Settings, Tunables
-from local.mux.standin import StandIn
+from local.mux.stand_in import StandIn
 
 REQUIRED = ("MUX_TOKEN_ID", "MUX_TOKEN_SECRET", "MUX_WEBHOOK_SECRET")
 
 
 def main() -> None:
-    """Run the stand-in until it is told to end."""
+    """Run the stand-in until a signal ends it."""
     parser = argparse.ArgumentParser(prog="python -m local.mux", description="A stand-in for Mux.")
-    parser.add_argument("--port", type=int, default=0, help="0 = any free one (default)")
-    parser.add_argument("--state-dir", type=Path, required=True, help="books and media files")
-    parser.add_argument("--seed", type=int, help="of bad manners and faults")
-    parser.add_argument("--tune", default="{}", help="JSON: settings other than the defaults")
+    parser.add_argument("--port", type=int, default=0, help="0 (the default) means any free port")
+    parser.add_argument(
+        "--state-dir", type=Path, required=True, help="the folder of records and media files"
+    )
+    parser.add_argument("--seed", type=int, help="the seed of the fault rules")
+    parser.add_argument(
+        "--tune", default="{}", help="JSON object of settings that differ from the defaults"
+    )
     arguments = parser.parse_args()
     missing = [name for name in REQUIRED if not os.environ.get(name)]
     if missing:

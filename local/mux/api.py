@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from local.mux.errors import InvalidParametersError, MuxError
 from local.mux.records import Json
-from local.mux.standin import StandIn
+from local.mux.stand_in import StandIn
 
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
@@ -20,8 +20,8 @@ class Api:
     """Everything below `/video/v1`."""
 
     def __init__(self, stand_in: StandIn) -> None:
-        self._books = stand_in.books
-        self._workshop = stand_in.workshop
+        self._state = stand_in.state
+        self._transcoder = stand_in.transcoder
         playback_id = "/assets/{asset_id}/playback-ids/{playback_id}"
         self.app = Starlette(
             routes=[
@@ -44,53 +44,53 @@ class Api:
         )
 
     async def _create_upload(self, request: Request) -> Response:
-        return _data(self._books.create_upload(await _body(request)).view(), 201)
+        return _data(self._state.create_upload(await _body(request)).view(), 201)
 
     async def _list_uploads(self, request: Request) -> Response:
-        uploads = [self._books.upload(key).view() for key in reversed(self._books.uploads)]
+        uploads = [self._state.upload(key).view() for key in reversed(self._state.uploads)]
         return _data(_page(request, uploads))
 
     async def _get_upload(self, request: Request) -> Response:
-        return _data(self._books.upload(request.path_params["upload_id"]).view())
+        return _data(self._state.upload(request.path_params["upload_id"]).view())
 
     async def _cancel_upload(self, request: Request) -> Response:
-        return _data(self._books.cancel_upload(request.path_params["upload_id"]).view())
+        return _data(self._state.cancel_upload(request.path_params["upload_id"]).view())
 
     async def _create_asset(self, request: Request) -> Response:
-        asset = self._books.create_asset(await _body(request))
-        self._workshop.submit(asset)
+        asset = self._state.create_asset(await _body(request))
+        self._transcoder.submit(asset)
         return _data(asset.view(), 201)
 
     async def _list_assets(self, request: Request) -> Response:
-        found = [asset.view() for asset in self._books.live_assets()]
+        found = [asset.view() for asset in self._state.live_assets()]
         for name in ("upload_id", "live_stream_id"):
             if name in request.query_params:
                 found = [a for a in found if a.get(name) == request.query_params[name]]
         return JSONResponse({"data": _page(request, found), "next_cursor": None})
 
     async def _get_asset(self, request: Request) -> Response:
-        return _data(self._books.asset(request.path_params["asset_id"]).view())
+        return _data(self._state.asset(request.path_params["asset_id"]).view())
 
     async def _update_asset(self, request: Request) -> Response:
-        asset = self._books.update_asset(request.path_params["asset_id"], await _body(request))
+        asset = self._state.update_asset(request.path_params["asset_id"], await _body(request))
         return _data(asset.view())
 
     async def _delete_asset(self, request: Request) -> Response:
-        self._books.delete_asset(request.path_params["asset_id"])
+        self._state.delete_asset(request.path_params["asset_id"])
         return Response(status_code=204)
 
     async def _create_playback_id(self, request: Request) -> Response:
         asset_id = request.path_params["asset_id"]
         return _data(
-            self._books.create_playback_id(asset_id, await _body(request)).model_dump(), 201
+            self._state.create_playback_id(asset_id, await _body(request)).model_dump(), 201
         )
 
     async def _get_playback_id(self, request: Request) -> Response:
-        playback = self._books.playback_id(**request.path_params)
+        playback = self._state.playback_id(**request.path_params)
         return _data(playback.model_dump())
 
     async def _delete_playback_id(self, request: Request) -> Response:
-        self._books.delete_playback_id(**request.path_params)
+        self._state.delete_playback_id(**request.path_params)
         return Response(status_code=204)
 
 
@@ -111,7 +111,7 @@ async def _body(request: Request) -> object:
     try:
         return json.loads(await request.body())
     except ValueError as error:
-        raise InvalidParametersError("body: it is not JSON") from error
+        raise InvalidParametersError("The body is not JSON.") from error
 
 
 def _data(data: Json | list[Json], status: int = 200) -> JSONResponse:

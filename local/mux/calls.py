@@ -1,4 +1,4 @@
-"""Counts the requests that the API has had."""
+"""Count the requests to the API."""
 
 from collections import Counter, deque
 
@@ -8,7 +8,7 @@ KEPT = 1000
 
 
 class Calls:
-    """How many requests, by verb and by the status of their answer; 0 = none was given."""
+    """The number of requests by verb and by the status of the answer. 0 means no answer."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, int]] = Counter()
@@ -20,7 +20,7 @@ class Calls:
         self._recent.append({"at": at, "method": method, "path": path, "status": status})
 
     def view(self) -> Json:
-        """Return counts by verb, by verb and status, and the latest requests, oldest first."""
+        """Return the counts by verb, by verb and status, and the latest requests, oldest first."""
         by_verb: Counter[str] = Counter()
         by_status: dict[str, dict[str, int]] = {}
         for (method, status), count in self._counts.items():
@@ -29,6 +29,6 @@ class Calls:
         return {"by_verb": dict(by_verb), "by_status": by_status, "recent": list(self._recent)}
 
     def clear(self) -> None:
-        """Begin to count anew."""
+        """Set all counts to 0."""
         self._counts.clear()
         self._recent.clear()

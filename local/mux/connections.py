@@ -1,4 +1,4 @@
-"""Open connections, so that an answer can be lost the way networks lose it: without a byte."""
+"""Track open connections, so that an answer can be lost as networks lose it: without a byte."""
 
 import asyncio
 
@@ -6,13 +6,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Connections:
-    """The open connections of a server that runs `protocol()`."""
+    """The open connections of a server that uses `protocol()`."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
 
     def protocol(self) -> type[H11Protocol]:
-        """Return uvicorn's HTTP protocol, made to keep these books."""
+        """Return uvicorn's HTTP protocol, extended to track its connections here."""
         known = self._open
 
         class TrackedProtocol(H11Protocol):
@@ -32,7 +32,7 @@ class Connections:
         """Close a client's connection at once.
 
         Raises:
-            ConnectionAbortedError: No such connection is known, as in a test without a server.
+            ConnectionAbortedError: The connection is unknown, as in a test without a server.
         """
         transport = self._open.get((host, port))
         if transport is None:

@@ -1,21 +1,21 @@
-"""The control API: makes the stand-in ill-mannered, faulty, slow or quick, and opens its books.
+"""The control API: show the state of the stand-in, and make it faulty, slow or quick.
 
 | route | |
 |---|---|
-| `GET /control` | a page for a person |
-| `GET /control/books` | uploads, assets, webhooks and calls; `?webhooks=all` with whole envelopes |
-| `GET, POST, DELETE /control/manners` | rules about webhooks: list, add one, remove all |
-| `GET, POST, DELETE /control/faults` | rules about the API: likewise |
+| `GET /control` | a page for people |
+| `GET /control/state` | uploads, assets, webhooks and calls; `?webhooks=all` adds envelopes |
+| `GET, POST, DELETE /control/webhook-faults` | list, add one, remove all rules about webhooks |
+| `GET, POST, DELETE /control/api-faults` | the same for rules about the API |
 | `GET, PATCH /control/settings` | `Tunables` |
-| `POST /control/seed` | `{"seed"}`: the chance of the rules begins anew |
-| `POST /control/flush` | sends every waiting webhook now, once |
-| `POST /control/settle` | `{"seconds"}`: waits until all is processed and sent |
-| `POST /control/events` | `{"kind"}` unknown, live_stream or stranger; or `{"type", "data"}` |
-| `POST /control/redeliver` | `{"event_id"}`: sends an event once more |
-| `POST /control/uploads/{id}/expire` | its time is over now |
-| `POST /control/uploads/{id}/fail` | `{"message"}`: it errors |
-| `POST /control/assets/{id}/fail` | `{"message"}`: an asset that is preparing errors |
-| `POST /control/reset` | forgets everything |
+| `POST /control/seed` | `{"seed"}`: seed the random numbers of the rules |
+| `POST /control/flush` | send every waiting webhook once, now |
+| `POST /control/settle` | `{"seconds"}`: wait until all is processed and sent |
+| `POST /control/events` | send an event: `{"kind"}` or `{"type", "data"}` |
+| `POST /control/redeliver` | `{"event_id"}`: send an event once more |
+| `POST /control/uploads/{id}/expire` | time an upload out |
+| `POST /control/uploads/{id}/fail` | `{"message"}`: let a waiting upload fail |
+| `POST /control/assets/{id}/fail` | `{"message"}`: let a preparing asset fail |
+| `POST /control/reset` | remove everything |
 """
 
 import json
@@ -29,14 +29,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from local.mux.api import refusal
+from local.mux.api_faults import ApiFault
 from local.mux.control_bodies import Custom, EventId, MadeUp, Message, Seconds, Seed
 from local.mux.errors import InvalidParametersError, MuxError, NotFoundError
 from local.mux.events import envelope
-from local.mux.faults import FaultRule
 from local.mux.fields import parse
-from local.mux.manners import MannerRule, made_up
 from local.mux.records import Json
-from local.mux.standin import StandIn
+from local.mux.stand_in import StandIn
+from local.mux.webhook_faults import WebhookFault, made_up
 
 PAGE = (Path(__file__).parent / "control.html").read_text()
 
@@ -49,9 +49,9 @@ class Control:
         self.app = Starlette(
             routes=[
                 Route("/", page),
-                Route("/books", self._books),
-                Route("/manners", self._manners, methods=["GET", "POST", "DELETE"]),
-                Route("/faults", self._faults, methods=["GET", "POST", "DELETE"]),
+                Route("/state", self._state),
+                Route("/webhook-faults", self._webhook_faults, methods=["GET", "POST", "DELETE"]),
+                Route("/api-faults", self._api_faults, methods=["GET", "POST", "DELETE"]),
                 Route("/settings", self._settings, methods=["GET", "PATCH"]),
                 Route("/seed", self._seed, methods=["POST"]),
                 Route("/flush", self._flush, methods=["POST"]),
@@ -66,17 +66,17 @@ class Control:
             exception_handlers={MuxError: refusal},
         )
 
-    async def _books(self, request: Request) -> Response:
-        books, whole = self._it.books, request.query_params.get("webhooks") == "all"
+    async def _state(self, request: Request) -> Response:
+        state, whole = self._it.state, request.query_params.get("webhooks") == "all"
         view = {
             "uploads": [
-                books.upload(upload_id).view() | {"created_at": upload.created_at}
-                for upload_id, upload in books.uploads.items()
+                state.upload(upload_id).view() | {"created_at": upload.created_at}
+                for upload_id, upload in state.uploads.items()
             ],
             "assets": [
                 asset.view()
                 | {"billed": asset.billed, "deleted_at": asset.deleted_at, "clip": asset.clip}
-                for asset in books.assets.values()
+                for asset in state.assets.values()
             ],
             "webhooks": [self._webhook(key, whole=whole) for key in self._it.outbox.deliveries],
             "calls": self._it.calls.view(),
@@ -92,18 +92,18 @@ class Control:
         }
         return view | {"event": delivery.event} if whole else view
 
-    async def _manners(self, request: Request) -> Response:
+    async def _webhook_faults(self, request: Request) -> Response:
         rules = self._it.outbox.rules
         if request.method == "POST":
-            rules.append(parse(MannerRule, await _body(request)))
+            rules.append(parse(WebhookFault, await _body(request)))
         elif request.method == "DELETE":
             rules.clear()
         return JSONResponse([rule.model_dump() for rule in rules])
 
-    async def _faults(self, request: Request) -> Response:
+    async def _api_faults(self, request: Request) -> Response:
         rules = self._it.faults.rules
         if request.method == "POST":
-            rules.append(parse(FaultRule, await _body(request)))
+            rules.append(parse(ApiFault, await _body(request)))
         elif request.method == "DELETE":
             rules.clear()
         return JSONResponse([rule.model_dump() for rule in rules])
@@ -112,7 +112,7 @@ class Control:
         if request.method == "PATCH":
             body = await _body(request)
             if not isinstance(body, dict):
-                raise InvalidParametersError("body: it is no object")
+                raise InvalidParametersError("The body is not a JSON object.")
             try:
                 self._it.tune(body)
             except ValidationError as error:
@@ -120,23 +120,23 @@ class Control:
         return JSONResponse(self._it.tunables.model_dump())
 
     async def _seed(self, request: Request) -> Response:
-        self._it.chance.seed(parse(Seed, await _body(request)).seed)
+        self._it.rng.seed(parse(Seed, await _body(request)).seed)
         return Response(status_code=204)
 
     async def _flush(self, _request: Request) -> Response:
-        return JSONResponse(await self._it.courier.flush())
+        return JSONResponse(await self._it.sender.flush())
 
     async def _settle(self, request: Request) -> Response:
         return JSONResponse(await self._it.settle(parse(Seconds, await _body(request)).seconds))
 
     async def _event(self, request: Request) -> Response:
-        body, now, chance = await _body(request), time.time(), self._it.chance
+        body, now, rng = await _body(request), time.time(), self._it.rng
         if isinstance(body, dict) and "kind" in body:
-            event = made_up(parse(MadeUp, body).kind, now, chance)
+            event = made_up(parse(MadeUp, body).kind, now, rng)
         else:
             custom = parse(Custom, body)
             about = {"type": custom.type.split(".")[1], "id": str(custom.data.get("id", ""))}
-            event = envelope(custom.type, about, custom.data, now, chance)
+            event = envelope(custom.type, about, custom.data, now, rng)
         self._it.announce(event)
         return JSONResponse(event, 201)
 
@@ -145,20 +145,20 @@ class Control:
         delivery = self._it.outbox.send_again(event_id)
         if delivery is None:
             raise NotFoundError("event", event_id)
-        self._it.courier.wake()
+        self._it.sender.wake()
         return JSONResponse(self._webhook(delivery.id, whole=False), 201)
 
     async def _expire(self, request: Request) -> Response:
-        return JSONResponse(self._it.books.expire_upload(request.path_params["upload_id"]).view())
+        return JSONResponse(self._it.state.expire_upload(request.path_params["upload_id"]).view())
 
     async def _fail_upload(self, request: Request) -> Response:
         message = parse(Message, await _body(request)).message
-        upload = self._it.books.fail_upload(request.path_params["upload_id"], message)
+        upload = self._it.state.fail_upload(request.path_params["upload_id"], message)
         return JSONResponse(upload.view())
 
     async def _fail_asset(self, request: Request) -> Response:
         message = parse(Message, await _body(request)).message
-        asset = self._it.books.fail_asset(request.path_params["asset_id"], message)
+        asset = self._it.state.fail_asset(request.path_params["asset_id"], message)
         return JSONResponse(asset.view())
 
     async def _reset(self, _request: Request) -> Response:
@@ -167,7 +167,7 @@ class Control:
 
 
 async def page(_request: Request) -> Response:
-    """Return the page for a person."""
+    """Return the page for people."""
     return HTMLResponse(PAGE)
 
 
@@ -176,4 +176,4 @@ async def _body(request: Request) -> object:
     try:
         return json.loads(text) if text else {}
     except ValueError as error:
-        raise InvalidParametersError("body: it is not JSON") from error
+        raise InvalidParametersError("The body is not JSON.") from error

@@ -1,49 +1,49 @@
-"""Bodies of the control API."""
+"""The bodies that the control API accepts."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from local.mux.manners import MadeUpKind
 from local.mux.records import Json
+from local.mux.webhook_faults import MadeUpKind
 
 
 class Body(BaseModel):
-    """A body without unknown fields."""
+    """A body that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Seed(Body):
-    """Where the chance of the rules begins."""
+    """The seed of the fault rules."""
 
     seed: int
 
 
 class Seconds(Body):
-    """How long to wait at most."""
+    """The longest time to wait."""
 
     seconds: float = Field(default=60, ge=0)
 
 
 class Message(Body):
-    """Why something errors."""
+    """The message of an error."""
 
     message: str = "The input could not be processed"
 
 
 class EventId(Body):
-    """The event that is meant."""
+    """The id of an event."""
 
     event_id: str
 
 
 class MadeUp(Body):
-    """An event about nothing in the books."""
+    """An event about an object that the stand-in does not hold."""
 
     kind: MadeUpKind
 
 
 class Custom(Body):
-    """An event as the caller wants it; the envelope is added."""
+    """An event of the caller's own. The envelope is added."""
 
     type: str = Field(pattern=r"^\w+\.\w+\.")
     data: Json

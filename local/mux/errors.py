@@ -1,13 +1,13 @@
-"""Errors that the stand-in answers with, in Mux's shape."""
+"""Errors of the stand-in, and their answers in Mux's form."""
 
 
 class MuxError(Exception):
-    """A refused request.
+    """A request that is refused.
 
     Args:
-        status: HTTP status of the answer.
+        status: The HTTP status of the answer.
         kind: Mux's error type, such as `invalid_parameters`.
-        messages: What is wrong, one sentence each.
+        messages: One sentence for each thing that is wrong.
     """
 
     def __init__(self, status: int, kind: str, *messages: str) -> None:
@@ -22,18 +22,18 @@ class MuxError(Exception):
 
 
 class InvalidParametersError(MuxError):
-    """The request breaks a rule about its fields (400, or 422 for an unknown resolution tier)."""
+    """A field of the request is invalid (400, or 422 for an unknown resolution tier)."""
 
     def __init__(self, *messages: str, status: int = 400) -> None:
         super().__init__(status, "invalid_parameters", *messages)
 
 
 class NotFoundError(MuxError):
-    """Nothing of this kind has this id (404)."""
+    """No object of this kind has this id (404)."""
 
     def __init__(self, what: str, key: str) -> None:
         super().__init__(404, "not_found", f"There is no {what} with the id {key!r}")
 
 
 class MediaError(Exception):
-    """A file that ffmpeg cannot read or turn into a stream; its text says why."""
+    """ffmpeg cannot read a file or make a stream of it. The text says why."""

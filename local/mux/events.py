@@ -1,4 +1,4 @@
-"""Events as Mux's webhooks carry them."""
+"""Events in the form of Mux's webhooks."""
 
 import random
 import uuid
@@ -10,14 +10,14 @@ ENVIRONMENT = {"name": "Local", "id": "local1"}
 
 
 def envelope(kind: str, about: dict[str, str], data: Json, now: float, rng: random.Random) -> Json:
-    """Return an event as Mux's webhooks carry it.
+    """Return an event in the form of Mux's webhooks.
 
     Args:
         kind: The event's type.
-        about: `type` and `id` of what the event is about.
+        about: The `type` and `id` of the object that the event is about.
         data: The object itself.
         now: Unix seconds.
-        rng: Source of the event's id.
+        rng: The source of the event's id.
     """
     return {
         "type": kind,

@@ -1,4 +1,4 @@
-"""Runs ffmpeg as a child that never outlives its caller."""
+"""Run ffmpeg as a child process that never outlives its caller."""
 
 import asyncio
 from pathlib import Path
@@ -7,13 +7,13 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 
 async def run_ffmpeg(*arguments: str | Path) -> tuple[int, str]:
-    """Run ffmpeg to its end; when the caller is cancelled, it is killed.
+    """Run ffmpeg to its end. Kill it when the caller is cancelled.
 
     Args:
-        arguments: The command line after ffmpeg's own name.
+        arguments: The arguments of the command.
 
     Returns:
-        The exit code and what ffmpeg wrote to stderr.
+        The exit code and the text that ffmpeg wrote to stderr.
     """
     child = await asyncio.create_subprocess_exec(
         get_ffmpeg_exe(),

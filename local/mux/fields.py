@@ -1,4 +1,4 @@
-"""Mux's rules about the fields of a request, as models that refuse what Mux refuses."""
+"""Models of the requests, which refuse what Mux refuses."""
 
 from typing import Annotated, Literal, TypeVar
 
@@ -13,7 +13,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Fields(BaseModel):
-    """Fields of a request; those that the stand-in has no use for are let through."""
+    """The fields of a request. Fields that the stand-in does not use are accepted."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -27,7 +27,7 @@ class Meta(Fields):
 
 
 class Input(Fields):
-    """One input of an asset; times are seconds."""
+    """One input of an asset. Times are seconds."""
 
     url: str | None = None
     start_time: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -35,7 +35,7 @@ class Input(Fields):
 
 
 class AssetSettings(Fields):
-    """Settings of a new asset, whether of an upload or of a clip."""
+    """The settings of a new asset, of an upload or of a clip."""
 
     inputs: list[Input] | None = None
     playback_policies: list[Policy] | None = None
@@ -47,12 +47,12 @@ class AssetSettings(Fields):
     test: bool | None = None
 
     def policies(self) -> list[Policy]:
-        """Return the playback policies, given under the current name or the deprecated one."""
+        """Return the playback policies, under the current or the deprecated name."""
         return self.playback_policies or self.playback_policy or []
 
 
 class UploadSettings(Fields):
-    """Body of a request for a direct upload."""
+    """The body of a request for a direct upload."""
 
     timeout: int = Field(default=3600, ge=60, le=604_800)
     cors_origin: str | None = None
@@ -61,14 +61,14 @@ class UploadSettings(Fields):
 
 
 class AssetUpdate(Fields):
-    """Body of a request that changes an asset."""
+    """The body of a request that changes an asset."""
 
     passthrough: Passthrough | None = None
     meta: Meta | None = None
 
 
 class PlaybackIdSettings(Fields):
-    """Body of a request for a playback id."""
+    """The body of a request for a playback id."""
 
     policy: Policy = "public"
 
@@ -77,7 +77,7 @@ def parse(model: type[Model], body: object) -> Model:
     """Return a request's body as a model.
 
     Raises:
-        InvalidParametersError: A field breaks its rule; 422 for an unknown resolution tier.
+        InvalidParametersError: A field is invalid. The status is 422 for an unknown tier.
     """
     try:
         return model.model_validate(body)

@@ -1,4 +1,4 @@
-"""Where the media files are: what was uploaded, and the streams made of it."""
+"""The media files: uploaded files, and the streams made from them."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ from local.mux.records import Asset
 
 
 class Files:
-    """The media files under a folder."""
+    """The media files below a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._uploads = folder / "uploads"
@@ -17,21 +17,21 @@ class Files:
         self._make_folders()
 
     def upload(self, upload_id: str) -> Path:
-        """Return where an uploaded file is, or what has arrived of it."""
+        """Return the path of an uploaded file, which may be incomplete."""
         return self._uploads / upload_id
 
     def received(self, upload_id: str) -> int:
-        """Return how many bytes of an upload have arrived."""
+        """Return the number of bytes of an upload that have arrived."""
         path = self.upload(upload_id)
         return path.stat().st_size if path.exists() else 0
 
     def append(self, upload_id: str, start: int) -> BinaryIO:
-        """Open an upload for writing; what it holds from `start` on is cut off."""
+        """Open an upload for writing at `start`. What it holds from there on is cut off."""
         self.cut(upload_id, start)
         return self.upload(upload_id).open("ab")
 
     def cut(self, upload_id: str, size: int) -> None:
-        """Cut what has arrived of an upload down to a number of bytes."""
+        """Cut an upload down to a number of bytes."""
         with self.upload(upload_id).open("ab") as file:
             file.truncate(size)
 
@@ -40,19 +40,19 @@ class Files:
         return self._streams / asset_id
 
     def source(self, asset: Asset) -> Path:
-        """Return the file from which others may be cut: what was uploaded, else the stream."""
+        """Return the file that clips are cut from: the uploaded file, or else the stream."""
         return (
             self.upload(asset.upload_id) if asset.upload_id else self.stream(asset.id) / RENDITION
         )
 
     def delete(self, asset: Asset) -> None:
-        """Delete all that belongs to an asset."""
+        """Delete all files of an asset."""
         if asset.upload_id:
             self.upload(asset.upload_id).unlink(missing_ok=True)
         shutil.rmtree(self.stream(asset.id), ignore_errors=True)
 
     def clear(self) -> None:
-        """Delete everything."""
+        """Delete all files."""
         shutil.rmtree(self._uploads, ignore_errors=True)
         shutil.rmtree(self._streams, ignore_errors=True)
         self._make_folders()

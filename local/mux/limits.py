@@ -1,4 +1,4 @@
-"""Rate limits like Mux's: so many requests a second in the long run, and a short burst."""
+"""Rate limits as Mux has them: requests a second in the long run, and a short burst."""
 
 from collections.abc import Callable
 
@@ -6,19 +6,19 @@ from local.mux.settings import Tunables
 
 
 class Bucket:
-    """A token bucket; it starts full."""
+    """A token bucket that starts full."""
 
     def __init__(self) -> None:
         self._tokens: float | None = None
         self._filled_at = 0.0
 
     def take(self, now: float, rate: float, burst: int) -> bool:
-        """Take a token; return False where none is left.
+        """Take a token. Return False where none is left.
 
         Args:
-            now: Seconds on any clock that never goes back.
-            rate: Tokens that come a second; 0 = no limit.
-            burst: The most the bucket holds.
+            now: Seconds of a clock that never goes back.
+            rate: The tokens that arrive a second. 0 means no limit.
+            burst: The most tokens that the bucket holds.
         """
         if not rate:
             return True
@@ -33,7 +33,7 @@ class Bucket:
 
 
 class Limits:
-    """The limits of one account: one bucket for POST, one for all other verbs."""
+    """The limits of one account: a bucket for POST and a bucket for all other verbs."""
 
     def __init__(self, clock: Callable[[], float], tunables: Tunables) -> None:
         self._clock = clock
@@ -42,12 +42,12 @@ class Limits:
         self._other = Bucket()
 
     def allow(self, method: str) -> bool:
-        """Count a request; return False where it is one too many."""
-        turn = self._tunables
+        """Count a request. Return False where it is above the limit."""
+        tunables = self._tunables
         if method == "POST":
-            return self._post.take(self._clock(), turn.post_rate, turn.post_burst)
-        return self._other.take(self._clock(), turn.other_rate, turn.other_burst)
+            return self._post.take(self._clock(), tunables.post_rate, tunables.post_burst)
+        return self._other.take(self._clock(), tunables.other_rate, tunables.other_burst)
 
     def refill(self) -> None:
-        """Forget what was counted."""
+        """Fill both buckets."""
         self._post, self._other = Bucket(), Bucket()

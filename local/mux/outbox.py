@@ -1,6 +1,6 @@
-"""Webhooks that wait to be sent, are retried, or are done: which, when, and with what outcome.
+"""The outbox: which webhooks are sent when, and with what outcome.
 
-Nothing here reads a clock or opens a connection; `webhooks.py` sends.
+Nothing here reads a clock or opens a connection. `sender.py` sends.
 """
 
 import itertools
@@ -13,23 +13,23 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from local.mux.manners import MannerRule, Planned, plan
 from local.mux.records import Json
 from local.mux.settings import Tunables
+from local.mux.webhook_faults import Planned, WebhookFault, plan
 
 MAX_ATTEMPTS_SHOWN = 30
 SHOWN_BODY = 1000
 
 
 class Delivery(BaseModel):
-    """An event on its way to the receiver. Times are Unix seconds.
+    """One delivery of an event. Times are Unix seconds.
 
     Attributes:
-        id: Counts up in the order of planning.
-        due: When it may be sent (next).
+        id: A number that counts up in the order of planning.
+        due: The time from which it may be sent next.
         held: True while it waits for a later event to be sent first.
         state: `pending`, then `delivered` (2xx), `given_up` (too old) or `dropped` (never sent).
-        attempts: As Mux shows them in the envelope, of this delivery only.
+        attempts: The attempts of this delivery, as Mux shows them in the envelope.
     """
 
     id: int
@@ -42,13 +42,13 @@ class Delivery(BaseModel):
 
 
 class Outbox:
-    """Every webhook ever planned.
+    """Every webhook that was planned.
 
     Args:
         clock: Returns Unix seconds.
-        rng: The chance of the manners.
+        rng: The random numbers of the fault rules.
         tunables: Retry delays and the receiver's address.
-        on_change: Told of each delivery as it changes.
+        on_change: Called with each delivery that changes.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Outbox:
         on_change: Callable[[Delivery], None] = lambda _delivery: None,
     ) -> None:
         self.deliveries: dict[int, Delivery] = {}
-        self.rules: list[MannerRule] = []
+        self.rules: list[WebhookFault] = []
         self._clock = clock
         self._rng = rng
         self._tunables = tunables
@@ -69,32 +69,32 @@ class Outbox:
         self._pending: dict[int, Delivery] = {}
 
     def restore(self, deliveries: Iterable[Delivery]) -> None:
-        """Take up deliveries that an earlier run left."""
+        """Add the deliveries of an earlier run."""
         for delivery in sorted(deliveries, key=lambda d: d.id):
             self._keep(delivery)
             self._ids = itertools.count(delivery.id + 1)
 
     def add(self, event: Json) -> list[Delivery]:
-        """Plan the deliveries of an event, as the manners want them."""
+        """Plan the deliveries of an event under the fault rules."""
         now = self._clock()
         return [self._plan(planned) for planned in plan(event, self.rules, now, self._rng)]
 
     def send_again(self, event_id: str) -> Delivery | None:
-        """Plan one more delivery of an event, sent before or not; None if it is unknown."""
+        """Plan one more delivery of an event. Return None for an unknown event."""
         known = self._of_event.get(event_id)
         return self._plan(Planned(known[0].event)) if known else None
 
     def pending(self) -> list[Delivery]:
-        """Return what is still to be sent, in the order of planning."""
+        """Return the deliveries that are still to be sent, in the order of planning."""
         return list(self._pending.values())
 
     def due(self) -> list[Delivery]:
-        """Return what may be sent now, the longest due first."""
+        """Return the deliveries that may be sent now, the longest due first."""
         now = self._clock()
         return sorted((d for d in self._pending.values() if d.due <= now), key=lambda d: d.due)
 
     def release(self) -> list[Delivery]:
-        """Make everything that waits due now; return it."""
+        """Make every waiting delivery due now, and return them."""
         now = self._clock()
         for delivery in self._pending.values():
             delivery.due, delivery.held = min(delivery.due, now), False
@@ -102,18 +102,18 @@ class Outbox:
         return self.pending()
 
     def payload(self, delivery: Delivery) -> Json:
-        """Return the envelope to send, with every attempt of its event so far."""
+        """Return the envelope to send, with all attempts of its event so far."""
         siblings = self._of_event[delivery.event["id"]]
         attempts = sorted((a for d in siblings for a in d.attempts), key=lambda a: a["created_at"])
         return delivery.event | {"attempts": attempts}
 
     def record(self, delivery: Delivery, status: int | None, body: str = "") -> None:
-        """Record the outcome of an attempt and plan the next one, if there is to be one.
+        """Record the outcome of an attempt, and plan the next attempt where one is due.
 
         Args:
-            delivery: What was sent.
-            status: The answer's HTTP status; None if there was no answer in time.
-            body: The answer's body.
+            delivery: The delivery that was sent.
+            status: The HTTP status of the answer. None means no answer in time.
+            body: The body of the answer.
         """
         now = self._clock()
         delivery.attempts.append(
@@ -139,17 +139,17 @@ class Outbox:
         if delivery.state != "pending":
             self._pending.pop(delivery.id, None)
         self._on_change(delivery)
-        self._let_go_before(delivery)
+        self._release_held_before(delivery)
 
     def clear(self) -> None:
-        """Forget all deliveries and rules."""
+        """Remove all deliveries and rules."""
         self.deliveries.clear()
         self._of_event.clear()
         self._pending.clear()
         self.rules.clear()
 
-    def _let_go_before(self, sent: Delivery) -> None:
-        """End the wait of those that were planned before what has now been sent."""
+    def _release_held_before(self, sent: Delivery) -> None:
+        """Release the held deliveries that were planned before the one just sent."""
         for delivery in self.pending():
             if delivery.held and delivery.id < sent.id:
                 delivery.held, delivery.due = False, min(delivery.due, self._clock())

@@ -22,7 +22,7 @@ from local.mux.api import refusal
 from local.mux.errors import InvalidParametersError, MediaError, MuxError
 from local.mux.media import MASTER, RENDITION, make_animation, make_picture
 from local.mux.records import Asset
-from local.mux.standin import StandIn
+from local.mux.stand_in import StandIn
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 LONGEST_ANIMATION = 10.0
@@ -34,9 +34,9 @@ class Playback:
     """Streams and pictures of the assets that are ready."""
 
     def __init__(self, stand_in: StandIn) -> None:
-        self._books = stand_in.books
+        self._state = stand_in.state
         self._files = stand_in.files
-        self._camera = asyncio.Lock()
+        self._drawing = asyncio.Lock()
         self.app = Starlette(
             routes=[
                 Route("/{playback_id}.m3u8", self._master),
@@ -95,7 +95,7 @@ class Playback:
     async def _show(
         self, picture: Path, draw: Callable[[], Coroutine[None, None, None]]
     ) -> Response:
-        async with self._camera:
+        async with self._drawing:
             if not _exists(picture):
                 try:
                     await draw()
@@ -104,7 +104,7 @@ class Playback:
         return FileResponse(picture)
 
     def _ready(self, request: Request) -> Asset:
-        asset, playback = self._books.find_playback(request.path_params["playback_id"])
+        asset, playback = self._state.find_playback(request.path_params["playback_id"])
         if playback.policy == "signed" or "token" in request.query_params:
             # Nobody has a signing key here, and Mux refuses a token on a public id.
             raise MuxError(403, "forbidden", "The stand-in has no signed playback")

@@ -1,4 +1,4 @@
-"""What the stand-in keeps: uploads, assets and what is known of a file, and how Mux shows them."""
+"""The records of the stand-in, and how Mux shows them: uploads, assets, media."""
 
 from typing import Any, Literal
 
@@ -11,22 +11,22 @@ AssetStatus = Literal["preparing", "ready", "errored"]
 Policy = Literal["public", "signed"]
 IngestType = Literal["on_demand_direct_upload", "on_demand_clip"]
 
-# Pixels of the largest frame each tier holds, by Mux's price list.
+# The pixels of the largest frame of each tier, by Mux's price list.
 TIER_PIXELS = {"720p": 921_600, "1080p": 2_073_600, "1440p": 4_194_304, "2160p": 8_294_400}
 STORED_RESOLUTION = {"720p": "HD", "1080p": "FHD", "1440p": "UHD", "2160p": "UHD"}
 SD_PIXELS = 720 * 576
 
 
 class Media(BaseModel):
-    """What is known of a file once it was read through.
+    """What a file holds.
 
     Attributes:
-        duration: Seconds of the longest track.
-        width: Pixels as displayed, rotation applied; None without a video track.
-        height: Likewise.
-        frame_rate: Frames per second; -1 where it cannot be told.
-        aspect_ratio: As in `16:9`; None without a video track.
-        channels: Audio channels; None without an audio track.
+        duration: The seconds of the longest track.
+        width: The width in pixels as displayed, after rotation. None without a video track.
+        height: The height in pixels, likewise.
+        frame_rate: Frames a second. -1 where it is unknown.
+        aspect_ratio: The aspect ratio, such as `16:9`. None without a video track.
+        channels: The audio channels. None without an audio track.
     """
 
     duration: float
@@ -38,14 +38,14 @@ class Media(BaseModel):
 
 
 class PlaybackId(BaseModel):
-    """An id under which an asset is streamed."""
+    """An id under which an asset is played."""
 
     id: str
     policy: Policy
 
 
 class Upload(BaseModel):
-    """A direct upload. `secret` is the part of its URL that nobody can guess."""
+    """A direct upload. `secret` is the part of its URL that cannot be guessed."""
 
     id: str
     secret: str
@@ -65,12 +65,12 @@ class Upload(BaseModel):
 
 
 class Asset(BaseModel):
-    """An asset. A deleted one is kept, so that the books stay complete.
+    """An asset. A deleted one is kept, so that tests can see what was billed.
 
     Attributes:
-        clip: Start and end in seconds of the source, None = its end; for clips only.
-        billed: True once the asset was encoded, for Mux then bills it, deleted or not.
-        deleted_at: Unix seconds; None while the asset exists.
+        clip: The start and end of a clip in seconds of the source. An end of None means its end.
+        billed: True once the asset was encoded. Mux bills it from then on, deleted or not.
+        deleted_at: Unix seconds. None while the asset exists.
     """
 
     id: str
@@ -96,8 +96,8 @@ class Asset(BaseModel):
         """Return the asset as Mux shows it.
 
         Args:
-            webhook: True for a webhook's `data`, where `created_at` is a number; in the API it
-                is a string.
+            webhook: True for the `data` of a webhook, where `created_at` is a number. In the API
+                it is a string.
         """
         hidden = {"created_at", "clip", "track_ids", "media", "billed", "deleted_at"}
         shown = self.model_dump(exclude=hidden, exclude_none=True)

@@ -1,6 +1,6 @@
 """The protocol of a direct upload: one PUT, or sequential PUTs with a Content-Range.
 
-It is that of Google Cloud Storage's resumable uploads, which Mux hands out.
+It is the protocol of resumable uploads to Google Cloud Storage, which Mux uses.
 """
 
 import re
@@ -11,12 +11,12 @@ _RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)\Z")
 
 
 class RangeRefusedError(ValueError):
-    """A Content-Range that breaks the protocol; its text says how."""
+    """A Content-Range breaks the protocol. The text says how."""
 
 
 @dataclass(frozen=True)
 class ContentRange:
-    """A parsed Content-Range; `first` and `last` are None in a question for the status."""
+    """A parsed Content-Range. `first` and `last` are None in a status query."""
 
     first: int | None
     last: int | None
@@ -24,16 +24,16 @@ class ContentRange:
 
     @property
     def length(self) -> int:
-        """Return how many bytes the body has."""
+        """Return the number of bytes of the body."""
         return 0 if self.first is None or self.last is None else self.last - self.first + 1
 
 
 def parse_range(header: str) -> ContentRange:
-    """Return what a Content-Range says.
+    """Parse a Content-Range.
 
     Raises:
-        RangeRefusedError: It is malformed, or is no chunk that may be sent: only the last one may
-            be other than a multiple of 256 KiB.
+        RangeRefusedError: It is malformed, or its length is not a multiple of 256 KiB although
+            the chunk is not the last one.
     """
     found = _RANGE.match(header.strip())
     if not found:
@@ -51,15 +51,15 @@ def parse_range(header: str) -> ContentRange:
 
 
 def bytes_to_skip(received: int, asked: ContentRange) -> int | None:
-    """Return how many bytes of a chunk are already there.
+    """Return how many bytes of a chunk have already been received.
 
     Args:
-        received: Bytes received so far.
-        asked: The chunk.
+        received: The bytes received so far.
+        asked: The range of the chunk.
 
     Returns:
-        The number, which is the chunk's length for a repeated one; None for a chunk that leaves
-        a gap, of which nothing is to be kept.
+        The number of bytes, which is the whole length for a repeated chunk. None for a chunk that
+        would leave a gap. Nothing of such a chunk is kept.
     """
     if asked.first is None or asked.first > received:
         return None
@@ -67,10 +67,10 @@ def bytes_to_skip(received: int, asked: ContentRange) -> int | None:
 
 
 def whole_chunks(received: int) -> int:
-    """Return how much of a broken-off request is kept."""
+    """Return how many bytes of an interrupted request are kept."""
     return received // CHUNK * CHUNK
 
 
 def range_header(received: int) -> dict[str, str]:
-    """Return the Range header of a 308 answer; none while nothing was received."""
+    """Return the Range header of a 308 answer. There is none before the first byte."""
     return {"range": f"bytes=0-{received - 1}"} if received else {}

@@ -1,4 +1,4 @@
-"""What the rules of bad manners and of faults have in common: when they bite."""
+"""Fault rules: the part that rules about webhooks and rules about the API share."""
 
 import random
 from typing import ClassVar
@@ -7,13 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Rule(BaseModel):
-    """Bites on what matches, at random or exactly so many times.
+    """A rule that applies to what it matches, at random or an exact number of times.
 
     Attributes:
-        fraction: How likely it bites on each match.
-        skip: How many matches it lets pass first.
-        count: How often it bites before it is used up; None = for ever.
-        bites: How often it has bitten.
+        fraction: The probability that the rule applies to a match.
+        skip: The number of matches that it lets pass first.
+        count: The number of times that it applies before it is used up. None means for ever.
+        applied: The number of times that it has applied so far.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -21,20 +21,20 @@ class Rule(BaseModel):
     fraction: float = Field(default=1, ge=0, le=1)
     skip: int = Field(default=0, ge=0)
     count: int | None = Field(default=None, ge=1)
-    bites: int = Field(default=0, ge=0)
+    applied: int = Field(default=0, ge=0)
 
-    def bite(self, rng: random.Random) -> bool:
-        """Tell for one match whether the rule bites, and keep count."""
-        if self.count is not None and self.bites >= self.count:
+    def applies(self, rng: random.Random) -> bool:
+        """Return whether the rule applies to one match, and count it."""
+        if self.count is not None and self.applied >= self.count:
             return False
         if self.skip:
             self.skip -= 1
             return False
-        bitten = self.fraction >= 1 or rng.random() < self.fraction
-        self.bites += bitten
-        return bitten
+        applies = self.fraction >= 1 or rng.random() < self.fraction
+        self.applied += applies
+        return applies
 
 
 def seeded(seed: int | None) -> random.Random:
-    """Return the randomness of the rules, the same for the same seed."""
-    return random.Random(seed)  # noqa: S311 - chooses misfortunes, keeps no secrets
+    """Return the random numbers of the rules. The same seed gives the same numbers."""
+    return random.Random(seed)  # noqa: S311 - decides about faults, keeps no secrets

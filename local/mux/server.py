@@ -1,4 +1,4 @@
-"""The stand-in as a server: its parts behind one port on this machine."""
+"""The stand-in as a server on one port of this machine."""
 
 import contextlib
 import socket
@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.mux.api import Api
 from local.mux.control import Control, page
-from local.mux.gate import Gate
+from local.mux.middleware import ApiMiddleware
 from local.mux.playback import Playback
-from local.mux.standin import StandIn
+from local.mux.stand_in import StandIn
 from local.mux.uploads import UploadEndpoint
 
 HOST = "127.0.0.1"
@@ -25,7 +25,7 @@ SHUTDOWN_SECONDS = 1
 
 
 def application(stand_in: StandIn) -> Starlette:
-    """Return the ASGI application of a stand-in; its lifespan does the stand-in's work."""
+    """Return the ASGI application of a stand-in. Its lifespan runs the stand-in."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -34,26 +34,26 @@ def application(stand_in: StandIn) -> Starlette:
 
     return Starlette(
         routes=[
-            Mount("/video/v1", Gate(Api(stand_in).app, stand_in)),
+            Mount("/video/v1", ApiMiddleware(Api(stand_in).app, stand_in)),
             Route("/control", page),
             Mount("/control", OwnPagesOnly(Control(stand_in).app)),
             UploadEndpoint(stand_in).route,
             Mount("/", Playback(stand_in).app),
         ],
-        # Keeps out pages whose own name was made to resolve to this machine.
+        # A foreign page may let its own name resolve to this machine. Refuse its name.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
         lifespan=lifespan,
     )
 
 
 class OwnPagesOnly:
-    """ASGI middleware that refuses what a page of another origin sends."""
+    """ASGI middleware that refuses requests from pages of another origin."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through unless a browser says that a foreign page sent it."""
+        """Pass a request on unless a browser says that a foreign page sent it."""
         request = Request(scope)
         origin = request.headers.get("origin")
         if origin is None or origin == f"http://{request.headers.get('host')}":
@@ -63,7 +63,7 @@ class OwnPagesOnly:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, saying when it listens, and ending without an error when it is told to end."""
+    """A uvicorn server that prints its address, and ends without an error on a signal."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then print the address."""
@@ -73,15 +73,16 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take the signals that end the server; it was then not killed, it has ended."""
+        """Take the signals that end the server, so that it exits with status 0."""
         with contextlib.suppress(KeyboardInterrupt), super().capture_signals():
             yield
             self._captured_signals.clear()
 
 
 def listen(port: int) -> socket.socket:
-    """Return a socket bound to a port of this machine; 0 = any free one."""
-    # asyncio turns Nagle's delay off only where the protocol is named: 40 ms a request otherwise.
+    """Return a socket bound to a port of this machine. 0 means any free port."""
+    # asyncio turns Nagle's algorithm off only where the protocol is named. It costs
+    # 40 ms a request.
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((HOST, port))

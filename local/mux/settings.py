@@ -1,4 +1,4 @@
-"""Settings of the stand-in: what is fixed when it starts, and what the control API may turn."""
+"""Settings of the stand-in: those fixed at its start, and those that the control API may change."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 @dataclass(frozen=True)
 class Settings:
-    """What is fixed when the stand-in starts.
+    """The settings that are fixed when the stand-in starts.
 
     Attributes:
-        state_dir: Holds the books and the media files.
-        base_url: Where the stand-in is reached, without a trailing slash.
-        token_id: User name of the API.
-        token_secret: Password of the API.
-        webhook_secret: Signs webhooks.
+        state_dir: The folder of the records and the media files.
+        base_url: The address of the stand-in, without a trailing slash.
+        token_id: The user name of the API.
+        token_secret: The password of the API.
+        webhook_secret: The secret that signs webhooks.
     """
 
     state_dir: Path
@@ -26,21 +26,22 @@ class Settings:
 
 
 class Tunables(BaseModel):
-    """What may be changed while the stand-in runs (`/control/settings`). Times are seconds.
+    """The settings that `/control/settings` may change. Times are seconds.
 
     Attributes:
-        webhook_url: Where webhooks go; empty = nowhere, they wait.
-        processing_delay: How long an asset prepares at least.
-        fail_assets: How many of the next uploaded files fail to become ready.
-        fail_clips: How many of the next clips fail.
-        fail_uploads: How many of the next files that arrive end as errored uploads.
-        post_rate, post_burst: POST requests a second in the long run, and at once; 0 = unlimited.
+        webhook_url: The receiver of webhooks. They wait while it is empty.
+        processing_delay: The shortest time that an asset is preparing.
+        fail_assets: The number of further uploaded files that fail to become ready.
+        fail_clips: The number of further clips that fail.
+        fail_uploads: The number of further files whose uploads end as errored.
+        post_rate, post_burst: POST requests a second in the long run, and at once. A rate of 0
+            means no limit.
         other_rate, other_burst: The same for all other requests of the API.
-        answer_timeout: How long a webhook waits for its answer.
-        retry_first: Delay before the first retry of a webhook; each further one is doubled.
-        retry_longest: No delay is longer.
-        retry_horizon: A webhook older than this is given up.
-        concurrency: How many webhooks are under way at once.
+        answer_timeout: The time that a webhook waits for its answer.
+        retry_first: The delay before the first retry of a webhook. Each further delay is doubled.
+        retry_longest: The longest delay.
+        retry_horizon: The age at which a webhook is given up.
+        concurrency: The number of webhooks that may be under way at once.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -61,7 +62,7 @@ class Tunables(BaseModel):
     concurrency: int = Field(default=4, ge=1, le=64)
 
     def take(self, name: str) -> bool:
-        """Count one of the `fail_…` down; return whether there was one."""
+        """Count one of the `fail_…` settings down and return whether it was above 0."""
         left: int = getattr(self, name)
         if left:
             setattr(self, name, left - 1)

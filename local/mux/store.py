@@ -1,4 +1,4 @@
-"""Keeps records on disk, so that the stand-in goes on after a restart where it ended."""
+"""Store records on disk, so that the stand-in continues after a restart where it ended."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -25,18 +25,18 @@ on conflict (kind, id) do update set body = excluded.body
 
 
 class Store:
-    """Records by the name of their model and their id, in the order of their making."""
+    """Records by the name of their model and their id, oldest first."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("pragma journal_mode = wal")
-        # A crash of the process loses nothing; one of the machine may lose the last changes.
+        # A crash of the process loses nothing. A crash of the machine may lose the last changes.
         self._connection.execute("pragma synchronous = off")
         self._connection.execute(_SCHEMA)
 
     def put(self, key: str | int, record: BaseModel) -> None:
-        """Write a record, over its earlier state if there is one."""
+        """Write a record, and replace its earlier state."""
         row = (type(record).__name__, str(key), record.model_dump_json())
         self._connection.execute(_PUT, row)
 

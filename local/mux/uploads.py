@@ -1,4 +1,4 @@
-"""The address that a file is sent to: opaque, without credentials but the secret within it."""
+"""The upload addresses. The only credential is the secret within the address."""
 
 import asyncio
 import hmac
@@ -18,14 +18,14 @@ from local.mux.resumable import (
     range_header,
     whole_chunks,
 )
-from local.mux.standin import StandIn
+from local.mux.stand_in import StandIn
 
 METHODS = "PUT, OPTIONS"
 EXPOSED = "Range, Content-Length"
 
 
 class UploadEndpoint:
-    """Takes files, whole or in chunks, of one client at a time per upload."""
+    """Receives files, whole or in chunks. Each upload has one client at a time."""
 
     def __init__(self, stand_in: StandIn) -> None:
         self._stand_in = stand_in
@@ -34,7 +34,7 @@ class UploadEndpoint:
         self.route = Route("/upload/{upload_id}/{secret}", self._answer, methods=["PUT", "OPTIONS"])
 
     async def _answer(self, request: Request) -> Response:
-        upload = self._stand_in.books.uploads.get(request.path_params["upload_id"])
+        upload = self._stand_in.state.uploads.get(request.path_params["upload_id"])
         secret = request.path_params["secret"].encode()
         if upload is None or not hmac.compare_digest(secret, upload.secret.encode()):
             raise HTTPException(404)
@@ -47,7 +47,7 @@ class UploadEndpoint:
         return response
 
     async def _put(self, request: Request, upload: Upload) -> Response:
-        status = self._stand_in.books.upload(upload.id).status
+        status = self._stand_in.state.upload(upload.id).status
         if status in {"asset_created", "errored"}:
             return Response()
         if status != "waiting":
@@ -81,7 +81,7 @@ class UploadEndpoint:
         return Response(status_code=308, headers=range_header(received))
 
     async def _write(self, request: Request, upload: Upload, start: int, skip: int) -> int:
-        """Write a body behind what is there, without its first bytes; return the body's length."""
+        """Append a body without its first `skip` bytes, and return the body's length."""
         came = 0
         with self._files.append(upload.id, start) as file:
             async for piece in request.stream():
@@ -90,10 +90,10 @@ class UploadEndpoint:
         return came
 
     def _done(self, upload: Upload) -> Response:
-        # It may have been cancelled while the file came in.
-        if self._stand_in.books.upload(upload.id).status != "waiting":
+        # The upload may have been cancelled while the file arrived.
+        if self._stand_in.state.upload(upload.id).status != "waiting":
             self._files.upload(upload.id).unlink(missing_ok=True)
-            return PlainTextResponse("This upload waits no longer", 410)
+            return PlainTextResponse("This upload is no longer waiting", 410)
         self._stand_in.file_arrived(upload)
         return Response()
 

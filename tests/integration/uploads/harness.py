@@ -1,4 +1,4 @@
-"""Uploads on real Postgres, with the stand-in's books in Mux's place and no HTTP between them."""
+"""Uploads on real Postgres, with the stand-in's state in Mux's place and no HTTP between them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from functions.mux_webhook.steps import Stepper
 from functions.mux_webhook.store import WebhookStore
 from functions.mux_webhook.sweep import Sweep, SweepResult
 from functions.mux_webhook.webhook import Webhook
-from local.mux import errors as books_errors
-from local.mux.books import Books
+from local.mux import errors as state_errors
 from local.mux.records import Media
+from local.mux.state import MuxState
 from shared import mux as shared_mux
 from shared.postgres import Postgres, Statement
 
@@ -75,10 +75,10 @@ class Fault:
 
 
 @dataclass
-class BooksMux:
-    """Mux as the functions see it, over the stand-in's books."""
+class StateMux:
+    """Mux as the functions see it, over the stand-in's state."""
 
-    books: Books
+    books: MuxState
     crash: Crash = field(default_factory=Crash)
     faults: list[Fault] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -156,7 +156,7 @@ class BooksMux:
                 raise fault.error()
             try:
                 done = act()
-            except books_errors.MuxError as error:
+            except state_errors.MuxError as error:
                 raise shared_mux._of_status(error.status, str(error)) from error
         self.crash.boundary()
         return done
@@ -181,9 +181,9 @@ class World:
 
     def __init__(self, database: Database) -> None:
         # Ids must differ between the worlds of one database.
-        self.books = Books(clock=time.time, rng=random.Random())  # noqa: S311 - no secret
+        self.books = MuxState(clock=time.time, rng=random.Random())  # noqa: S311 - no secret
         self.crash = Crash()
-        self.mux = BooksMux(self.books, self.crash)
+        self.mux = StateMux(self.books, self.crash)
         self.reports: list[Report] = []
         # Nobody else asks at the same time; a test with several sweeps at once waits for the call.
         self.patience_s = 0

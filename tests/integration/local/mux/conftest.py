@@ -35,7 +35,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def mux(shared: Running, receiver: Receiver) -> Iterator[Running]:
-    """A stand-in with empty books, whose webhooks the receiver takes."""
+    """A stand-in with empty state, whose webhooks the receiver takes."""
     shared.control("reset")
     shared.control("settings", {"webhook_url": receiver.url}, "PATCH")
     yield shared

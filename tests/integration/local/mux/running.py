@@ -144,8 +144,8 @@ class Running:
     def settle(self) -> Any:  # noqa: ANN401 - JSON
         return self.control("settle")
 
-    def books(self) -> Any:  # noqa: ANN401 - JSON
-        return self.control("books?webhooks=all", method="GET")
+    def state(self) -> Any:  # noqa: ANN401 - JSON
+        return self.control("state?webhooks=all", method="GET")
 
     def end(self, sent: signal.Signals = signal.SIGTERM) -> int:
         """Tell it to end; return its exit code."""

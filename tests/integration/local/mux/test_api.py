@@ -3,7 +3,7 @@ from pathlib import Path
 import mux_python
 import pytest
 
-from local.mux.webhooks import sign
+from local.mux.sender import sign
 from tests.integration.local.mux.running import TIMEOUT, WEBHOOK_SECRET, Receiver, Running
 from tests.media import media_seconds
 
@@ -51,10 +51,10 @@ def test_a_clip_of_a_long_video_is_cut_and_outlives_its_source(
     mux.assets.delete_asset(source.id, _request_timeout=TIMEOUT)
     address = f"{mux.url}/{clip.playback_ids[0].id}.m3u8"
     assert media_seconds(address) == pytest.approx(180, abs=0.7)
-    books = {asset["id"]: asset for asset in mux.books()["assets"]}
-    assert books[source.id]["deleted_at"]
-    assert books[source.id]["billed"]
-    assert books[clip.id]["deleted_at"] is None
+    state = {asset["id"]: asset for asset in mux.state()["assets"]}
+    assert state[source.id]["deleted_at"]
+    assert state[source.id]["billed"]
+    assert state[clip.id]["deleted_at"] is None
 
 
 def test_a_source_deleted_while_it_is_clipped_fails_the_clip(
@@ -176,4 +176,4 @@ def test_a_bad_request_is_answered_in_the_form_of_mux(
     assert answer.status_code == status
     assert answer.json()["error"].keys() == {"type", "messages"}
     assert answer.json()["error"]["messages"]
-    assert mux.books()["uploads"] == mux.books()["assets"] == []
+    assert mux.state()["uploads"] == mux.state()["assets"] == []

@@ -7,11 +7,11 @@ def test_there_is_a_page_for_a_person(mux: Running) -> None:
     for path in ("/control", "/control/"):
         page = mux.http.get(path)
         assert page.headers["content-type"].startswith("text/html")
-        assert "Bad manners of webhooks" in page.text
+        assert "Faults of webhooks" in page.text
 
 
 def test_rules_are_listed_and_removed(mux: Running) -> None:
-    for kind, rule in (("manners", {"kind": "drop"}), ("faults", {"kind": "cut"})):
+    for kind, rule in (("webhook-faults", {"kind": "drop"}), ("api-faults", {"kind": "cut"})):
         (listed,) = mux.control(kind, rule)
         assert listed["kind"] == rule["kind"]
         assert mux.control(kind, method="GET") == [listed]
@@ -21,9 +21,9 @@ def test_rules_are_listed_and_removed(mux: Running) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "manners", {"kind": "shout"}),
-        ("POST", "faults", {"kind": "status", "status": 200}),
-        ("POST", "faults", []),
+        ("POST", "webhook-faults", {"kind": "shout"}),
+        ("POST", "api-faults", {"kind": "status", "status": 200}),
+        ("POST", "api-faults", []),
         ("PATCH", "settings", {"unheard": 1}),
         ("PATCH", "settings", {"post_rate": -1}),
         ("PATCH", "settings", []),
@@ -43,7 +43,7 @@ def test_what_makes_no_sense_is_refused(mux: Running, method: str, path: str, bo
 def test_a_foreign_page_or_name_cannot_use_it(mux: Running) -> None:
     foreign = mux.http.post("/control/reset", headers={"origin": "https://evil.test"})
     assert foreign.status_code == 403
-    renamed = mux.http.get("/control/books", headers={"host": "evil.test"})
+    renamed = mux.http.get("/control/state", headers={"host": "evil.test"})
     assert renamed.status_code == 400
     own = mux.http.post("/control/reset", headers={"origin": mux.url})
     assert own.status_code == 204
@@ -53,13 +53,13 @@ def test_the_same_seed_drops_the_same_events(mux: Running, receiver: Receiver) -
     runs = []
     for _ in range(2):
         mux.control("seed", {"seed": 4})
-        mux.control("manners", method="DELETE")
-        mux.control("manners", {"kind": "drop", "fraction": 0.5})
-        begun = len(mux.books()["webhooks"])
+        mux.control("webhook-faults", method="DELETE")
+        mux.control("webhook-faults", {"kind": "drop", "fraction": 0.5})
+        begun = len(mux.state()["webhooks"])
         for _ in range(8):
             mux.create_upload()
         mux.settle()
-        runs.append([webhook["state"] for webhook in mux.books()["webhooks"][begun:]])
+        runs.append([webhook["state"] for webhook in mux.state()["webhooks"][begun:]])
     assert runs[0] == runs[1]
     assert set(runs[0]) == {"dropped", "delivered"}
     assert len(receiver.received) == (runs[0] + runs[1]).count("delivered")
@@ -67,13 +67,13 @@ def test_the_same_seed_drops_the_same_events(mux: Running, receiver: Receiver) -
 
 def test_a_reset_forgets_everything(mux: Running) -> None:
     mux.create_upload()
-    mux.control("manners", {"kind": "drop"})
+    mux.control("webhook-faults", {"kind": "drop"})
     mux.control("settings", {"fail_clips": 3}, "PATCH")
     mux.control("reset")
-    books = mux.books()
-    assert books["uploads"] == books["assets"] == books["webhooks"] == []
-    assert books["calls"]["by_verb"] == {}
-    assert mux.control("manners", method="GET") == []
+    state = mux.state()
+    assert state["uploads"] == state["assets"] == state["webhooks"] == []
+    assert state["calls"]["by_verb"] == {}
+    assert mux.control("webhook-faults", method="GET") == []
     settings = mux.control("settings", method="GET")
     assert (settings["fail_clips"], settings["webhook_url"]) == (0, "")
 
@@ -84,6 +84,6 @@ def test_uploads_and_assets_can_be_made_to_fail(mux: Running) -> None:
     mux.control("settings", {"processing_delay": 600}, "PATCH")
     other = mux.create_upload()
     mux.http.put(other.url, content=b"abc")
-    (asset,) = mux.books()["assets"]
+    (asset,) = mux.state()["assets"]
     failed = mux.control(f"assets/{asset['id']}/fail", {"message": "no"})
     assert failed["errors"] == {"type": "invalid_input", "messages": ["no"]}

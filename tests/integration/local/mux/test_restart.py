@@ -12,17 +12,17 @@ import pytest
 from tests.integration.local.mux.running import ROOT, TOKEN_ID, TOKEN_SECRET, Receiver, Running
 
 
-def test_books_and_media_survive_a_restart(
+def test_state_and_media_survive_a_restart(
     tmp_path: Path, receiver: Receiver, videos: dict[str, Path]
 ) -> None:
     first = Running(tmp_path)
     asset = first.upload(videos["short"], passthrough="post-1")
-    before = first.books()
+    before = first.state()
     assert len(before["webhooks"]) == 4
     assert first.end() == 0
     second = Running(tmp_path, receiver.url)
     second.settle()
-    after = second.books()
+    after = second.state()
     assert (after["uploads"], after["assets"]) == (before["uploads"], before["assets"])
     # The webhooks that had nowhere to go are delivered now.
     assert sorted(receiver.types()) == sorted(webhook["type"] for webhook in before["webhooks"])
@@ -40,20 +40,20 @@ def test_work_that_was_broken_off_is_taken_up_again(
     assert first.end(sent) == (-9 if sent is signal.SIGKILL else 0)
     second = Running(tmp_path)
     second.settle()
-    (asset,) = second.books()["assets"]
+    (asset,) = second.state()["assets"]
     assert (asset["status"], asset["upload_id"]) == ("ready", upload.id)
     assert second.end() == 0
 
 
 def test_it_ends_while_a_request_hangs(tmp_path: Path) -> None:
     running = Running(tmp_path)
-    running.control("faults", {"kind": "hang", "seconds": 600})
+    running.control("api-faults", {"kind": "hang", "seconds": 600})
     address = httpx.URL(running.url)
     credentials = base64.b64encode(f"{TOKEN_ID}:{TOKEN_SECRET}".encode()).decode()
     head = f"Host: 127.0.0.1\r\nAuthorization: Basic {credentials}\r\n"
     with socket.create_connection((address.host, address.port or 80)) as connection:
         connection.sendall(f"GET /video/v1/assets HTTP/1.1\r\n{head}\r\n".encode())
-        while not running.control("faults", method="GET")[0]["bites"]:
+        while not running.control("api-faults", method="GET")[0]["applied"]:
             continue
         assert running.end() == 0
 

@@ -84,7 +84,7 @@ def test_the_status_can_be_asked_for_at_any_time(mux: Running) -> None:
     assert ask(mux, upload.url, TOTAL).headers["range"] == f"bytes=0-{CHUNK - 1}"
     put(mux, upload.url, CHUNK, CHUNK + 1000)
     assert ask(mux, upload.url, TOTAL).status_code == 200
-    assert len(mux.books()["assets"]) == 1
+    assert len(mux.state()["assets"]) == 1
 
 
 def test_a_file_whose_length_is_told_at_the_end_is_complete_then(mux: Running) -> None:
@@ -107,7 +107,7 @@ def test_a_chunk_that_breaks_the_protocol_is_refused_and_not_kept(
 def test_a_file_put_again_after_it_arrived_makes_no_second_asset(mux: Running) -> None:
     upload = mux.create_upload()
     assert [mux.http.put(upload.url, content=b"abc").status_code for _ in range(2)] == [200, 200]
-    assert len(mux.books()["assets"]) == 1
+    assert len(mux.state()["assets"]) == 1
 
 
 def test_of_a_broken_off_request_whole_chunks_are_kept(mux: Running) -> None:
@@ -129,7 +129,7 @@ def test_an_upload_that_waits_no_longer_takes_nothing(mux: Running) -> None:
     mux.control(f"uploads/{expired.id}/expire")
     for upload in (cancelled, expired):
         assert mux.http.put(upload.url, content=b"abc").status_code == 410
-    assert mux.books()["assets"] == []
+    assert mux.state()["assets"] == []
 
 
 def test_without_the_secret_there_is_no_upload(mux: Running) -> None:

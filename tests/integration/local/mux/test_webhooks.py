@@ -22,7 +22,7 @@ def test_a_webhook_without_an_answer_is_retried(mux: Running, receiver: Receiver
     receiver.answers.append(0)
     mux.create_upload()
     mux.settle()
-    (webhook,) = mux.books()["webhooks"]
+    (webhook,) = mux.state()["webhooks"]
     assert [a["response_status_code"] for a in webhook["attempts"]] == [None, 200]
     assert webhook["state"] == "delivered"
 
@@ -46,7 +46,7 @@ def test_without_an_address_webhooks_wait(mux: Running, receiver: Receiver) -> N
 
 
 def test_duplicates_come_with_the_same_id(mux: Running, receiver: Receiver) -> None:
-    mux.control("manners", {"kind": "duplicate", "seconds": 60})
+    mux.control("webhook-faults", {"kind": "duplicate", "seconds": 60})
     mux.create_upload()
     mux.settle()
     first, second = (received.event for received in receiver.received)
@@ -66,17 +66,17 @@ def test_an_event_can_be_delivered_once_more_after_it_was_taken(
 
 
 def test_dropped_events_never_come_but_are_in_the_books(mux: Running, receiver: Receiver) -> None:
-    mux.control("manners", {"kind": "drop", "count": 2})
+    mux.control("webhook-faults", {"kind": "drop", "count": 2})
     for _ in range(3):
         mux.create_upload()
     mux.settle()
     assert receiver.types() == ["video.upload.created"]
-    states = Counter(webhook["state"] for webhook in mux.books()["webhooks"])
+    states = Counter(webhook["state"] for webhook in mux.state()["webhooks"])
     assert states == {"dropped": 2, "delivered": 1}
 
 
 def test_a_reordered_event_comes_after_the_next_one(mux: Running, receiver: Receiver) -> None:
-    mux.control("manners", {"kind": "reorder", "count": 1, "seconds": 600})
+    mux.control("webhook-faults", {"kind": "reorder", "count": 1, "seconds": 600})
     first, second = mux.create_upload(), mux.create_upload()
     while len(receiver.received) < 2:
         continue

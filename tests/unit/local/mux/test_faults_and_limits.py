@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 from pydantic import ValidationError
 
-from local.mux.faults import FaultRule, Faults
+from local.mux.api_faults import ApiFault, ApiFaults
 from local.mux.limits import Limits
 from local.mux.rules import seeded
 from local.mux.settings import Tunables
@@ -18,18 +18,18 @@ class Clock:
 
 
 def test_a_fault_is_about_its_method_and_path_and_wears_off() -> None:
-    faults = Faults(seeded(1))
-    faults.rules.append(FaultRule(kind="status", method="POST", path="/video/v1/assets", count=1))
-    assert faults.bite("GET", "/video/v1/assets") is None
-    assert faults.bite("POST", "/video/v1/uploads") is None
-    assert faults.bite("POST", "/video/v1/assets") is faults.rules[0]
-    assert faults.bite("POST", "/video/v1/assets") is None
+    faults = ApiFaults(seeded(1))
+    faults.rules.append(ApiFault(kind="status", method="POST", path="/video/v1/assets", count=1))
+    assert faults.find("GET", "/video/v1/assets") is None
+    assert faults.find("POST", "/video/v1/uploads") is None
+    assert faults.find("POST", "/video/v1/assets") is faults.rules[0]
+    assert faults.find("POST", "/video/v1/assets") is None
 
 
 def test_unknown_faults_are_refused() -> None:
     for rule in ({"kind": "melt"}, {"kind": "status", "status": 200}, {"kind": "cut", "x": 1}):
         with pytest.raises(ValidationError):
-            FaultRule.model_validate(rule)
+            ApiFault.model_validate(rule)
 
 
 def test_posts_are_limited_to_a_burst_and_then_one_a_second() -> None:

@@ -4,11 +4,11 @@ from itertools import pairwise
 import pytest
 
 from local.mux.events import envelope
-from local.mux.manners import MannerRule
 from local.mux.outbox import Delivery, Outbox
 from local.mux.records import Json
 from local.mux.rules import seeded
 from local.mux.settings import Tunables
+from local.mux.webhook_faults import WebhookFault
 
 
 @dataclass
@@ -21,14 +21,14 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(lambda: self.now, seeded(1), self.tunables, self.keep)
-        self.chance = seeded(2)
+        self.rng = seeded(2)
 
     def keep(self, delivery: Delivery) -> None:
         self.kept[delivery.id] = delivery.model_dump_json()
 
     def event(self) -> Json:
         about = {"type": "asset", "id": "a"}
-        return envelope("video.asset.ready", about, {"id": "a"}, self.now, self.chance)
+        return envelope("video.asset.ready", about, {"id": "a"}, self.now, self.rng)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_an_unknown_event_cannot_be_sent_again(desk: Desk) -> None:
 
 
 def test_a_reordered_event_waits_until_the_next_one_was_sent(desk: Desk) -> None:
-    desk.outbox.rules.append(MannerRule(kind="reorder", count=1, seconds=60))
+    desk.outbox.rules.append(WebhookFault(kind="reorder", count=1, seconds=60))
     (first,) = desk.outbox.add(desk.event())
     assert desk.outbox.due() == []
     (second,) = desk.outbox.add(desk.event())
@@ -99,14 +99,14 @@ def test_a_reordered_event_waits_until_the_next_one_was_sent(desk: Desk) -> None
 
 
 def test_a_reordered_event_without_a_next_one_is_sent_in_the_end(desk: Desk) -> None:
-    desk.outbox.rules.append(MannerRule(kind="reorder", seconds=60))
+    desk.outbox.rules.append(WebhookFault(kind="reorder", seconds=60))
     (delivery,) = desk.outbox.add(desk.event())
     desk.now += 60
     assert desk.outbox.due() == [delivery]
 
 
 def test_a_dropped_event_is_in_the_books_but_never_due(desk: Desk) -> None:
-    desk.outbox.rules.append(MannerRule(kind="drop"))
+    desk.outbox.rules.append(WebhookFault(kind="drop"))
     (delivery,) = desk.outbox.add(desk.event())
     desk.now += 1e6
     assert desk.outbox.due() == []
@@ -114,7 +114,7 @@ def test_a_dropped_event_is_in_the_books_but_never_due(desk: Desk) -> None:
 
 
 def test_release_makes_everything_due(desk: Desk) -> None:
-    desk.outbox.rules.append(MannerRule(kind="duplicate", seconds=100))
+    desk.outbox.rules.append(WebhookFault(kind="duplicate", seconds=100))
     desk.outbox.add(desk.event())
     assert len(desk.outbox.due()) == 1
     assert len(desk.outbox.release()) == len(desk.outbox.due()) == 2

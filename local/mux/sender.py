@@ -1,4 +1,4 @@
-"""Sends webhooks, signed as Mux signs them, until each was taken or is too old."""
+"""Send webhooks, signed as Mux signs them, until each is taken or too old."""
 
 import asyncio
 import contextlib
@@ -28,14 +28,15 @@ def sign(secret: str, body: bytes, timestamp: int) -> str:
     return f"t={timestamp},v1={digest}"
 
 
-class Courier:
-    """Sends what the outbox holds, each delivery when it is due.
+class WebhookSender:
+    """Sends each delivery of the outbox when it is due.
 
     Args:
-        outbox: What there is to send.
-        tunables: The receiver's address, its time to answer, how many are under way at once.
-        secret: Signs the bodies.
-        clock: Returns Unix seconds; the outbox has the same.
+        outbox: The deliveries.
+        tunables: The receiver's address, its time to answer, and the number of webhooks that may
+            be under way at once.
+        secret: The secret that signs the bodies.
+        clock: Returns Unix seconds. The outbox has the same clock.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Courier:
         self._under_way: dict[int, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
-        """Look at the outbox again: something was added or changed."""
+        """Look at the outbox again, because something was added or changed."""
         self._news.set()
 
     async def run(self) -> None:
@@ -66,7 +67,7 @@ class Courier:
             await self._client.aclose()
 
     async def flush(self) -> dict[str, int]:
-        """Send all that waits, once each, delays or not; return how many of them were taken."""
+        """Send every waiting delivery once, whatever its delay; return how many were taken."""
         await self._join()
         released = self._outbox.release()
         if not self._tunables.webhook_url:
@@ -83,7 +84,7 @@ class Courier:
         return {"delivered": delivered, "failed": failed, "pending": len(self._outbox.pending())}
 
     async def break_off(self) -> None:
-        """End what is under way; it stays pending."""
+        """Cancel what is under way. It stays pending."""
         tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()
@@ -121,7 +122,7 @@ class Courier:
         self.wake()
 
     def _pause(self) -> float | None:
-        """Return seconds until something is due; None = until there is news."""
+        """Return the seconds until a delivery is due. None means until something changes."""
         full = len(self._under_way) >= self._tunables.concurrency
         if full or not self._tunables.webhook_url:
             return None

@@ -1,40 +1,40 @@
-"""Prepares assets: reads and encodes their files, one at a time, and tells the books."""
+"""Prepare assets: read and encode their files, one at a time, and report to the state."""
 
 import asyncio
 
-from local.mux.books import Books
 from local.mux.errors import MediaError
 from local.mux.files import Files
 from local.mux.media import make_stream
 from local.mux.records import Asset
 from local.mux.settings import Tunables
+from local.mux.state import MuxState
 
 
-class Workshop:
-    """The assets in the making."""
+class Transcoder:
+    """Prepares assets in the background."""
 
-    def __init__(self, books: Books, files: Files, tunables: Tunables) -> None:
-        self._books = books
+    def __init__(self, state: MuxState, files: Files, tunables: Tunables) -> None:
+        self._state = state
         self._files = files
         self._tunables = tunables
-        self._bench = asyncio.Semaphore()
+        self._one_at_a_time = asyncio.Semaphore()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def submit(self, asset: Asset) -> None:
-        """Begin to prepare an asset."""
+        """Start to prepare an asset."""
         self._tasks[asset.id] = asyncio.create_task(self._prepare(asset))
 
     def busy(self) -> int:
-        """Return how many assets are in the making."""
+        """Return how many assets are being prepared."""
         return len(self._tasks)
 
     async def join(self) -> None:
-        """Wait until nothing is in the making."""
+        """Wait until no asset is being prepared."""
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
     async def break_off(self) -> None:
-        """End all work, ffmpeg included; the assets keep preparing."""
+        """Cancel all work, including ffmpeg. The assets stay preparing."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -44,21 +44,21 @@ class Workshop:
     async def _prepare(self, asset: Asset) -> None:
         try:
             await asyncio.sleep(self._tunables.processing_delay)
-            async with self._bench:
+            async with self._one_at_a_time:
                 await self._make(asset)
         finally:
             self._tasks.pop(asset.id, None)
 
     async def _make(self, asset: Asset) -> None:
         if self._tunables.take("fail_clips" if asset.clip else "fail_assets"):
-            self._books.fail_asset(asset.id, "The input could not be processed")
+            self._state.fail_asset(asset.id, "The input could not be processed")
             return
-        origin = self._books.assets.get(asset.source_asset_id or asset.id, asset)
+        origin = self._state.assets.get(asset.source_asset_id or asset.id, asset)
         try:
             media = await make_stream(
                 self._files.source(origin), self._files.stream(asset.id), asset.clip
             )
         except MediaError as error:
-            self._books.fail_asset(asset.id, str(error))
+            self._state.fail_asset(asset.id, str(error))
         else:
-            self._books.finish_asset(asset.id, media)
+            self._state.finish_asset(asset.id, media)

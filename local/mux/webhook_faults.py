@@ -1,4 +1,4 @@
-"""Bad manners of webhooks: rules that duplicate, reorder, delay, drop, strip and make up events."""
+"""Faults of webhooks: rules that duplicate, reorder, delay, drop, strip and make up events."""
 
 import random
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from local.mux.records import Json
 from local.mux.rules import Rule
 
 MadeUpKind = Literal["unknown", "live_stream", "stranger"]
-MannerKind = Literal["duplicate", "reorder", "delay", "drop", "omit"] | MadeUpKind
+WebhookFaultKind = Literal["duplicate", "reorder", "delay", "drop", "omit"] | MadeUpKind
 
 
-class MannerRule(Rule):
+class WebhookFault(Rule):
     """A rule about webhooks.
 
     Attributes:
-        kind: `duplicate` sends `copies` more, `seconds` apart; `reorder` holds an event until the
-            next one was sent, `seconds` at most; `delay` holds it up to `seconds`, at random;
-            `drop` never sends it; `omit` leaves `fields` out of its data; `unknown`, `live_stream`
-            and `stranger` send another event along: of an unknown type, about a live stream, about
-            an asset that is none of ours.
-        types: Event types that it is about, with `*` as a wildcard.
+        kind: `duplicate` sends `copies` more, `seconds` apart. `reorder` holds an event until the
+            next one was sent, for `seconds` at most. `delay` holds it for up to `seconds`, at
+            random. `drop` never sends it. `omit` leaves `fields` out of its data. `unknown`,
+            `live_stream` and `stranger` send a second event along: one of an unknown type, one
+            about a live stream, one about an asset of another service.
+        types: The event types that the rule matches, with `*` as a wildcard.
     """
 
-    kind: MannerKind
+    kind: WebhookFaultKind
     types: list[str] = Field(default_factory=lambda: ["*"])
     seconds: float = Field(default=1, ge=0)
     copies: int = Field(default=1, ge=1, le=100)
@@ -36,19 +36,19 @@ class MannerRule(Rule):
     )
 
     def matches(self, kind: str) -> bool:
-        """Tell whether the rule is about this type of event."""
+        """Return whether the rule matches this type of event."""
         return any(fnmatchcase(kind, pattern) for pattern in self.types)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One delivery as the manners want it.
+    """One delivery as the rules plan it.
 
     Attributes:
         event: The envelope to send.
-        delay: Seconds to wait.
-        held: True if it waits until a later event was sent, `delay` at most.
-        dropped: True if it is never sent.
+        delay: The seconds to wait.
+        held: True if the delivery waits until a later event was sent, for `delay` at most.
+        dropped: True if the event is never sent.
     """
 
     event: Json
@@ -57,20 +57,20 @@ class Planned:
     dropped: bool = False
 
 
-def plan(event: Json, rules: list[MannerRule], now: float, rng: random.Random) -> list[Planned]:
-    """Return the deliveries that an event leads to under the rules; without rules it is just one.
+def plan(event: Json, rules: list[WebhookFault], now: float, rng: random.Random) -> list[Planned]:
+    """Return the deliveries of an event under the rules. Without rules there is one.
 
     Args:
-        event: The envelope; it is not changed.
-        rules: In the order in which they apply.
-        now: Unix seconds, the time of events made up.
-        rng: The chance that decides which rules bite.
+        event: The envelope. It is not changed.
+        rules: The rules, in the order in which they apply.
+        now: The time of made-up events, in Unix seconds.
+        rng: Decides which rules apply.
     """
     delay, held, dropped = 0.0, False, False
     copies: list[float] = []
     extra: list[Planned] = []
     for rule in rules:
-        if not rule.matches(event["type"]) or not rule.bite(rng):
+        if not rule.matches(event["type"]) or not rule.applies(rng):
             continue
         match rule.kind:
             case "duplicate":
@@ -93,7 +93,7 @@ def plan(event: Json, rules: list[MannerRule], now: float, rng: random.Random) -
 
 
 def made_up(kind: MadeUpKind, now: float, rng: random.Random) -> Json:
-    """Return an event that is true to Mux's form and about nothing in the books."""
+    """Return an event in Mux's form about an object that the stand-in does not hold."""
     key = f"{rng.getrandbits(128):032x}"
     playback = [{"id": f"{rng.getrandbits(128):032x}", "policy": "public"}]
     asset: Json = {"id": key, "status": "ready", "duration": 12.5, "created_at": int(now)}

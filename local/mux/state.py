@@ -1,26 +1,26 @@
-"""The state machine of the stand-in: uploads, assets and the events they cause.
+"""The state machine of the stand-in: uploads, assets and the events that they cause.
 
-Nothing here reads a clock, a file or a socket: the clock and the randomness are passed in, and
-whoever has read a file tells the books what it holds. So a test can drive it alone::
+Nothing here reads a clock, a file or a socket. The clock and the random numbers are passed in, and
+the caller says what a file holds. A test can therefore use the state machine alone::
 
-    books = Books(clock=lambda: now, rng=random.Random(1))
-    upload = books.create_upload({"new_asset_settings": {"passthrough": post_id}})
-    asset = books.complete_upload(upload.id)
-    books.finish_asset(asset.id, Media(duration=200.0, width=64, height=36))
-    books.events  # envelopes as a webhook's body holds them, in the order of their making
+    state = MuxState(clock=lambda: now, rng=random.Random(1))
+    upload = state.create_upload({"new_asset_settings": {"passthrough": post_id}})
+    asset = state.complete_upload(upload.id)
+    state.finish_asset(asset.id, Media(duration=200.0, width=64, height=36))
+    state.events  # the envelopes of the webhooks, oldest first
 """
 
 from local.mux import fields
 from local.mux.errors import InvalidParametersError, MuxError
-from local.mux.ledger import Ledger
+from local.mux.record_set import RecordSet
 from local.mux.records import Asset, IngestType, Media, PlaybackId, Upload
 
 MIN_CLIP_SECONDS = 0.5
 CLIP_SCHEME = "mux://assets/"
 
 
-class Books(Ledger):
-    """Uploads and assets of one account, and every change they may undergo."""
+class MuxState(RecordSet):
+    """The uploads and assets of one account, and every change that Mux allows."""
 
     def create_upload(self, body: object) -> Upload:
         """Create a direct upload from a request's body.
@@ -57,7 +57,7 @@ class Books(Ledger):
         return upload
 
     def fail_upload(self, upload_id: str, message: str) -> Upload:
-        """End a waiting upload with an error, as Mux does where no asset can be made of it.
+        """End a waiting upload with an error, as Mux does where it can make no asset.
 
         Raises:
             NotFoundError: No upload has this id.
@@ -70,7 +70,7 @@ class Books(Ledger):
         return upload
 
     def complete_upload(self, upload_id: str) -> Asset:
-        """Make the asset of an upload whose file has arrived whole.
+        """Create the asset of an upload whose file has arrived whole.
 
         Raises:
             NotFoundError: No upload has this id.
@@ -89,7 +89,7 @@ class Books(Ledger):
         return asset
 
     def create_asset(self, body: object) -> Asset:
-        """Create a clip of an asset; other inputs are refused.
+        """Create a clip of an asset. Other inputs are refused.
 
         Raises:
             InvalidParametersError: A field breaks its rule, the source is unknown or not ready,
@@ -119,7 +119,7 @@ class Books(Ledger):
     def finish_asset(self, asset_id: str, media: Media) -> Asset:
         """Make an asset ready, or errored where it is a clip whose source is gone.
 
-        An asset that is preparing no longer stays as it is.
+        An asset that is no longer preparing stays as it is.
 
         Raises:
             NotFoundError: No asset has this id.
@@ -138,9 +138,9 @@ class Books(Ledger):
         return asset
 
     def fail_asset(self, asset_id: str, message: str) -> Asset:
-        """End the making of an asset with an error.
+        """End the preparation of an asset with an error.
 
-        An asset that is preparing no longer stays as it is.
+        An asset that is no longer preparing stays as it is.
 
         Raises:
             NotFoundError: No asset has this id.
@@ -181,7 +181,7 @@ class Books(Ledger):
         return asset
 
     def create_playback_id(self, asset_id: str, body: object) -> PlaybackId:
-        """Give an asset another playback id.
+        """Add a playback id to an asset.
 
         Raises:
             NotFoundError: No asset has this id, or it was deleted.
@@ -194,7 +194,7 @@ class Books(Ledger):
         return asset.playback_ids[-1]
 
     def delete_playback_id(self, asset_id: str, playback_id: str) -> None:
-        """Take a playback id from an asset.
+        """Remove a playback id from an asset.
 
         Raises:
             NotFoundError: The asset or the playback id is unknown.

@@ -1,4 +1,4 @@
-"""What the books hold, how it is found, and the events that its changes cause."""
+"""The records of the state: how they are found, and the events that their changes cause."""
 
 import random
 import string
@@ -9,15 +9,15 @@ from local.mux.events import envelope
 from local.mux.records import Asset, Json, PlaybackId, Upload
 
 
-class Ledger:
-    """Uploads and assets of one account, by id, in the order of their making.
+class RecordSet:
+    """Uploads and assets of one account by id, oldest first.
 
     Args:
         clock: Returns Unix seconds.
-        rng: Source of ids and upload secrets.
-        base_url: Where upload URLs point, without a trailing slash.
-        on_change: Told of each record as it changes.
-        on_event: Told of each event as it happens.
+        rng: The source of ids and of upload secrets.
+        base_url: The beginning of upload URLs, without a trailing slash.
+        on_change: Called with each record that changes.
+        on_event: Called with each new event.
     """
 
     def __init__(
@@ -38,18 +38,18 @@ class Ledger:
         self._on_event = on_event
 
     def restore(self, uploads: Iterable[Upload], assets: Iterable[Asset]) -> None:
-        """Take up records that were kept elsewhere, the oldest first."""
+        """Add records that were stored, oldest first."""
         self.uploads.update((upload.id, upload) for upload in uploads)
         self.assets.update((asset.id, asset) for asset in assets)
 
     def clear(self) -> None:
-        """Forget all records and events."""
+        """Remove all records and events."""
         self.uploads.clear()
         self.assets.clear()
         self.events.clear()
 
     def expire_upload(self, upload_id: str) -> Upload:
-        """Move an upload's making so far back that its time is over now.
+        """Make an upload old enough to be timed out now.
 
         Raises:
             NotFoundError: No upload has this id.
@@ -60,7 +60,7 @@ class Ledger:
         return self.upload(upload_id)
 
     def upload(self, upload_id: str) -> Upload:
-        """Return an upload, timed out if its time is over.
+        """Return an upload. It is timed out if its time is over.
 
         Raises:
             NotFoundError: No upload has this id.

@@ -1,4 +1,4 @@
-"""What stands before the API: credentials, rate limits, faults, and the count of requests."""
+"""Middleware of the API: credentials, rate limits, faults, and the count of requests."""
 
 import asyncio
 import base64
@@ -10,13 +10,13 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from local.mux.api_faults import ApiFault
 from local.mux.errors import MuxError
-from local.mux.faults import FaultRule
-from local.mux.standin import StandIn
+from local.mux.stand_in import StandIn
 
 
-class Gate:
-    """ASGI middleware of the API."""
+class ApiMiddleware:
+    """ASGI middleware that every request to the API passes."""
 
     def __init__(self, app: ASGIApp, stand_in: StandIn) -> None:
         self._app = app
@@ -25,7 +25,7 @@ class Gate:
         self._credentials = b"Basic " + base64.b64encode(pair.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through to the API, or answer it, or leave it without an answer."""
+        """Pass a request on to the API, answer it, or leave it without an answer."""
         status = 0
 
         async def watch(message: Message) -> None:
@@ -47,13 +47,13 @@ class Gate:
         elif not self._stand_in.limits.allow(method):
             refusal = _refuse(429, "too_many_requests", "Too many requests")
             await refusal(scope, receive, send)
-        elif fault := self._stand_in.faults.bite(method, scope["path"]):
-            await self._misbehave(fault, scope, receive, send)
+        elif fault := self._stand_in.faults.find(method, scope["path"]):
+            await self._apply_fault(fault, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _misbehave(
-        self, fault: FaultRule, scope: Scope, receive: Receive, send: Send
+    async def _apply_fault(
+        self, fault: ApiFault, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
@@ -81,7 +81,7 @@ def _refuse(status: int, kind: str, message: str) -> JSONResponse:
 
 
 async def _swallow(_message: Message) -> None:
-    """Take an answer that is lost on its way."""
+    """Discard an answer, as if it were lost on its way."""
 
 
 async def _disconnection(receive: Receive) -> None:
