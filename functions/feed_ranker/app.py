@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from functions.feed_ranker import feedback, impressions, watching
 from functions.feed_ranker.container import Container
+from functions.feed_ranker.events import feedback, impressions, watch_progress
 from functions.feed_ranker.requests import FeedbackIn, FeedQuery, ImpressionBatch, WatchBatch
 from functions.feed_ranker.settings import FeedSettings
 from shared.http import answer, create_app, parse_body, parse_query, request_id, viewer_of
@@ -93,7 +93,7 @@ def post_watch_progress() -> Response[str]:
     viewer = viewer_of(app.current_event)
     batch = parse_body(WatchBatch, app.current_event, viewer)
     kept = container()
-    done = watching.record(
+    done = watch_progress.record(
         kept.database,
         viewer,
         batch,

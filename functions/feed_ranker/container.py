@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from functions.feed_ranker import cursor, upkeep
-from functions.feed_ranker.answer import PlaybackUrls, render_posts
-from functions.feed_ranker.builder import Builder
-from functions.feed_ranker.cache import Cache
-from functions.feed_ranker.cursor import Position
-from functions.feed_ranker.exchange import FeedRequest
-from functions.feed_ranker.feed import Feed
-from functions.feed_ranker.reporting import Reporter
-from functions.feed_ranker.sources import Sources
-from functions.feed_ranker.steering import Steering
+from functions.feed_ranker import upkeep
+from functions.feed_ranker.feed.answer import PlaybackUrls, render_posts
+from functions.feed_ranker.feed.exchange import FeedRequest
+from functions.feed_ranker.feed.executor import Feed
+from functions.feed_ranker.feed.queue_builder import Builder
+from functions.feed_ranker.pages import cursor
+from functions.feed_ranker.pages.cursor import Position
+from functions.feed_ranker.retrieval.candidates import Sources
+from functions.feed_ranker.retrieval.flag_reader import Steering
+from functions.feed_ranker.sessions.cache import Cache
+from functions.feed_ranker.sessions.session_store import SessionStore
+from functions.feed_ranker.telemetry import Reporter
 from functions.feed_ranker.viewer_data import ViewerData
 from shared.dynamodb import connect
 from shared.models import Moment
 from shared.postgres import Postgres
 from shared.ranking_config import RankingConfig
-from shared.session_store import SessionStore
 from shared.variants import Policy
 
 if TYPE_CHECKING:

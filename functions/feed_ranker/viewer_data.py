@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.feed_ranker.packing import unpack_page, unpack_queue
-from functions.feed_ranker.session import page_document
+from functions.feed_ranker.sessions.packing import unpack_page, unpack_queue
+from functions.feed_ranker.sessions.page_document import page_document
 from shared import sql
 from shared.http import timestamp
 from shared.postgres import Statement
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
+    from functions.feed_ranker.sessions.session_store import Item, SessionStore
     from shared.postgres import Database
-    from shared.session_store import Item, SessionStore
 
 _ROWS_BYTES: Final = 4_500_000  # Lambda answers with 6 MB at most
 _CACHE_BYTES: Final = 500_000

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from functions.feed_ranker import impressions
 from functions.feed_ranker.container import Container
+from functions.feed_ranker.events import impressions
 from functions.feed_ranker.requests import FeedQuery, ImpressionBatch
 from functions.feed_ranker.settings import FeedSettings
 from shared.observability import Telemetry

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from functions.create_upload.idempotency import IdempotencyKeys
 from functions.create_upload.requests import UploadRequest
-from functions.feed_ranker import feedback, watching
+from functions.feed_ranker.events import feedback, watch_progress
 from functions.feed_ranker.requests import FeedbackIn, WatchBatch
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def watches(viewer: Viewer, post: object) -> None:
         **dict.fromkeys(("liked", "commented", "shared"), True),
     }
     container = viewer.harness.container
-    done = watching.record(
+    done = watch_progress.record(
         container.database,
         viewer.id,
         WatchBatch.model_validate({"events": [event]}),

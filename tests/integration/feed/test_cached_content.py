@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from functions.feed_ranker.packed_content import PackedContent
+from functions.feed_ranker.sessions.packed_content import PackedContent
 
 if TYPE_CHECKING:
     from tests.integration.feed.harness import Harness

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from functions.feed_ranker import feedback, watching
+from functions.feed_ranker.events import feedback, watch_progress
 from functions.feed_ranker.requests import FeedbackIn, WatchBatch
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def acts(feed: Harness, viewer: Viewer, creator: UUID) -> None:
             }
             for post in page["posts"]
         ]
-        watching.record(
+        watch_progress.record(
             container.database,
             viewer.id,
             WatchBatch.model_validate({"events": events}),

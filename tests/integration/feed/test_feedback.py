@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.feed_ranker import feedback
+from functions.feed_ranker.events import feedback
 from functions.feed_ranker.requests import FeedbackIn
 from shared.errors import NotFoundError, UnavailableError
 from tests.integration.feed.harness import Harness, Viewer, check_page, ids

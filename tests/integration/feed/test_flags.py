@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from functions.feed_ranker.reporting import Reporter
+from functions.feed_ranker.telemetry import Reporter
 from shared.flags import place
 from shared.variants import Policy
 from tests.integration.feed.harness import Harness, Viewer, check_page, ids

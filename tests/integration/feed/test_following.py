@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from functions.feed_ranker.diversity import MAX_PER_PAGE
+from functions.feed_ranker.ranking.diversity import MAX_PER_PAGE
 from tests.integration.feed.harness import check_page
 
 if TYPE_CHECKING:

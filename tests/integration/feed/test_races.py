@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from functions.feed_ranker import impressions
+from functions.feed_ranker.events import impressions
 from functions.feed_ranker.requests import ImpressionBatch
 from tests.integration.feed.harness import Harness, Viewer, check_page, ids
 

@@ -9,16 +9,16 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from functions.feed_ranker.exploration import Discovery
-from functions.feed_ranker.ladder import Entry
-from functions.feed_ranker.queue import Queue, ranked_length, wanted
+from functions.feed_ranker.ranking.exploration import Discovery
+from functions.feed_ranker.ranking.ladder import Entry
+from functions.feed_ranker.ranking.queue import Queue, ranked_length, wanted
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Signals, Source
 from shared.ranking import Parts, Ranker
 from shared.ranking_config import RankingConfig
 from tests.unit.shared.generators import MOMENT, NOW, post, varied
 
 if TYPE_CHECKING:
-    from functions.feed_ranker.page import Page
+    from functions.feed_ranker.pages.page import Page
 
 SESSION = UUID("5e551011-0000-4000-8000-000000000001")
 VIEWER = UUID("0b7f3c1e-58a5-4f3c-9d3b-4a8a2f6f5c11")

@@ -1,0 +1,1 @@
+"""What viewers report: impressions, watches and feedback."""

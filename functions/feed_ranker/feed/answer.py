@@ -1,0 +1,76 @@
+"""The feed's answer as clients read it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared.models import Source
+
+if TYPE_CHECKING:
+    from functions.feed_ranker.pages.page import Page, Placed
+    from functions.feed_ranker.sessions.page_document import Content
+    from shared.ranking_config import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackUrls:
+    """Where videos and thumbnails are served."""
+
+    stream: str
+    image: str
+
+
+def render_posts(
+    page: Page, content: Content, urls: PlaybackUrls, weights: Weights
+) -> list[dict[str, Any]]:
+    """The posts of a page, in order, with positions from 0."""
+    return [
+        _post(position, placed, content[placed.post_id], urls, weights)
+        for position, placed in enumerate(page.posts)
+    ]
+
+
+def _post(
+    position: int, placed: Placed, content: dict[str, Any], urls: PlaybackUrls, weights: Weights
+) -> dict[str, Any]:
+    playback_id = content["playback_id"]
+    return {
+        "post_id": str(placed.post_id),
+        "creator_id": str(placed.creator_id),
+        "caption": content["caption"],
+        "tags": content["tags"],
+        "hls_url": content["hls_url"] or f"{urls.stream}/{playback_id}.m3u8",
+        "thumbnail_url": f"{urls.image}/{playback_id}/thumbnail.webp",
+        "duration_ms": content["duration_ms"],
+        "aspect_ratio": content["aspect_ratio"],
+        "created_at": content["created_at"],
+        "position": position,
+        "source": placed.source,
+        "is_repeat": placed.is_repeat,
+        "score": placed.score,
+        "reasons": reasons(placed, weights),
+    }
+
+
+def reasons(placed: Placed, weights: Weights) -> list[str]:
+    """Codes saying why this post: what put it here, then its score's parts by what they gave."""
+    codes = []
+    if placed.source is Source.EXPLORE:
+        codes.append("exploration")
+    if placed.is_repeat:
+        codes.append("seen_before")
+    if placed.followed:
+        codes.append("followed_creator")
+    if placed.because:
+        codes.append(placed.because)
+    gave = {
+        name: getattr(weights, name) * getattr(placed.parts, name) for name in placed.parts._fields
+    }
+    return codes + sorted((n for n in gave if gave[n] > 0.0), key=lambda name: -gave[name])
+
+
+def sources(page: Page) -> dict[str, int]:
+    """How many posts of a page came from each source."""
+    return dict(Counter(str(placed.source) for placed in page.posts))

@@ -1,0 +1,1 @@
+"""Pages and the cursors between them. Pure."""

@@ -1,0 +1,1 @@
+"""Scored candidates in the order in which pages take them. Pure."""

@@ -1,0 +1,99 @@
+"""What the feed tells its owners: one log line and the metrics of each answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.models import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.feed_ranker.feed.exchange import Served
+    from functions.feed_ranker.pages.cursor import Position
+    from shared.observability import Telemetry
+
+# Of rows in batches; a name of a client's own would make a metric of its own.
+_FIELDS: Final = frozenset(
+    {"event_id", "post_id", "source", "position", "visible_ms", "seen_at"}
+    | {"play_ms", "duration_ms", "liked", "commented", "shared"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Turns what happened into lines and figures.
+
+    Attributes:
+        telemetry: Where they go.
+    """
+
+    telemetry: Telemetry
+
+    def page(self, at: Position, served: Served) -> None:
+        """A page served. Propensities stand in the line, so that policies can be compared."""
+        page, count = served.page, self.telemetry.count
+        explored = [(i, p) for i, p in enumerate(page.posts) if p.source is Source.EXPLORE]
+        self.telemetry.logger.info(
+            "page served",
+            page_no=at.page_no,
+            cache_hit=served.hit,
+            stale_cursor=served.stale,
+            degraded=served.degraded,
+            variant=page.policy.variant,
+            explored=[
+                {"post_id": str(p.post_id), "position": i, "propensity": p.propensity}
+                for i, p in explored
+            ],
+            posts=len(page.posts),
+        )
+        count("CacheHit", served.hit)
+        count("StaleCursor", served.stale)
+        for source in Source:
+            count(f"Posts{source.title()}", sum(p.source is source for p in page.posts))
+        count("Repeats", sum(p.is_repeat for p in page.posts))
+        count("LateRejects", served.rejected)
+        count("Degraded", served.degraded is not None)
+        if served.degraded:
+            count(f"Degraded{served.degraded.title()}")
+        count("FillFailures", served.short)
+        if served.short:
+            self.telemetry.logger.error("page shorter than promised", page_no=at.page_no)
+
+    def batch(self, what: str, answer: Mapping[str, Any]) -> None:
+        """A batch taken in: `what` is Impressions or Watches, `answer` what clients are told."""
+        self.telemetry.count(f"{what}Accepted", answer["accepted"])
+        self.telemetry.count(f"{what}Duplicate", answer["duplicates"])
+        self.telemetry.count(f"{what}Rejected", len(answer["rejected"]))
+        reasons = Counter(str(row["reason"]).partition(":")[0] for row in answer["rejected"])
+        for field, rows in reasons.items():
+            known = field.title().replace("_", "") if field in _FIELDS else "Other"
+            self.telemetry.count(f"{what}Rejected{known}", rows)
+        if reasons:
+            self.telemetry.logger.warning("rows rejected", what=what, by_field=reasons)
+
+    def self_views(self, count: int) -> None:
+        """Watches of a viewer's own posts: kept, and nothing is learnt from them."""
+        self.telemetry.count("WatchesOfOwnPosts", count)
+
+    def feedback(self, answer: Mapping[str, Any]) -> None:
+        """A feedback given or taken back."""
+        action = str(answer["action"]).title().replace("_", "")
+        self.telemetry.count("FeedbackUndone" if answer["undone"] else f"Feedback{action}")
+
+    def cache_failure(self, reason: str) -> None:
+        """A call of the session cache that failed: what it was for goes on without it."""
+        self.telemetry.logger.warning("cache call failed", reason=reason)
+
+    def flag_fault(self, name: str, reason: str) -> None:
+        """A flag that cannot be followed: everybody gets control."""
+        self.telemetry.logger.error("feature flag ignored", flag=name, reason=reason)
+        self.telemetry.count("FlagsInvalid")
+
+    def work(self, prefix: str, done: Mapping[str, float]) -> None:
+        """What a scheduled run did, by name: `events` of RollUp becomes RollUpEvents."""
+        self.telemetry.logger.info("scheduled work done", extra={"work": prefix, **done})
+        for name, value in done.items():
+            self.telemetry.count(prefix + name.title().replace("_", ""), value)

@@ -1,0 +1,175 @@
+"""A Postgres and a session store that answer as a test scripts them, and note each call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from shared import sql
+from shared.errors import CacheUnavailableError, DatabaseUnavailableError
+from tests.unit.shared.generators import post
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from functions.feed_ranker.sessions.session_store import Item
+    from shared.postgres import Statement
+
+_NAMES = {text: name for name, text in sql.FEED.items()}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a commit answers.
+
+    Attributes:
+        status: As commit_page gives it; `gone` where Postgres does not answer.
+        bad: Places of posts, on the page given or the one that stands, that may not be shown.
+        document: The page that stands, where another one does.
+        version: Of the page that stands.
+    """
+
+    status: str = "committed"
+    bad: tuple[int, ...] = ()
+    document: dict[str, Any] | None = None
+    version: int = 0
+
+
+@dataclass
+class ScriptedDatabase:
+    """A catalogue of posts, and commits that end as the script says; `committed` without one.
+
+    Attributes:
+        calls: Shared with the store: `retrieve` and `commit`, in order.
+        posts: The numbers of the eligible posts. Those that a commit calls bad leave it.
+        script: What the next commits answer.
+        gone: Whether nothing answers.
+    """
+
+    calls: list[str]
+    posts: list[int] = field(default_factory=lambda: list(range(100)))
+    complete: bool = False
+    script: list[Reply] = field(default_factory=list)
+    gone: bool = False
+    revision: int = 0
+    commits: list[dict[str, Any]] = field(default_factory=list)
+    stored: dict[int, list[UUID]] = field(default_factory=dict)
+
+    def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+        assert viewer is not None
+        assert budget_s > 0
+        return [
+            [statement.make_row(*row) for row in self._rows(_NAMES[statement.sql], statement)]
+            for statement in statements
+        ]
+
+    def _rows(self, name: str, statement: Statement) -> Sequence[Sequence[Any]]:
+        if name in {"candidates", "commit_page"}:
+            self.calls.append({"candidates": "retrieve", "commit_page": "commit"}[name])
+            if self.gone:
+                raise DatabaseUnavailableError
+        if name == "candidates":
+            found = [post(n) for n in self.posts[: statement.params["want"]]]
+            return [(self.complete, *candidate, {"walked": 1}) for candidate in found]
+        if name == "commit_page":
+            self.commits.append(dict(statement.params))
+            return [self._commit(statement.params)]
+        return {"feedback_revision": [(self.revision,)], "signals": []}[name]
+
+    def _commit(self, given: Any) -> Sequence[Any]:  # noqa: ANN401  # a statement's parameters
+        reply = self.script.pop(0) if self.script else Reply()
+        if reply.status == "gone":
+            raise DatabaseUnavailableError
+        shown = [UUID(row[0]) for row in reply.document["posts"]] if reply.document else None
+        shown = shown if shown is not None else given["shown"]
+        bad = [shown[place] for place in reply.bad]
+        self.posts = [n for n in self.posts if UUID(int=n) not in bad]
+        version = reply.version or given["expected"]
+        if reply.status == "committed" and self.stored.get(given["page_no"]) != shown:
+            self.stored[given["page_no"]] = shown
+            version += 1
+        content = [content_of(i) for i in shown if i not in bad]
+        columns = json.dumps(columns_of(given["hydrate"])) if given["hydrate"] else None
+        return reply.status, version, reply.document or {}, bad, content, columns
+
+
+@dataclass
+class MemoryFeedback:
+    """How far a viewer's feedback has come, in a variable."""
+
+    revision: int = 0
+
+    def noted(self, viewer: UUID, now: int) -> int:
+        del viewer, now
+        return self.revision
+
+
+@dataclass
+class MemoryStore:
+    """A session store in a dictionary.
+
+    Attributes:
+        calls: Shared with the database: `read`, `read all` and `write`, in order.
+        items: By page.
+        gone: The calls that get no answer.
+        before_write: An item that another request writes first.
+    """
+
+    calls: list[str]
+    items: dict[int, Item] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    feedback: MemoryFeedback = field(default_factory=MemoryFeedback)
+    before_write: Item | None = None
+
+    def read(
+        self, viewer: UUID, session: UUID, pages: Collection[int], now: int
+    ) -> dict[int, Item]:
+        del viewer, session, now
+        self._call("read")
+        return {n: item for n, item in self.items.items() if n in pages}
+
+    def read_all(self, viewer: UUID, session: UUID, now: int) -> dict[int, Item]:
+        del viewer, session, now
+        self._call("read all")
+        return dict(self.items)
+
+    def write(
+        self, viewer: UUID, session: UUID, page: int, item: Item, **condition: int
+    ) -> Item | None:
+        del viewer, session
+        self._call("write")
+        if self.before_write is not None:
+            self.items[page] = self.before_write
+        found = self.items.get(page)
+        if found is not None and found.version != condition["expected"]:
+            return found
+        self.items[page] = item
+        return None
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.gone:
+            raise CacheUnavailableError
+
+
+def content_of(post_id: UUID) -> dict[str, Any]:
+    """What clients are shown of a post."""
+    return {
+        "post_id": str(post_id),
+        "creator_id": str(UUID(int=10**6 + post_id.int)),
+        "caption": f"post {post_id.int}",
+        "playback_id": "play",
+        "hls_url": None,
+    }
+
+
+def columns_of(post_ids: Sequence[UUID]) -> dict[str, list[Any]]:
+    """The same of several posts, as the cache holds it."""
+    return {
+        "caption": [f"post {i.int}" for i in post_ids],
+        "playback_id": ["play"] * len(post_ids),
+        "stream": [None] * len(post_ids),
+        "created_at": [0] * len(post_ids),
+    }

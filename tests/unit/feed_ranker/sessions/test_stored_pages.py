@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import itertools
+import json
+import zlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.feed_ranker.pages.cursor import Position
+from functions.feed_ranker.pages.page import Page, Placed
+from functions.feed_ranker.ranking.ladder import Entry
+from functions.feed_ranker.ranking.queue import Queue
+from functions.feed_ranker.sessions.packed_content import PackedContent
+from functions.feed_ranker.sessions.packing import (
+    CachedQueue,
+    owners,
+    pack_page,
+    pack_queue,
+    unpack_page,
+    unpack_queue,
+)
+from functions.feed_ranker.sessions.page_document import page_document, read_page
+from shared.models import UNSEEN_RUNGS, Source
+from shared.ranking import Parts
+from shared.ranking_config import Weights
+from shared.variants import Policy
+from tests.unit.feed_ranker.generators import Catalogue, entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+figures = st.floats(0, 1)
+parts = st.builds(Parts, figures, figures, figures, figures)
+placed = st.builds(
+    Placed,
+    st.uuids(),
+    st.uuids(),
+    st.sampled_from(Source),
+    parts,
+    figures,
+    st.booleans(),
+    st.none() | figures,
+)
+positions = st.builds(
+    Position,
+    session=st.uuids(),
+    page_no=st.integers(1, 2**32 - 1),
+    built=st.integers(0, 2**32 - 1),
+    used=st.integers(0, 2**170),
+    last_creator=st.binary(min_size=8, max_size=8),
+    gap=st.booleans(),
+)
+pages = st.builds(
+    Page,
+    st.lists(placed, max_size=8).map(tuple),
+    st.integers(1, 50),
+    positions,
+    st.sampled_from((None, "inventory", "catalogue", "database")),
+)
+entries = st.builds(
+    Entry,
+    st.uuids(),
+    st.uuids(),
+    st.sampled_from(UNSEEN_RUNGS),
+    parts,
+    figures,
+    st.booleans(),
+    figures,
+)
+
+
+# As posts_as_cached describes a post.
+described = st.fixed_dictionaries(
+    {
+        "caption": st.none() | st.text(max_size=9),
+        "tags": st.lists(st.text(max_size=5), max_size=2),
+        "playback_id": st.text(max_size=5),
+        "stream": st.none() | st.just("https://stream.example"),
+        "hls_url": st.none() | st.just("https://other.example/p.m3u8"),
+        "duration_ms": st.none() | st.integers(0, 2**31),
+        "aspect_ratio": st.none() | st.just("9:16"),
+        "created_at": st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999),
+    }
+)
+
+
+def columns(posts: Sequence[dict[str, Any]]) -> str:
+    names = posts[0] if posts else ()
+    return json.dumps({name: [post[name] for post in posts] for name in names})
+
+
+@st.composite
+def cached_queues(draw: st.DrawFn) -> CachedQueue:
+    held = tuple(draw(st.lists(entries, max_size=8)))
+    queue = Queue(
+        entries=held,
+        ranked=draw(st.integers(0, len(held))),
+        seen=(),
+        complete=draw(st.booleans()),
+        page_size=draw(st.integers(1, 50)),
+    )
+    others = draw(st.lists(st.tuples(st.uuids(), st.uuids()), max_size=2))
+    owned = [(e.post_id, e.creator_id) for e in held] + others
+    content = PackedContent.of(owned, columns([draw(described) for _ in owned]))
+    return CachedQueue(queue, content, draw(st.integers(0, 2**33)))
+
+
+@given(page=pages, stale=st.booleans())
+def test_a_page_is_read_as_it_was_written(page: Page, *, stale: bool) -> None:
+    session, page_no = page.after.session, page.after.page_no - 1
+    document = json.loads(json.dumps(page_document(page, stale=stale)))
+    assert read_page(document, session, page_no) == page
+    assert document["stale"] is stale
+    assert unpack_page(pack_page(page, stale=stale), session, page_no) == (page, stale)
+
+
+@given(pages)
+def test_a_lasting_page_names_no_creator_and_is_whole_again_with_its_content(page: Page) -> None:
+    document = page_document(page, stale=False, lasting=True)
+    session, page_no = page.after.session, page.after.page_no - 1
+    creators = {post.creator_id for post in page.posts}
+    assert not any(
+        str(creator) in json.dumps(document["posts"]) for creator in creators - set(page.ids)
+    )
+    content = {p.post_id: {"creator_id": str(p.creator_id)} for p in page.posts}
+    assert [p.creator_id for p in read_page(document, session, page_no, content).posts] == [
+        UUID(content[p.post_id]["creator_id"]) for p in page.posts
+    ]
+    stand_ins = [p.creator_id for p in read_page(document, session, page_no).posts]
+    for (one, a), (other, b) in itertools.combinations(zip(page.posts, stand_ins, strict=True), 2):
+        assert (one.creator_id == other.creator_id) == (a == b)
+
+
+@given(cached_queues())
+def test_a_queue_is_read_as_it_was_written(cached: CachedQueue) -> None:
+    assert unpack_queue(pack_queue(cached)) == cached
+
+
+@given(cached_queues(), st.lists(entries, min_size=1, max_size=3))
+def test_posts_that_would_repeat_are_never_cached(cached: CachedQueue, seen: list[Entry]) -> None:
+    with_seen = replace(cached, queue=replace(cached.queue, seen=tuple(seen)))
+    assert unpack_queue(pack_queue(with_seen)) == cached
+
+
+@given(pages, cached_queues())
+def test_the_policy_is_read_as_it_was_written(page: Page, cached: CachedQueue) -> None:
+    policy = Policy("newest", Weights(0.25, 0.25, 0.5, 0.0), 0.0, chronological=True)
+    page, session = replace(page, policy=policy), page.after.session
+    assert unpack_page(pack_page(page, stale=False), session, page.after.page_no - 1) == (
+        page,
+        False,
+    )
+    cached = replace(cached, queue=replace(cached.queue, policy=policy))
+    assert unpack_queue(pack_queue(cached)) == cached
+
+
+@given(pages)
+def test_sources_are_read_as_sources_not_as_text(page: Page) -> None:
+    session, page_no = page.after.session, page.after.page_no - 1
+    document = json.loads(json.dumps(page_document(page, stale=False)))
+    packed = unpack_page(pack_page(page, stale=False), session, page_no)
+    assert packed is not None
+    for again in (read_page(document, session, page_no), packed[0]):
+        assert all(type(post.source) is Source for post in again.posts)
+
+
+@given(st.lists(st.tuples(st.uuids(), st.uuids(), described), max_size=5))
+def test_what_clients_are_shown_is_read_as_it_was_given(
+    posts: list[tuple[UUID, UUID, dict[str, Any]]],
+) -> None:
+    held = {post_id: (creator_id, given) for post_id, creator_id, given in posts}
+    owned = [(post_id, creator_id) for post_id, (creator_id, _) in held.items()]
+    content = PackedContent.of(owned, columns([given for _, given in held.values()]))
+    assert content.keys() == {p for p, (_, given) in held.items() if given["caption"] is not None}
+    for post_id, shown in content.items():
+        creator_id, given = held[post_id]
+        usual = f"https://stream.example/{given['playback_id']}.m3u8"
+        created = datetime.fromisoformat(shown["created_at"])
+        assert shown == {
+            **{name: given[name] for name in given if name != "stream"},
+            "post_id": str(post_id),
+            "creator_id": str(creator_id),
+            "hls_url": usual if given["stream"] else given["hls_url"],
+            "created_at": f"{created.replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+        }
+        assert created - datetime(1970, 1, 1, tzinfo=UTC) == timedelta(
+            microseconds=given["created_at"]
+        )
+
+
+def test_the_content_of_repeats_on_the_page_is_cached_with_the_queue() -> None:
+    held = tuple(entry(n) for n in range(3))
+    queue = Queue(held, 3, (), complete=True, page_size=12)
+    repeat = Placed(UUID(int=9), UUID(int=8), Source.REPEAT, held[0].parts, 0.5, followed=False)
+    page = Page((repeat,), 12, Position(UUID(int=1), 1), None)
+    assert owners(queue, page) == [
+        *((e.post_id, e.creator_id) for e in held),
+        (repeat.post_id, repeat.creator_id),
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x03", b"\x02\x00\x00", b"\x04\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
+)
+def test_what_another_release_has_packed_is_not_there(data: bytes) -> None:
+    assert unpack_queue(data) is None
+    assert unpack_page(data, UUID(int=1), 0) is None
+
+
+def test_the_largest_queue_fits_an_item_of_the_cache() -> None:
+    held = tuple(entry(n) for n in range(166))
+    text = columns(
+        [
+            {"caption": f"{p.post_id}" * 60, "tags": ["a"] * 10, "stream": None}
+            for p in Catalogue.of(166).posts
+        ]
+    )
+    content = PackedContent.of([(e.post_id, e.creator_id) for e in held], text)
+    packed = pack_queue(CachedQueue(Queue(held, 150, (), complete=False, page_size=50), content, 1))
+    assert len(packed) < 400_000 / 4
+    assert len(packed) < len(text) / 2
+
+
+def test_an_ordinary_page_costs_one_write_unit() -> None:
+    random = Random(1)  # noqa: S311  # no secret
+    posts = tuple(
+        Placed(
+            UUID(int=random.getrandbits(128)),
+            UUID(int=random.getrandbits(128)),
+            random.choice((Source.FRESH, Source.TRENDING)),
+            Parts(*(round(random.random(), 6) for _ in range(4))),
+            round(random.random(), 6),
+            random.random() < 0.2,
+            round(random.random(), 9) if n == 7 else None,
+            random.choice(("", "", "liked_tags")),
+        )
+        for n in range(12)
+    )
+    session = UUID(int=random.getrandbits(128))
+    after = Position(session, 3, 1, random.getrandbits(76), random.randbytes(8))
+    ranked_by = str(UUID(int=random.getrandbits(128)))
+    page = Page(posts, 12, after, None, ranked_by=ranked_by)
+    # beside it: key, version, expiry, and the attributes' names
+    assert len(pack_page(page, stale=False)) + 130 <= 1024

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from functions.feed_ranker.feed.exchange import Served
+from functions.feed_ranker.feed.trace import of_page
+from functions.feed_ranker.pages.cursor import Position
+from functions.feed_ranker.pages.page import Page, Placed
+from functions.feed_ranker.telemetry import Reporter
+from shared.models import Source
+from shared.ranking import Parts
+from tests.unit.feed_ranker.generators import SESSION
+
+if TYPE_CHECKING:
+    from shared.observability import Telemetry
+
+
+class Notes:
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+        line = lambda text, **more: self.lines.append((text, more))  # noqa: E731
+        self.logger = SimpleNamespace(info=line, warning=line, error=line)
+
+    def count(self, name: str, value: float = 1) -> None:
+        self.counts[name] += int(value)
+
+
+def page_of(*sources: Source, ranked_by: str = "me") -> Page:
+    posts = tuple(
+        Placed(
+            UUID(int=i),
+            UUID(int=100 + i),
+            source,
+            Parts(0.5, 0.5, 0.5, 0.5),
+            0.5,
+            False,
+            0.01 if source is Source.EXPLORE else None,
+        )
+        for i, source in enumerate(sources)
+    )
+    return Page(posts, len(posts), Position(SESSION, 1), None, ranked_by=ranked_by)
+
+
+def told(served: Served) -> Notes:
+    notes = Notes()
+    Reporter(cast("Telemetry", notes)).page(Position(SESSION), served)
+    return notes
+
+
+def test_a_pages_posts_are_counted_by_source() -> None:
+    page = page_of(Source.FRESH, Source.FRESH, Source.EXPLORE, Source.REPEAT, Source.RECYCLED)
+    counts = told(Served(page, {}, hit=True, stale=True, degraded=None)).counts
+    assert {name: counts[name] for name in counts if name.startswith("Posts")} == {
+        "PostsFresh": 2,
+        "PostsFollowing": 0,
+        "PostsTrending": 0,
+        "PostsExplore": 1,
+        "PostsRepeat": 1,
+        "PostsRecycled": 1,
+    }
+    assert (counts["CacheHit"], counts["StaleCursor"], counts["Repeats"]) == (1, 1, 2)
+    assert (counts["Degraded"], counts["FillFailures"]) == (0, 0)
+
+
+def test_a_degraded_page_is_counted_by_its_word_and_a_short_one_is_an_error() -> None:
+    served = Served(page_of(), {}, hit=False, stale=False, degraded="cache", rejected=3, short=True)
+    notes = told(served)
+    assert notes.counts["Degraded"] == notes.counts["DegradedCache"] == 1
+    assert notes.counts["FillFailures"] == 1
+    assert notes.counts["LateRejects"] == 3
+    assert notes.lines[-1][0] == "page shorter than promised"
+
+
+def test_the_line_of_a_page_has_the_propensities() -> None:
+    notes = told(
+        Served(page_of(Source.FRESH, Source.EXPLORE), {}, hit=True, stale=False, degraded=None)
+    )
+    ((text, line),) = notes.lines
+    assert text == "page served"
+    explored = {"post_id": str(UUID(int=1)), "position": 1, "propensity": 0.01}
+    assert line["explored"] == [explored]
+    assert line["variant"] == "control"
+
+
+def test_rejected_rows_are_counted_by_field_and_a_clients_own_names_make_no_metric() -> None:
+    notes = Notes()
+    rejected = [
+        {"index": i, "reason": reason}
+        for i, reason in enumerate(["post_id: no such post", "post_id: x", "surprise: no", "odd"])
+    ]
+    answer = {"accepted": 5, "duplicates": 2, "rejected": rejected}
+    Reporter(cast("Telemetry", notes)).batch("Impressions", answer)
+    assert dict(notes.counts) == {
+        "ImpressionsAccepted": 5,
+        "ImpressionsDuplicate": 2,
+        "ImpressionsRejected": 4,
+        "ImpressionsRejectedPostId": 2,
+        "ImpressionsRejectedOther": 2,
+    }
+
+
+def test_feedback_is_counted_by_what_was_asked() -> None:
+    notes = Notes()
+    for undone in (False, True):
+        answer = {"action": "hide_creator", "undone": undone}
+        Reporter(cast("Telemetry", notes)).feedback(answer)
+    assert dict(notes.counts) == {"FeedbackHideCreator": 1, "FeedbackUndone": 1}
+
+
+def test_the_trace_of_a_page_is_empty_where_there_is_nothing_to_add() -> None:
+    assert of_page(page_of(Source.FRESH), "me", ()) == {}
+
+
+def test_the_trace_names_the_request_that_ranked_the_draws_and_the_losses() -> None:
+    page = page_of(Source.FRESH, Source.EXPLORE, ranked_by="other")
+    assert of_page(page, "me", {UUID(int=9)}) == {"draws": [[1, 0.01]], "by": "other", "lost": 1}
