@@ -20,7 +20,7 @@ build-FeedRankerFunction build-CreateUploadFunction build-MuxWebhookFunction:
 		--platform manylinux2014_$(BUILD_ARCHITECTURE) \
 		--platform manylinux_2_28_$(BUILD_ARCHITECTURE) \
 		--requirement $(BUILD_ROOT)functions/$(FUNCTION)/requirements.txt --target "$(ARTIFACTS_DIR)"
-	cd $(BUILD_ROOT) && $(BUILD_INTERPRETER) -m artifacts assemble $(FUNCTION) "$(ARTIFACTS_DIR)"
+	cd $(BUILD_ROOT) && $(BUILD_INTERPRETER) -m deploy.artifacts assemble $(FUNCTION) "$(ARTIFACTS_DIR)"
 
 sizes: install  ## List the zips of a build for this machine, with sizes and hashes
 	$(BIN)/python -m deploy.artifacts sizes

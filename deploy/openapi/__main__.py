@@ -20,7 +20,7 @@ def text() -> str:
 
 def main() -> int:
     """Write the document, or compare it."""
-    parser = argparse.ArgumentParser(prog="openapi", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; 1 where it differs")
     if not parser.parse_args().check:
         PATH.write_text(text(), encoding="utf-8")
