@@ -13,12 +13,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local.mux.api import Api
-from local.mux.control import Control, page
-from local.mux.middleware import ApiMiddleware
-from local.mux.playback import Playback
+from local.mux.api.middleware import ApiMiddleware
+from local.mux.api.routes import Api
+from local.mux.control.routes import Control, page
+from local.mux.playback.routes import Playback
 from local.mux.stand_in import StandIn
-from local.mux.uploads import UploadEndpoint
+from local.mux.uploads.endpoint import UploadEndpoint
 
 HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 1

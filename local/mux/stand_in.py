@@ -6,19 +6,19 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 
-from local.mux.api_faults import ApiFaults
-from local.mux.calls import Calls
-from local.mux.connections import Connections
-from local.mux.files import Files
-from local.mux.limits import Limits
-from local.mux.outbox import Delivery, Outbox
+from local.mux.api.calls import Calls
+from local.mux.api.connections import Connections
+from local.mux.api.faults import ApiFaults
+from local.mux.api.limits import Limits
+from local.mux.fault_rules import seeded
+from local.mux.media.files import Files
+from local.mux.media.transcoder import Transcoder
 from local.mux.records import Asset, Json, Upload
-from local.mux.rules import seeded
-from local.mux.sender import WebhookSender
 from local.mux.settings import Settings, Tunables
-from local.mux.state import MuxState
-from local.mux.store import Store
-from local.mux.transcoder import Transcoder
+from local.mux.state.mux_state import MuxState
+from local.mux.state.store import Store
+from local.mux.webhooks.outbox import Delivery, Outbox
+from local.mux.webhooks.sender import WebhookSender
 
 FRUITLESS_ROUNDS = 5
 

@@ -25,7 +25,7 @@ from functions.mux_webhook.sweep import Sweep, SweepResult
 from functions.mux_webhook.webhook import Webhook
 from local.mux import errors as state_errors
 from local.mux.records import Media
-from local.mux.state import MuxState
+from local.mux.state.mux_state import MuxState
 from shared import mux as shared_mux
 from shared.postgres import Postgres, Statement
 

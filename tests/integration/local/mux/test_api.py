@@ -3,7 +3,7 @@ from pathlib import Path
 import mux_python
 import pytest
 
-from local.mux.sender import sign
+from local.mux.webhooks.sender import sign
 from tests.integration.local.mux.running import TIMEOUT, WEBHOOK_SECRET, Receiver, Running
 from tests.media import media_seconds
 

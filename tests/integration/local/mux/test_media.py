@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from local.mux.errors import MediaError
-from local.mux.ffmpeg import run_ffmpeg
-from local.mux.media import MASTER, RENDITION, make_animation, make_picture, make_stream
-from local.mux.probe import probe
+from local.mux.media.encode import MASTER, RENDITION, make_animation, make_picture, make_stream
+from local.mux.media.ffmpeg import run_ffmpeg
+from local.mux.media.probe import probe
 from tests.media import make_audio, make_video, media_seconds
 
 

@@ -5,7 +5,7 @@ import httpx
 import mux_python
 import pytest
 
-from local.mux.resumable import CHUNK
+from local.mux.uploads.resumable import CHUNK
 from tests.integration.local.mux.running import TIMEOUT, Running
 
 TOTAL = 2 * CHUNK + 1000

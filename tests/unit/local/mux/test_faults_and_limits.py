@@ -3,9 +3,9 @@ from dataclasses import dataclass
 import pytest
 from pydantic import ValidationError
 
-from local.mux.api_faults import ApiFault, ApiFaults
-from local.mux.limits import Limits
-from local.mux.rules import seeded
+from local.mux.api.faults import ApiFault, ApiFaults
+from local.mux.api.limits import Limits
+from local.mux.fault_rules import seeded
 from local.mux.settings import Tunables
 
 

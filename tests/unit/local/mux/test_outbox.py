@@ -3,12 +3,12 @@ from itertools import pairwise
 
 import pytest
 
-from local.mux.events import envelope
-from local.mux.outbox import Delivery, Outbox
+from local.mux.fault_rules import seeded
 from local.mux.records import Json
-from local.mux.rules import seeded
 from local.mux.settings import Tunables
-from local.mux.webhook_faults import WebhookFault
+from local.mux.webhooks.events import envelope
+from local.mux.webhooks.faults import WebhookFault
+from local.mux.webhooks.outbox import Delivery, Outbox
 
 
 @dataclass

@@ -1,6 +1,6 @@
 import pytest
 
-from local.mux.probe import parse
+from local.mux.media.probe import parse
 from local.mux.records import Media
 
 PHONE = """\

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.mux.resumable import (
+from local.mux.uploads.resumable import (
     CHUNK,
     ContentRange,
     RangeRefusedError,

@@ -1,7 +1,7 @@
 import hashlib
 import hmac
 
-from local.mux.sender import sign
+from local.mux.webhooks.sender import sign
 
 
 def test_the_signature_is_that_of_mux() -> None:

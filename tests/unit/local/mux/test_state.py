@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from local.mux.errors import InvalidParametersError, MuxError, NotFoundError
+from local.mux.fault_rules import seeded
 from local.mux.records import Asset, Media
-from local.mux.rules import seeded
-from local.mux.state import MuxState
+from local.mux.state.mux_state import MuxState
 
 VIDEO = Media(duration=200.04, width=1280, height=720, frame_rate=25.0, aspect_ratio="16:9")
 SETTINGS = {"playback_policies": ["public"], "passthrough": "post-1"}

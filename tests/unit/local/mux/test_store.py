@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from local.mux.records import Asset, Upload
-from local.mux.store import Store
+from local.mux.state.store import Store
 
 
 def upload(key: str, status: str = "waiting") -> Upload:

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from local.mux.events import envelope
+from local.mux.fault_rules import seeded
 from local.mux.records import Json
-from local.mux.rules import seeded
-from local.mux.webhook_faults import MadeUpKind, WebhookFault, WebhookFaultKind, made_up, plan
+from local.mux.webhooks.events import envelope
+from local.mux.webhooks.faults import MadeUpKind, WebhookFault, WebhookFaultKind, made_up, plan
 
 NOW = 1_700_000_000.0
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from local.mux.events import envelope
+from local.mux.fault_rules import Rule
 from local.mux.records import Json
-from local.mux.rules import Rule
+from local.mux.webhooks.events import envelope
 
 MadeUpKind = Literal["unknown", "live_stream", "stranger"]
 WebhookFaultKind = Literal["duplicate", "reorder", "delay", "drop", "omit"] | MadeUpKind

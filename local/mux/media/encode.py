@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from local.mux.errors import MediaError
-from local.mux.ffmpeg import run_ffmpeg
-from local.mux.playlists import make_whole
-from local.mux.probe import INPUT_LIMITS, probe
+from local.mux.media.ffmpeg import run_ffmpeg
+from local.mux.media.playlists import make_whole
+from local.mux.media.probe import INPUT_LIMITS, probe
 from local.mux.records import Media
 
 MASTER = "master.m3u8"

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-from local.mux.media import RENDITION
+from local.mux.media.encode import RENDITION
 from local.mux.records import Asset
 
 

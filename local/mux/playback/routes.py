@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from local.mux.api import refusal
+from local.mux.api.routes import refusal
 from local.mux.errors import InvalidParametersError, MediaError, MuxError
-from local.mux.media import MASTER, RENDITION, make_animation, make_picture
+from local.mux.media.encode import MASTER, RENDITION, make_animation, make_picture
 from local.mux.records import Asset
 from local.mux.stand_in import StandIn
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from local.mux.errors import MediaError
-from local.mux.ffmpeg import run_ffmpeg
+from local.mux.media.ffmpeg import run_ffmpeg
 from local.mux.records import Media
 
 # Containers that people upload. Playlists are not among them: they would make ffmpeg open

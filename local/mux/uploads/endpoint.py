@@ -10,7 +10,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from local.mux.records import Upload
-from local.mux.resumable import (
+from local.mux.stand_in import StandIn
+from local.mux.uploads.resumable import (
     ContentRange,
     RangeRefusedError,
     bytes_to_skip,
@@ -18,7 +19,6 @@ from local.mux.resumable import (
     range_header,
     whole_chunks,
 )
-from local.mux.stand_in import StandIn
 
 METHODS = "PUT, OPTIONS"
 EXPOSED = "Range, Content-Length"

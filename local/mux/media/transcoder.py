@@ -3,11 +3,11 @@
 import asyncio
 
 from local.mux.errors import MediaError
-from local.mux.files import Files
-from local.mux.media import make_stream
+from local.mux.media.encode import make_stream
+from local.mux.media.files import Files
 from local.mux.records import Asset
 from local.mux.settings import Tunables
-from local.mux.state import MuxState
+from local.mux.state.mux_state import MuxState
 
 
 class Transcoder:

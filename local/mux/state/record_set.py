@@ -5,8 +5,8 @@ import string
 from collections.abc import Callable, Iterable
 
 from local.mux.errors import MuxError, NotFoundError
-from local.mux.events import envelope
 from local.mux.records import Asset, Json, PlaybackId, Upload
+from local.mux.webhooks.events import envelope
 
 
 class RecordSet:

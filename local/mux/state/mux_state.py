@@ -10,10 +10,10 @@ the caller says what a file holds. A test can therefore use the state machine al
     state.events  # the envelopes of the webhooks, oldest first
 """
 
-from local.mux import fields
 from local.mux.errors import InvalidParametersError, MuxError
-from local.mux.record_set import RecordSet
 from local.mux.records import Asset, IngestType, Media, PlaybackId, Upload
+from local.mux.state import fields
+from local.mux.state.record_set import RecordSet
 
 MIN_CLIP_SECONDS = 0.5
 CLIP_SCHEME = "mux://assets/"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from local.mux.records import Json
 from local.mux.settings import Tunables
-from local.mux.webhook_faults import Planned, WebhookFault, plan
+from local.mux.webhooks.faults import Planned, WebhookFault, plan
 
 MAX_ATTEMPTS_SHOWN = 30
 SHOWN_BODY = 1000

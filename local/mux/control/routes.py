@@ -28,15 +28,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from local.mux.api import refusal
-from local.mux.api_faults import ApiFault
-from local.mux.control_bodies import Custom, EventId, MadeUp, Message, Seconds, Seed
+from local.mux.api.faults import ApiFault
+from local.mux.api.routes import refusal
+from local.mux.control.bodies import Custom, EventId, MadeUp, Message, Seconds, Seed
 from local.mux.errors import InvalidParametersError, MuxError, NotFoundError
-from local.mux.events import envelope
-from local.mux.fields import parse
 from local.mux.records import Json
 from local.mux.stand_in import StandIn
-from local.mux.webhook_faults import WebhookFault, made_up
+from local.mux.state.fields import parse
+from local.mux.webhooks.events import envelope
+from local.mux.webhooks.faults import WebhookFault, made_up
 
 PAGE = (Path(__file__).parent / "control.html").read_text()
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from local.mux.rules import Rule
+from local.mux.fault_rules import Rule
 
 
 class ApiFault(Rule):

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from local.mux.records import Json
-from local.mux.webhook_faults import MadeUpKind
+from local.mux.webhooks.faults import MadeUpKind
 
 
 class Body(BaseModel):

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.mux.api_faults import ApiFault
+from local.mux.api.faults import ApiFault
 from local.mux.errors import MuxError
 from local.mux.stand_in import StandIn
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 
 import httpx
 
-from local.mux.outbox import Delivery, Outbox
 from local.mux.settings import Tunables
+from local.mux.webhooks.outbox import Delivery, Outbox
 
 SIGNATURE_HEADER = "mux-signature"
 

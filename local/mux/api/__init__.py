@@ -1,0 +1,1 @@
+"""Mux's own API."""

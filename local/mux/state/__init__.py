@@ -1,0 +1,1 @@
+"""The state machine of the stand-in and its records."""

@@ -1,0 +1,1 @@
+"""Webhooks: events, their delivery, and faults on the way."""
