@@ -1,1 +1,6 @@
-"""How good the feed is and how fast: the benchmark and the simulated population."""
+"""Measures how good the feed is and how fast.
+
+`speed` is the benchmark, `simulation` is a made-up population that watches. The modules beside
+them are what they share: the simulated clock and what runs in simulated time (`clock`, `backends`,
+`handler`), statistics (`intervals`, `percentiles`), and the progress display (`progress`).
+"""

@@ -6,6 +6,8 @@ import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
+from scipy import stats
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -69,23 +71,5 @@ def sample_ratio(counts: Mapping[str, int], shares: Mapping[str, float]) -> floa
     viewers, whole = sum(counts.values()), sum(shares[arm] for arm in arms)
     if not viewers:
         return 1.0
-    expected = {arm: viewers * shares[arm] / whole for arm in arms}
-    statistic = sum((counts.get(arm, 0) - e) ** 2 / e for arm, e in expected.items())
-    return chi_square_tail(statistic, len(arms) - 1)
-
-
-def chi_square_tail(statistic: float, degrees: int) -> float:
-    """P(X > statistic) of a chi-square variable with whole degrees of freedom, at least 1.
-
-    By the recurrence Q(a + 1, x) = Q(a, x) + x^a e^-x / Gamma(a + 1) from Q(1/2, x) = erfc(sqrt x)
-    or Q(1, x) = e^-x (Abramowitz and Stegun, 26.4.4 and 26.4.5).
-    """
-    x = statistic / 2.0
-    if x <= 0.0:
-        return 1.0
-    a = 0.5 if degrees % 2 else 1.0
-    tail = math.erfc(math.sqrt(x)) if degrees % 2 else math.exp(-x)
-    while a < degrees / 2.0:
-        tail += math.exp(a * math.log(x) - x - math.lgamma(a + 1.0))
-        a += 1.0
-    return min(tail, 1.0)
+    expected = [viewers * shares[arm] / whole for arm in arms]
+    return float(stats.chisquare([counts.get(arm, 0) for arm in arms], expected).pvalue)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from evaluation.simulation.backends import server
+from evaluation.backends import server
 from evaluation.simulation.plot import draw
 from evaluation.simulation.report import differences_table, figures_table, verdict
 from evaluation.simulation.runs import OURS, REFERENCES, Run, compare

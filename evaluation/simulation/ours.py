@@ -10,15 +10,15 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from evaluation.clock import Clock, moment
+from evaluation.handler import Handler, RefusedError
 from evaluation.simulation.arms import Answer, Session, Slot, View
-from evaluation.simulation.clock import Clock, moment
-from evaluation.simulation.handler import Handler, RefusedError
 from evaluation.simulation.scale import HOUR_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evaluation.simulation.handler import Backend
+    from evaluation.handler import Backend
     from evaluation.simulation.population import Population
     from evaluation.simulation.scale import Scale
 

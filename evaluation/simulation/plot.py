@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from evaluation.simulation.intervals import estimate, quantile
+from evaluation.intervals import estimate, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

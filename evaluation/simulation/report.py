@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from evaluation.simulation.intervals import Estimate, estimate, paired
+from evaluation.intervals import Estimate, estimate, paired
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evaluation.simulation.backends import backend
+from evaluation.backends import backend
 from evaluation.simulation.behaviour import Behaviour
 from evaluation.simulation.ours import Ours
 from evaluation.simulation.population import populate
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from multiprocessing.queues import Queue
 
+    from evaluation.backends import Server
     from evaluation.simulation.arms import Arm
-    from evaluation.simulation.backends import Server
     from evaluation.simulation.population import Population
     from evaluation.simulation.scale import Scale
     from evaluation.simulation.tally import Figures

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The simulated first day, a Monday: far from any real clock, so that one that leaks in shows.
-START = datetime(2040, 1, 2, tzinfo=UTC)
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
 MINUTE_S = 60.0

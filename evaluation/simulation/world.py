@@ -8,9 +8,10 @@ from random import Random
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from evaluation.clock import START
 from evaluation.simulation.arms import Session, Slot, View
 from evaluation.simulation.behaviour import tires
-from evaluation.simulation.scale import DAY_S, HOUR_S, MINUTE_S, START
+from evaluation.simulation.scale import DAY_S, HOUR_S, MINUTE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import sys
 import psycopg
 from rich.console import Console
 
-from evaluation.speed.display import steps
+from evaluation.progress import steps
 from evaluation.speed.functions import RefusedError
 from evaluation.speed.pages import BrokenPageError
 from evaluation.speed.plot import draw

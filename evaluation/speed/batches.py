@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from evaluation.speed.figures import mean, percentile, spread
+from evaluation.percentiles import mean, percentile, spread
 from evaluation.speed.personas import viewer_id
 from functions.mux_webhook import signature
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from evaluation.speed.figures import percentile
+from evaluation.percentiles import percentile
 from local.paths import ROOT
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from local.paths import MIGRATIONS, ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from evaluation.speed.display import Steps
+    from evaluation.progress import Steps
     from evaluation.speed.settings import Shape
     from local.services.postgres import PostgresInstance
 

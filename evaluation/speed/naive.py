@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from evaluation.speed.figures import spread
+from evaluation.percentiles import spread
 from evaluation.speed.sql import load
 
 if TYPE_CHECKING:

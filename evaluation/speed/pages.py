@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
+from evaluation.percentiles import mean, percentile, spread
 from evaluation.speed.capacity import dollars
-from evaluation.speed.figures import mean, percentile, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

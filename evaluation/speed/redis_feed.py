@@ -14,9 +14,10 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from redis import ConnectionError as RedisConnectionError
+from redis import Redis, RedisError
 
-from evaluation.speed.figures import spread
-from evaluation.speed.resp import Redis, RedisError
+from evaluation.percentiles import spread
 from local.errors import StackError
 from local.services.processes import HOST, Part, free_port, supervised
 
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from evaluation.speed.resp import Reply
-
 MISSING = "redis-server is not installed"
 _PAGE = 12
 _CHUNK = 100
 _LOAD_CHUNK = 5_000
 _START_S = 10.0
+_TIMEOUT_S = 10.0
 _POSTS = """
 SELECT p.id::text, s.hot_score,
        json_build_object('caption', p.caption, 'playback', p.mux_playback_id,
@@ -41,7 +41,7 @@ FROM post_stats s JOIN posts p ON p.id = s.post_id WHERE s.eligible
 
 
 def measure(admin_url: str, viewers: Sequence[UUID], samples: int, folder: Path) -> dict[str, Any]:
-    """First pages of a feed over the same posts and the same viewers' histories."""
+    """Measure first pages of a feed over the same posts and the same viewers' histories."""
     program = shutil.which("redis-server")
     if program is None:
         return {"note": MISSING}
@@ -56,26 +56,26 @@ def measure(admin_url: str, viewers: Sequence[UUID], samples: int, folder: Path)
 
 
 def page(redis: Redis, viewer: str) -> list[dict[str, Any]]:
-    """Twelve posts, the hottest that the viewer's set of seen posts does not hold.
+    """Return twelve posts, the hottest that the viewer's set of seen posts does not hold.
 
     Raises:
         RedisError: Fewer are left.
     """
-    chosen: list[Reply] = []
+    chosen: list[Any] = []
     for start in range(0, 1 << 30, _CHUNK):
-        found = redis.call("ZREVRANGE", "hot", start, start + _CHUNK - 1)
-        if not isinstance(found, list) or not found:
+        found = redis.zrevrange("hot", start, start + _CHUNK - 1)
+        if not found:
             raise RedisError("no unseen post is left")
-        seen = redis.call("SMISMEMBER", f"seen:{viewer}", *(bytes(_text(f)) for f in found))
-        flags = seen if isinstance(seen, list) else []
-        chosen += [post for post, flag in zip(found, flags, strict=True) if not flag]
+        seen = redis.smismember(f"seen:{viewer}", found)
+        chosen += [post for post, flag in zip(found, seen, strict=True) if not flag]
         if len(chosen) >= _PAGE:
             break
-    ids = [_text(post) for post in chosen[:_PAGE]]
-    content, _ = redis.pipeline(
-        [["MGET", *(b"post:" + i for i in ids)], ["SADD", f"served:{viewer}", *ids]]
-    )
-    return [json.loads(_text(post)) for post in content] if isinstance(content, list) else []
+    ids = chosen[:_PAGE]
+    with redis.pipeline(transaction=False) as both:
+        both.mget([b"post:" + post for post in ids])
+        both.sadd(f"served:{viewer}", *ids)
+        content, _ = both.execute()
+    return [json.loads(post) for post in content]
 
 
 @contextmanager
@@ -94,12 +94,16 @@ def _server(program: str, folder: Path) -> Iterator[Redis]:
 
 
 def _connect(part: Part, port: int) -> Redis:
+    redis = Redis(HOST, port, socket_timeout=_TIMEOUT_S)
     deadline = time.monotonic() + _START_S
     while part.alive and time.monotonic() < deadline:
         try:
-            return Redis(HOST, port)
-        except ConnectionRefusedError:
+            redis.ping()
+        except RedisConnectionError:
             time.sleep(0.05)
+        else:
+            return redis
+    redis.close()
     raise StackError(f"redis-server did not start.{part.log_tail()}")
 
 
@@ -108,17 +112,11 @@ def _load(redis: Redis, admin_url: str, viewers: Sequence[UUID]) -> None:
         with connection.cursor("posts") as posts:
             posts.execute(_POSTS)
             while rows := posts.fetchmany(_LOAD_CHUNK):
-                redis.pipeline([["ZADD", "hot", score, post] for post, score, _ in rows])
-                redis.pipeline([["SET", f"post:{post}", content] for post, _, content in rows])
+                redis.zadd("hot", {post: score for post, score, _ in rows})
+                redis.mset({f"post:{post}": content for post, _, content in rows})
         for viewer in viewers:
             seen = connection.execute(
                 "SELECT post_id::text FROM viewer_last_seen WHERE user_id = %s", [viewer]
             ).fetchall()
             if seen:
-                redis.call("SADD", f"seen:{viewer}", *(post for (post,) in seen))
-
-
-def _text(reply: Reply) -> bytes:
-    if not isinstance(reply, bytes):
-        raise RedisError("a string was expected")
-    return reply
+                redis.sadd(f"seen:{viewer}", *(post for (post,) in seen))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from evaluation.percentiles import percentile
 from evaluation.speed import batches, cold_start, dataset, growth, naive, pages, redis_feed
 from evaluation.speed.costs import quiet_meter
-from evaluation.speed.figures import percentile
 from evaluation.speed.floor import floor
 from evaluation.speed.functions import opened
 from evaluation.speed.machine import machine
@@ -20,8 +20,8 @@ from evaluation.speed.servers import role_passwords, run_postgres, run_servers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evaluation.progress import Steps
     from evaluation.speed.dataset import Dataset
-    from evaluation.speed.display import Steps
     from evaluation.speed.floor import Floor
     from evaluation.speed.functions import Functions
     from evaluation.speed.servers import Servers

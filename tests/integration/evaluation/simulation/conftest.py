@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from evaluation.clock import install_clock
+from evaluation.handler import Backend
 from evaluation.simulation.behaviour import Behaviour
-from evaluation.simulation.clock import install_clock
-from evaluation.simulation.handler import Backend
 from evaluation.simulation.ours import Ours
 from evaluation.simulation.population import Population, populate
 from evaluation.simulation.scale import SMALL

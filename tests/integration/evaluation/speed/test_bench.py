@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from rich.console import Console
 
+from evaluation.progress import steps
 from evaluation.speed import dataset
-from evaluation.speed.display import steps
 from evaluation.speed.personas import PERSONAS
 from evaluation.speed.plot import draw
 from evaluation.speed.report import show

@@ -1,23 +1,25 @@
-"""The simulated clock, in this process and in a database of the simulation's own.
+"""The simulated clock, in this process and in a database that lives in simulated time.
 
-The production SQL reads now() and its kin. In the simulation's database every function, view and
-column default that does is rewritten, from what the database itself says of it, to read one row
-instead; statements that come from outside find `simulated.now` first on their search path.
+The production SQL reads now() and similar functions. In such a database, every function, view and
+column default that does so is redefined to read one row instead, starting from the definition
+that the database itself reports. Statements from outside find `simulated.now` first on their
+search path.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
-from evaluation.simulation.scale import START
-
 if TYPE_CHECKING:
     from datetime import tzinfo
+
+# Where no other start is given: a Monday far from any real clock, so that one that leaks in shows.
+START = datetime(2040, 1, 2, tzinfo=UTC)
 
 _REAL_NOW = re.compile(
     r"\b(?:pg_catalog\.)?(?:now|(?:clock|statement|transaction)_timestamp)\(\)"
@@ -59,33 +61,42 @@ FROM pg_policies WHERE schemaname = ANY (%s)
 """
 
 
-def moment(seconds: float) -> datetime:
-    """The time so many seconds after the simulated start."""
-    return START + timedelta(milliseconds=round(seconds * 1000))
+def moment(seconds: float, start: datetime = START) -> datetime:
+    """Return the time so many seconds after the simulated start."""
+    return start + timedelta(milliseconds=round(seconds * 1000))
 
 
 class Clock:
-    """The time of one simulated world; where it has a database, it is the same there.
+    """The time of one simulated world. Where the world has a database, it is the same there.
 
     Args:
-        connection: To the database, as its owner; None where there is none.
+        connection: A connection to the database, as its owner. None where there is none.
+        start: The time at which the world begins.
     """
 
-    def __init__(self, connection: psycopg.Connection | None = None) -> None:
+    def __init__(
+        self, connection: psycopg.Connection | None = None, start: datetime = START
+    ) -> None:
         self._connection = connection
-        self._now = START
+        self._start = self._now = start
+        if start != START:
+            self._tell()
 
     def set(self, seconds: float) -> datetime:
-        """Let it be so many seconds after the start, for everybody."""
-        now = moment(seconds)
-        if now != self._now and self._connection is not None:
-            self._connection.execute("UPDATE simulated.clock SET at = %s", (now,))
-        self._now = now
+        """Set the time to so many seconds after the start, for everybody. Return it."""
+        now = moment(seconds, self._start)
+        if now != self._now:
+            self._now = now
+            self._tell()
         return now
 
     def now(self, zone: tzinfo | None = None) -> datetime:
-        """The simulated time; stands in for `datetime.now`."""
+        """Return the simulated time. This stands in for `datetime.now`."""
         return self._now.astimezone(zone)
+
+    def _tell(self) -> None:
+        if self._connection is not None:
+            self._connection.execute("UPDATE simulated.clock SET at = %s", (self._now,))
 
 
 class LeakyClockError(Exception):
@@ -93,13 +104,13 @@ class LeakyClockError(Exception):
 
 
 def install_clock(admin_url: str) -> None:
-    """Let a migrated database of the simulation's own live in simulated time.
+    """Let a migrated database live in simulated time.
 
     Args:
         admin_url: As the owner of the schema.
 
     Raises:
-        LeakyClockError: A policy reads the clock: none did when this was written.
+        LeakyClockError: A policy reads the clock. None did when this was written.
         psycopg.Error: The database refused.
     """
     with psycopg.connect(admin_url) as connection:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from evaluation.simulation.clock import install_clock
-from evaluation.simulation.handler import Backend
+from evaluation.clock import install_clock
+from evaluation.handler import Backend
 from local.gateway.template import load_template
 from local.migrate import ROLES, migrate, prepare_roles, with_user
 from local.paths import TEMPLATE
@@ -47,7 +47,7 @@ class Server:
 @contextmanager
 def server() -> Iterator[Server]:
     """Run an embedded Postgres with the schema and the simulated clock while the block runs."""
-    folder = Path(tempfile.mkdtemp(prefix="vroom-simulation-"))
+    folder = Path(tempfile.mkdtemp(prefix="vroom-simulated-"))
     try:
         with embedded_postgres(folder / "postgres", durable=False) as instance:
             migrate(instance.admin_url)

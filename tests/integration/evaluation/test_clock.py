@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from evaluation.simulation.clock import _REAL_NOW, Clock, LeakyClockError, install_clock
-from evaluation.simulation.scale import SMALL, START
+from evaluation.clock import _REAL_NOW, START, Clock, LeakyClockError, install_clock
+from evaluation.simulation.scale import SMALL
 
 if TYPE_CHECKING:
     from tests.conftest import Database

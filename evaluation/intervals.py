@@ -1,4 +1,4 @@
-"""Means over seeds with 95 % intervals, by Student's t."""
+"""Means of independent values with 95 % intervals, by Student's t."""
 
 from __future__ import annotations
 
@@ -7,44 +7,29 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
+from scipy import stats
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The 97.5 % quantile of Student's t by degrees of freedom; 1.96 in the limit.
-_T = (
-    (1, 12.706),
-    (2, 4.303),
-    (3, 3.182),
-    (4, 2.776),
-    (5, 2.571),
-    (6, 2.447),
-    (7, 2.365),
-    (8, 2.306),
-    (9, 2.262),
-    (10, 2.228),
-    (12, 2.179),
-    (15, 2.131),
-    (20, 2.086),
-    (30, 2.042),
-    (60, 2.000),
-)
+_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean and half the width of its 95 % interval; NaN where nothing is known."""
+    """A mean and half the width of its 95 % interval; NaN where it is unknown."""
 
     mean: float
     half_width: float
 
     @property
     def differs(self) -> bool:
-        """Whether the interval excludes 0."""
+        """Tell whether the interval excludes 0."""
         return abs(self.mean) > self.half_width
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The mean of independent values, with its interval."""
+    """Return the mean of independent values, with its interval."""
     n = len(values)
     if any(math.isnan(value) for value in values):
         return Estimate(math.nan, math.nan)
@@ -54,10 +39,10 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
-    """The mean difference of values that belong to the same seed."""
+    """Return the mean difference of values that belong to the same seed or event."""
     return estimate([a - b for a, b in zip(ours, theirs, strict=True)])
 
 
 def quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t, at the nearest tabled freedom below."""
-    return min(t for known, t in _T if known <= freedom)
+    """Return the 97.5 % quantile of Student's t with so many degrees of freedom."""
+    return float(stats.t.ppf((1.0 + _CONFIDENCE) / 2.0, freedom))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from evaluation.speed.figures import percentile, spread
+from evaluation.percentiles import percentile, spread
 
 
 def test_percentiles_are_interpolated_between_samples() -> None:
