@@ -14,7 +14,7 @@ from evaluation.simulation.scale import SMALL
 
 if TYPE_CHECKING:
     from tests.conftest import Database
-    from tests.integration.evaluation.simulation.conftest import Lived
+    from tests.integration.evaluation.conftest import Lived
 
 COLUMNS = """
 SELECT c.table_schema, c.table_name, c.column_name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 if TYPE_CHECKING:
-    from tests.integration.evaluation.simulation.conftest import Lived
+    from tests.integration.evaluation.conftest import Lived
 
 
 def test_every_page_was_filled(lived: Lived) -> None:
