@@ -1,7 +1,7 @@
-"""Applies db/migrations to a Postgres: `python -m local.migrate URL`.
+"""Apply db/migrations to a Postgres: `python -m local.migrate URL`.
 
-yoyo keeps the books of what was applied. The files are plain SQL, forward only, each applied in
-one transaction and as a whole, the way `psql -f` would.
+The files are plain SQL and forward only. Each is applied as a whole in one transaction, as
+`psql -f` would apply it. The table `vroom_migrations` notes which files were applied.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ import base64
 import hmac
 import re
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-from yoyo.connections import DatabaseURI
-from yoyo.migrations import Migration, MigrationList, StepCollector, default_migration_table
 
 from local.errors import StackError
 from local.paths import MIGRATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 ROLES = ("vroom_app", "vroom_webhook")
@@ -32,23 +30,17 @@ DEFAULT_PORT = 5432
 # Any number, the same for all who migrate this schema.
 MIGRATION_LOCK = 0x76726F6F6D
 
-
-class WholeFile(Migration):  # type: ignore[misc]  # yoyo has no types
-    """A migration whose file is sent in one piece.
-
-    yoyo itself splits a file into statements with a parser that doesn't know all of PL/pgSQL.
-    """
-
-    def load(self) -> None:
-        """Reads the file as the migration's only step."""
-        if self.loaded:
-            return
-        with open(self.path, encoding="utf-8") as file:  # noqa: PTH123  (yoyo keeps paths as text)
-            self.source = without_transaction(file.read())
-        collector = StepCollector(migration=self)
-        collector.add_step(self.source)
-        self._depends: set[Migration] = set()
-        self.steps = collector.create_steps(use_transactions=True)
+_BOOKKEEPING = """
+SET LOCAL client_min_messages = warning;
+CREATE TABLE IF NOT EXISTS public.vroom_migrations (
+  name text PRIMARY KEY,
+  applied_at timestamptz NOT NULL DEFAULT now()
+);
+ALTER TABLE public.vroom_migrations ENABLE ROW LEVEL SECURITY;
+REVOKE ALL ON public.vroom_migrations FROM PUBLIC;
+"""
+_KNOWN = "SELECT true FROM public.vroom_migrations WHERE name = %s"
+_NOTE = "INSERT INTO public.vroom_migrations (name) VALUES (%s)"
 
 
 def without_transaction(text: str) -> str:
@@ -61,45 +53,66 @@ def without_transaction(text: str) -> str:
 
 
 def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
-    """Applies the migrations that a database lacks, in the order of their names.
+    """Apply the migrations that a database lacks, in the order of their names.
 
-    Several at once are safe: one works, the others wait and then find nothing to do.
+    Several runs at once are safe: each file is applied by one of them. Nothing outlives a run on
+    the server's connection, so that a pooler may stand in between.
 
     Args:
-        url: a libpq URL (`postgresql://…`, query parameters included) of the schema's owner.
-        folder: the folder of `*.sql` files.
+        url: A libpq URL (`postgresql://…`, query parameters included) of the schema's owner.
+        folder: The folder of `*.sql` files.
 
     Returns:
-        The names of the files applied now, without `.sql`.
+        The names of the files that this run applied, without `.sql`.
 
     Raises:
-        psycopg.Error: no connection, or a migration failed; what it did is rolled back.
-        StackError: the URL can't be read.
+        psycopg.Error: There is no connection, or a migration failed. What it did is rolled back;
+            the files before it stay applied.
+        StackError: The URL cannot be read.
     """
-    uri = _yoyo_uri(url)
-    files = sorted(folder.glob("*.sql"))
-    migrations = MigrationList([WholeFile(file.stem, str(file), str(folder)) for file in files])
-    with psycopg.connect(url, autocommit=True) as guard:
-        # Unlike yoyo's own lock, this one can't be left behind by a process that died.
-        guard.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
-        with PostgresqlPsycopgBackend(uri, default_migration_table) as backend:
-            backend.init_database()
-            pending = list(backend.to_apply(migrations))
-            for migration in pending:
-                backend.apply_one(migration)
-    return [str(migration.id) for migration in pending]
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # libpq's text repeats the URL, password and all.
+        raise StackError("This is no Postgres URL.") from None
+    # No statement is prepared: behind a pooler the next one may meet another server connection.
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
+        with _locked(connection):
+            connection.execute(_BOOKKEEPING)
+        return [file.stem for file in sorted(folder.glob("*.sql")) if _apply_once(connection, file)]
+
+
+def _apply_once(connection: psycopg.Connection, file: Path) -> bool:
+    """Apply one file in one transaction, as a whole. Return whether it was still to be applied."""
+    with _locked(connection):
+        if connection.execute(_KNOWN, [file.stem]).fetchone():
+            return False
+        # Without parameters, psycopg sends the text as it is: nothing splits or reads it.
+        connection.execute(without_transaction(file.read_text(encoding="utf-8")).encode())
+        connection.execute(_NOTE, [file.stem])
+    return True
+
+
+@contextmanager
+def _locked(connection: psycopg.Connection) -> Iterator[None]:
+    """Hold a transaction in which no other run migrates."""
+    with connection.transaction():
+        # A lock of the session would stay behind on a pooler's connection.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        yield
 
 
 def derived_passwords(admin_url: str) -> dict[str, str] | None:
-    """Passwords for the functions' roles that all who hold this URL's password derive alike.
+    """Derive passwords of the functions' roles from the password in a URL.
 
-    Roles belong to the server: stacks that each drew passwords would lock one another out of it.
+    Roles belong to the server. Stacks that each drew their own passwords would lock one another
+    out; all who hold the same URL derive the same passwords.
 
     Returns:
-        Role to password; None where the URL has none to derive them from.
+        The role's name to its password. None where the URL has no password.
 
     Raises:
-        psycopg.ProgrammingError: it is no Postgres URL.
+        psycopg.ProgrammingError: This is no Postgres URL.
     """
     given = conninfo_to_dict(admin_url)
     key = given.get("password")
@@ -113,19 +126,19 @@ def derived_passwords(admin_url: str) -> dict[str, str] | None:
 
 
 def prepare_roles(admin_url: str, passwords: Mapping[str, str]) -> dict[str, str]:
-    """Lets the functions' roles, which the migrations make without LOGIN, connect.
+    """Let the functions' roles connect. The migrations make them without LOGIN.
 
-    A role that already connects with its password is left alone: another stack may use it.
+    A role that already connects with its password is left alone, because another stack may use it.
 
     Args:
-        admin_url: the URL of one who may alter roles, to the migrated database.
-        passwords: role to password, of `vroom_app` and `vroom_webhook`.
+        admin_url: The URL of the migrated database, as somebody who may alter roles.
+        passwords: The role's name to its password, of `vroom_app` and `vroom_webhook`.
 
     Returns:
-        Role to the URL with which it connects to the same database.
+        The role's name to the URL with which it connects to the same database.
 
     Raises:
-        psycopg.Error: no connection, no such role or no right to alter it.
+        psycopg.Error: There is no connection, no such role or no right to alter it.
     """
     urls = {role: with_user(admin_url, role, passwords[role]) for role in ROLES}
     with psycopg.connect(admin_url, autocommit=True) as connection:
@@ -145,7 +158,7 @@ def prepare_roles(admin_url: str, passwords: Mapping[str, str]) -> dict[str, str
 
 
 def with_user(url: str, user: str, password: str) -> str:
-    """The same URL for another user; hosts, ports, database and other parameters stay."""
+    """Return the same URL for another user. Hosts, ports, database and other parameters stay."""
     parts = urlsplit(url)
     hosts = parts.netloc.rpartition("@")[2]
     kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in {"user", "password"}]
@@ -165,18 +178,8 @@ def _url_safe(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _yoyo_uri(url: str) -> DatabaseURI:
-    try:
-        arguments = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        # libpq's text repeats the URL, password and all.
-        raise StackError("This is no Postgres URL.") from None
-    database = arguments.pop("dbname", None)
-    return DatabaseURI("postgresql+psycopg", None, None, None, None, database, arguments)
-
-
 def main(arguments: list[str]) -> int:
-    """Migrates the database whose URL is the only argument; returns the exit status."""
+    """Migrate the database whose URL is the only argument. Return the exit status."""
     if len(arguments) != 1 or not arguments[0]:
         print("Usage: python -m local.migrate postgresql://…", file=sys.stderr)
         return 2

@@ -109,18 +109,4 @@ $$;
 
 GRANT USAGE ON SCHEMA public TO vroom_app, vroom_webhook;
 
--- The migration tool makes its own tables before it applies the first file. They are closed to viewers too.
-DO $$
-DECLARE
-  t text;
-BEGIN
-  FOR t IN
-    SELECT c.relname FROM pg_class c
-    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-      AND (c.relname LIKE '\_yoyo\_%' OR c.relname = 'yoyo_lock')
-  LOOP
-    EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', t);
-  END LOOP;
-END $$;
-
 COMMIT;

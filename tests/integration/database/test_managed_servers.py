@@ -192,7 +192,7 @@ def test_a_platforms_own_auth_uid_stays_and_its_default_grants_open_no_function(
         "SELECT 1 FROM uploads",
         "SELECT 1 FROM mux_assets",
         "SELECT 1 FROM mux_sweep",
-        "SELECT 1 FROM _yoyo_log",
+        "SELECT 1 FROM vroom_migrations",
     ],
 )
 def test_row_level_security_alone_holds_where_a_platform_grants_tables_to_everybody(

@@ -75,8 +75,8 @@ PROTECTED: list[LiteralString] = [
     "UPDATE mux_sweep SET holder = NULL",
     # the view, and the tool's books
     "UPDATE feed_stats SET total_requests = 0",
-    "SELECT FROM _yoyo_migration",
-    "DELETE FROM _yoyo_migration",
+    "SELECT FROM vroom_migrations",
+    "DELETE FROM vroom_migrations",
     # the schema itself
     "CREATE TABLE forged (id integer)",
     "ALTER TABLE posts DISABLE ROW LEVEL SECURITY",

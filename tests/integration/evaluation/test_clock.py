@@ -22,7 +22,7 @@ FROM information_schema.columns c
 JOIN information_schema.tables t USING (table_schema, table_name)
 WHERE t.table_type = 'BASE TABLE' AND c.data_type LIKE 'timestamp%%'
   AND c.table_schema IN ('public', 'vroom_private', 'auth')
-  AND c.table_name NOT LIKE '%%yoyo%%'
+  AND c.table_name <> 'vroom_migrations'
 """
 SOURCES = """
 SELECT pg_get_functiondef(p.oid) FROM pg_proc p
@@ -34,7 +34,7 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v'
 UNION ALL
 SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
 JOIN pg_class c ON c.oid = d.adrelid
-WHERE c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE '%yoyo%'
+WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> 'vroom_migrations'
 """
 
 

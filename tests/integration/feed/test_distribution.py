@@ -26,7 +26,8 @@ KEYED: Final = """
   SELECT c.relname, a.attname
   FROM pg_class c
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname IN ('user_id', 'follower_id')
-  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname !~ 'yoyo'
+  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+    AND c.relname <> 'vroom_migrations'
   ORDER BY 1
 """
 

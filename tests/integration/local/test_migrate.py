@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from local.migrate import main, migrate
 from local.paths import MIGRATIONS
 from local.services.pgwheel import PSQL
+from tests.pooler import needs_pgbouncer, transaction_pooler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +77,24 @@ def test_a_failed_file_leaves_nothing_and_can_be_mended(empty_url: str, folder: 
 def test_several_at_once_apply_each_file_once(empty_url: str, folder: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         applied = list(threads.map(lambda _: migrate(empty_url, folder), range(4)))
-    assert sorted(map(len, applied)) == [0, 0, 0, 3]
+    assert sorted(chain.from_iterable(applied)) == ["1_table", "2_rows", "3_tricky"]
+    assert rows(empty_url, "SELECT count(*) FROM a") == [(2,)]
+
+
+@needs_pgbouncer
+def test_a_pooler_keeps_nothing_of_a_run(empty_url: str, folder: Path, scratch: Path) -> None:
+    with transaction_pooler(empty_url, scratch / f"pooler-{folder.name}") as pooled:
+        with ThreadPoolExecutor(2) as threads:
+            applied = list(threads.map(lambda _: migrate(pooled, folder), range(2)))
+        assert sorted(chain.from_iterable(applied)) == ["1_table", "2_rows", "3_tricky"]
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+        assert rows(empty_url, held) == [(0,)]
+        # What another client finds on the connection that the runs have used.
+        left = (
+            "SELECT (SELECT count(*) FROM pg_prepared_statements), current_setting('search_path')"
+        )
+        assert rows(pooled, left) == [(0, '"$user", public')]
+    assert migrate(empty_url, folder) == []
 
 
 def test_query_parameters_of_the_url_count(empty_url: str, folder: Path) -> None:
