@@ -13,7 +13,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate lock format clean experiment why simulate bench load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate lock format clean client experiment why simulate bench load-feed load-impressions load-mixed deploy-check env-json
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -32,6 +32,7 @@ check: install  ## Formatting, lint, types, import contracts, template
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.openapi --check
+	$(BIN)/python -m local.node check --if-there
 	SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --region us-east-1
 
 test: install  ## The whole test suite
@@ -48,6 +49,9 @@ dev: install  ## The stack in the foreground (PORT, STATE_DIR)
 
 openapi: install  ## Write docs/openapi.json anew from the handlers' models
 	$(BIN)/python -m deploy.openapi
+
+client: install  ## Build the client and its page (Node 20 or later, or the one of a wheel)
+	$(BIN)/python -m local.node build
 
 simulate: install  ## A simulated population through the feed (WHAT=feeds, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS)
 	STATE_DIR=$(STATE_DIR) $(BIN)/python -m evaluation.simulation $(WHAT)
@@ -97,6 +101,7 @@ format: install  ## Rewrite the sources as the formatter wants them
 lock: install  ## Resolve the pinned requirement files anew
 	$(BIN)/$(LOCK) requirements/dev.in --output-file requirements/dev.txt
 	$(BIN)/$(LOCK) requirements/deploy.in --output-file requirements/deploy.txt
+	$(BIN)/$(LOCK) requirements/node.in --output-file requirements/node.txt
 	for function in feed_ranker create_upload mux_webhook; do \
 		$(BIN)/$(LOCK) functions/$$function/requirements.in --constraint requirements/dev.txt \
 			--output-file functions/$$function/requirements.txt || exit 1; \
@@ -106,4 +111,4 @@ lock: install  ## Resolve the pinned requirement files anew
 include $(dir $(abspath $(lastword $(MAKEFILE_LIST))))build.mk
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(DEPLOY_VENV) $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache env.json
+	rm -rf $(VENV) $(DEPLOY_VENV) .venv-node client/node_modules $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache env.json
