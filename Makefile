@@ -1,4 +1,5 @@
 # Everything that one does with this repository. `make help` lists it.
+# Recipes "exec" what they start: a SIGTERM to make then reaches it, and not only a shell.
 PYTHON ?= python3
 VENV := .venv
 DEPLOY_VENV := .venv-deploy
@@ -15,8 +16,9 @@ SOURCES := deploy evaluation functions local ops shared tests
 .DEFAULT_GOAL := install
 .PHONY: help install check test test-versions demo dev openapi migrate lock format clean client experiment why simulate bench load-feed load-impressions load-mixed deploy-check env-json
 
-help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
+# What a target does stands behind its name, after "##".
+help:  ## List the targets, with how long the long ones take
+	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { n = split($$1, names, " "); for (i = 1; i <= n; i++) printf "%-17s %s\n", names[i], $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## Create .venv from the pinned requirements
 
@@ -36,16 +38,16 @@ check: install  ## Formatting, lint, types, import contracts, template
 	SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --lint --region us-east-1
 
 test: install  ## The whole test suite
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	exec $(BIN)/pytest --numprocesses auto --dist loadfile
 
 test-versions: install  ## The tests that speak to Postgres on versions 15 to 18 (VERSIONS="15 18")
-	STATE_DIR=$(STATE_DIR) $(BIN)/python -m tests.versions $(VERSIONS)
+	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m tests.versions $(VERSIONS)
 
 demo: install  ## The main job once, start to finish
-	$(BIN)/python -m local.demo
+	exec $(BIN)/python -m local.demo
 
 dev: install  ## The stack in the foreground (PORT, STATE_DIR)
-	PORT=$(PORT) STATE_DIR=$(STATE_DIR) $(BIN)/python -m local.dev
+	PORT=$(PORT) STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m local.dev
 
 openapi: install  ## Write docs/openapi.json anew from the handlers' models
 	$(BIN)/python -m deploy.openapi
@@ -54,13 +56,13 @@ client: install  ## Build the client and its page (Node 20 or later, or the one 
 	$(BIN)/python -m local.node build
 
 simulate: install  ## A simulated population through the feed (WHAT=feeds, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS)
-	STATE_DIR=$(STATE_DIR) $(BIN)/python -m evaluation.simulation $(WHAT)
+	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.simulation $(WHAT)
 
 bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES, STATE_DIR); writes STATE_DIR/bench.json and bench.png
-	STATE_DIR=$(STATE_DIR) $(BIN)/python -m evaluation.speed
+	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.speed
 
 load-feed load-impressions load-mixed: install  ## Load on `make dev SEED_POSTS=20000` (SHAPE=steady, spike; LOAD_USERS, LOAD_SECONDS)
-	LOAD_USERS=$(LOAD_USERS) LOAD_SECONDS=$(LOAD_SECONDS) STATE_DIR=$(STATE_DIR) $(BIN)/locust --headless --only-summary \
+	LOAD_USERS=$(LOAD_USERS) LOAD_SECONDS=$(LOAD_SECONDS) STATE_DIR=$(STATE_DIR) exec $(BIN)/locust --headless --only-summary \
 		--locustfile tests/load/$(@:load-%=%).py$(if $(filter spike,$(SHAPE)),$(comma)tests/load/spike.py) \
 		$(if $(filter spike,$(SHAPE)),,--users $(LOAD_USERS) --spawn-rate $(LOAD_USERS) --run-time $(LOAD_SECONDS)s)
 
@@ -82,17 +84,17 @@ $(DEPLOY_VENV)/.installed: requirements/deploy.txt
 	touch $@
 
 env-json: install  ## env.json for `sam local`, of the stack that runs in STATE_DIR (CONTAINER_HOST)
-	$(BIN)/python -m deploy.env_json $(STATE_DIR) env.json $(CONTAINER_HOST)
+	exec $(BIN)/python -m deploy.env_json $(STATE_DIR) env.json $(CONTAINER_HOST)
 
 # What takes a database's URL is not echoed: it holds a password, and terminals are recorded.
 experiment: install  ## What an experiment has shown (NAME=…, DAYS=30, DATABASE_URL=…)
-	@$(BIN)/python -m ops.experiment "$(NAME)" --days $(or $(DAYS),30)
+	@exec $(BIN)/python -m ops.experiment "$(NAME)" --days $(or $(DAYS),30)
 
 why: install  ## Why a request was answered as it was (REQUEST=…, DATABASE_URL=…)
-	@$(BIN)/python -m ops.why "$(REQUEST)"
+	@exec $(BIN)/python -m ops.why "$(REQUEST)"
 
 migrate: install  ## Apply the migrations (DATABASE_URL=…)
-	@$(BIN)/python -m local.migrate "$(DATABASE_URL)"
+	@exec $(BIN)/python -m local.migrate "$(DATABASE_URL)"
 
 format: install  ## Rewrite the sources as the formatter wants them
 	$(BIN)/ruff format .

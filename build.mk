@@ -23,7 +23,7 @@ build-FeedRankerFunction build-CreateUploadFunction build-MuxWebhookFunction:
 	cd $(BUILD_ROOT) && $(BUILD_INTERPRETER) -m deploy.artifacts assemble $(FUNCTION) "$(ARTIFACTS_DIR)"
 
 sizes: install  ## List the zips of a build for this machine, with sizes and hashes
-	$(BIN)/python -m deploy.artifacts sizes
+	exec $(BIN)/python -m deploy.artifacts sizes
 
 init-times: install  ## Measure each function's init beside a bare one with the same packages
-	$(BIN)/python -m deploy.artifacts init-times
+	exec $(BIN)/python -m deploy.artifacts init-times
