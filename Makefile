@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate lock format clean client experiment why simulate bench load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate lock format clean client experiment why simulate replay movielens bench load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
 help:  ## List the targets, with how long the long ones take
@@ -57,6 +57,15 @@ client: install  ## Build the client and its page (Node 20 or later, or the one 
 
 simulate: install  ## A simulated population through the feed (WHAT=feeds, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS)
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.simulation $(WHAT)
+
+replay: install  ## A timed log through the feed, judged beside simple rankings (LOG=…, WINDOW hours, EVENTS, EXPLORATION)
+	STATE_DIR=$(STATE_DIR) $(BIN)/python -m evaluation.replay $(LOG) $(if $(SMALL),--small)
+
+movielens: install  ## MovieLens-100k as a log for make replay: STATE_DIR/movielens.parquet
+	mkdir -p $(STATE_DIR)
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest $(STATE_DIR) \
+		--requirement requirements/movielens.txt
+	$(BIN)/python -m evaluation.replay.movielens $(STATE_DIR)/recbole-1.2.1-py3-none-any.whl $(STATE_DIR)/movielens.parquet
 
 bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES, STATE_DIR); writes STATE_DIR/bench.json and bench.png
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.speed

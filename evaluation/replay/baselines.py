@@ -79,9 +79,7 @@ def _scores(
     for place, post in enumerate(last):
         for other, value in crowd.covisits[_ITEM_S].after(post, at_s).items():
             near[other] += (
-                0.7**place
-                * value
-                / np.sqrt((crowd.count[post] + 1.0) * (crowd.count[other] + 1.0))
+                0.7**place * value / np.sqrt((crowd.count[post] + 1.0) * (crowd.count[other] + 1.0))
             )
     scores = {NEWEST: published, ALL_TIME: crowd.count + tie}
     scores.update(zip(DECAYED, crowd.heat, strict=True))

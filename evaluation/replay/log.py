@@ -6,32 +6,33 @@ One row is one watch. The columns `viewer`, `post` and `time` are needed; `watch
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
+from evaluation.replay.columns import (
+    LogError,
+    as_array,
+    codes,
+    parsed,
+    row_number,
+    tag_list,
+    times,
+    truth,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 NEEDED = ("viewer", "post", "time")
 OPTIONAL = ("watch_ratio", "liked", "creator", "tags", "published_at", "duration")
-_HEADER_ROWS = 1  # the row numbers in errors count from the header, as an editor shows them
-_LATEST_S = 1e11  # the year 5138: a greater time is in milliseconds
-_TRUE = frozenset({"1", "true", "t", "yes"})
-_FALSE = frozenset({"0", "false", "f", "no", ""})
-
-
-class LogError(ValueError):
-    """A log cannot be replayed; the text says why, and where."""
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,17 +103,19 @@ def from_columns(columns: Mapping[str, Any]) -> Log:
         )
     if missing := [name for name in NEEDED if name not in columns]:
         raise LogError(f"the column {missing[0]!r} is missing")
-    arrays = {name: _as_array(column) for name, column in columns.items()}
+    arrays = {name: as_array(column) for name, column in columns.items()}
     length = len(arrays["time"])
     if not length:
         raise LogError("the log has no rows")
-    viewer, viewers = _codes("viewer", arrays["viewer"])
-    post, posts = _codes("post", arrays["post"])
-    at_s = _times("time", arrays["time"], required=True)
+    if uneven := [name for name, array in arrays.items() if len(array) != length]:
+        raise LogError(f"the column {uneven[0]!r} is not as long as the others")
+    viewer, viewers = codes("viewer", arrays["viewer"])
+    post, posts = codes("post", arrays["post"])
+    at_s = times("time", arrays["time"], required=True)
     backwards = np.flatnonzero(np.diff(at_s) < 0)
     if len(backwards):
         raise LogError(
-            f"row {_row(backwards[0] + 1)}: the time is before that of the row above; "
+            f"row {row_number(backwards[0] + 1)}: the time is before that of the row above; "
             "sort the log by time"
         )
     for name, count in (("viewer", viewers), ("post", posts)):
@@ -139,40 +142,14 @@ def _read_csv(path: Path) -> pa.Table:
     return csv.read_csv(path, convert_options=options)
 
 
-def _as_array(column: object) -> pa.Array:
-    if isinstance(column, pa.ChunkedArray):
-        return column.combine_chunks()
-    return column if isinstance(column, pa.Array) else pa.array(column)
-
-
-def _codes(name: str, column: pa.Array) -> tuple[NDArray[np.int64], int]:
-    """Each value's index among the values in their order of appearance, and how many there are."""
-    _refuse_gaps(name, column)
-    encoded = pc.dictionary_encode(column)
-    return encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary)
-
-
-def _times(name: str, column: pa.Array, *, required: bool) -> NDArray[np.float64]:
-    """Times in seconds since 1970; NaN where a time that is not required is missing."""
-    if required:
-        _refuse_gaps(name, column)
-    if pa.types.is_timestamp(column.type):
-        micros = pc.cast(pc.cast(column, pa.timestamp("us", column.type.tz)), pa.int64())
-        return _floats(micros) / 1e6
-    found = _parsed(name, column, _time)
-    if len(late := np.flatnonzero(found > _LATEST_S)):
-        raise LogError(f"row {_row(late[0])}: {name} wants seconds since 1970, not milliseconds")
-    return found
-
-
 def _ratios(column: pa.Array | None, length: int) -> NDArray[np.float64]:
     """Watch ratios; a watch of which the log says no more counts as watched to the end."""
     if column is None:
         return np.ones(length)
-    found = np.nan_to_num(_parsed("watch_ratio", column, float), nan=1.0)
+    found = np.nan_to_num(parsed("watch_ratio", column, float), nan=1.0)
     if len(bad := np.flatnonzero((found < 0.0) | (found > 1.0))):
         raise LogError(
-            f"row {_row(bad[0])}: watch_ratio is {found[bad[0]]:g}, and must lie in [0, 1]"
+            f"row {row_number(bad[0])}: watch_ratio is {found[bad[0]]:g}, and must lie in [0, 1]"
         )
     return found
 
@@ -180,7 +157,7 @@ def _ratios(column: pa.Array | None, length: int) -> NDArray[np.float64]:
 def _flags(column: pa.Array | None, length: int) -> NDArray[np.bool_]:
     if column is None:
         return np.zeros(length, dtype=bool)
-    return np.nan_to_num(_parsed("liked", column, _truth)) > 0.0
+    return np.nan_to_num(parsed("liked", column, truth)) > 0.0
 
 
 def _posts(
@@ -190,16 +167,18 @@ def _posts(
     _, first = np.unique(post, return_index=True)
     published = at_s[first].copy()
     if "published_at" in arrays:
-        given = _times("published_at", arrays["published_at"], required=False)
+        given = times("published_at", arrays["published_at"], required=False)
         known = np.flatnonzero(~np.isnan(given))[::-1]
         if len(late := np.flatnonzero(given > at_s)):
-            raise LogError(f"row {_row(late[0])}: the post was published after it was watched")
+            raise LogError(
+                f"row {row_number(late[0])}: the post was published after it was watched"
+            )
         published[post[known]] = given[known]  # assigned from the last row to the first
     durations: dict[int, int] = {}
     if "duration" in arrays:
-        seconds = _parsed("duration", arrays["duration"], float)
-        if len(bad := np.flatnonzero((seconds <= 0.0) | (seconds > 86_400.0))):
-            raise LogError(f"row {_row(bad[0])}: duration must lie within a day, in seconds")
+        seconds = parsed("duration", arrays["duration"], float)
+        if len(bad := np.flatnonzero((seconds <= 0.0) | (seconds > _DAY_S))):
+            raise LogError(f"row {row_number(bad[0])}: duration must lie within a day, in seconds")
         for row in np.flatnonzero(~np.isnan(seconds)):
             durations.setdefault(int(post[row]), max(round(1000 * seconds[row]), 1))
     creators = _first_texts(arrays.get("creator"), post)
@@ -207,7 +186,7 @@ def _posts(
     return tuple(
         Post(
             str(creators.get(i, "")),
-            _tag_list(tags.get(i)),
+            tag_list(tags.get(i)),
             float(published[i]),
             durations.get(i),
         )
@@ -222,58 +201,3 @@ def _first_texts(column: pa.Array | None, post: NDArray[np.int64]) -> dict[int, 
             if value not in (None, "", []):
                 found.setdefault(index, value)
     return found
-
-
-def _tag_list(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Tags come as a list, or as one text with bars between them."""
-    parts = value.split("|") if isinstance(value, str) else value or ()
-    return tuple(dict.fromkeys(tag.strip() for tag in parts if tag and tag.strip()))
-
-
-def _parsed(name: str, column: pa.Array, parse: Callable[[str], float]) -> NDArray[np.float64]:
-    """A column as numbers, NaN where it is empty; text is parsed cell by cell."""
-    if pa.types.is_boolean(column.type):
-        column = pc.cast(column, pa.int8())
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        found = _floats(column)
-    else:
-        found = np.empty(len(column))
-        for i, cell in enumerate(column.to_pylist()):
-            try:
-                found[i] = math.nan if cell is None else parse(str(cell).strip())
-            except ValueError:
-                raise LogError(f"row {_row(i)}: {name} is {cell!r}, which is unreadable") from None
-    if len(bad := np.flatnonzero(np.isinf(found))):
-        raise LogError(f"row {_row(bad[0])}: {name} must be finite")
-    return found
-
-
-def _floats(column: pa.Array) -> NDArray[np.float64]:
-    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-
-
-def _time(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        moment = datetime.fromisoformat(cell)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _truth(cell: str) -> float:
-    if cell.lower() in _TRUE:
-        return 1.0
-    if cell.lower() in _FALSE:
-        return 0.0
-    raise ValueError(cell)
-
-
-def _refuse_gaps(name: str, column: pa.Array) -> None:
-    if column.null_count:
-        first = int(np.flatnonzero(np.asarray(column.is_null()))[0])
-        raise LogError(f"row {_row(first)}: {name} is empty")
-
-
-def _row(index: int) -> int:
-    """The number of a row of data as an editor shows it."""
-    return int(index) + 1 + _HEADER_ROWS

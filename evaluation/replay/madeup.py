@@ -211,7 +211,9 @@ class _Pick:
     def within(self, topic: int, draw: np.random.Generator) -> int:
         return self._from(*self._topics[topic], draw)
 
-    def among(self, posts: np.ndarray[tuple[int], np.dtype[np.int64]], draw: np.random.Generator) -> int:
+    def among(
+        self, posts: np.ndarray[tuple[int], np.dtype[np.int64]], draw: np.random.Generator
+    ) -> int:
         return self._from(posts, np.cumsum(self._attention[posts] ** 0.5), draw)
 
     @staticmethod

@@ -10,12 +10,15 @@ import csv
 import io
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyarrow import parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _FOLDER = "recbole/dataset_example/ml-100k/ml-100k"
 _COMPRESSED = 168.0  # a week passes in an hour

@@ -1,4 +1,4 @@
-"""The feed's ranking without its machinery, to choose its settings with: seconds instead of minutes.
+"""The feed's ranking without its machinery, to choose its settings with in seconds.
 
 It follows the shape of `shared.ranking` over posts that a walk would find: heat, neighbours and
 momentum. What needs the real thing (creators, taste, rungs, exploration) is left to the replay.
@@ -48,7 +48,7 @@ class Settings:
     learning: float = 0.05
     floor: float = 0.03
     doubt: float = 1.0
-    range_doublings: float = 8.0
+    range_doublings: float = 6.0
     covisits_s: tuple[float, ...] = (7_200.0, 172_800.0)
     follow: float = 0.5
     follow_doubt: float = 0.003
@@ -118,9 +118,6 @@ class Recipe:
         shares = (heat + settings.doubt) / (heat.sum(axis=1) + settings.doubt * len(at))[:, None]
         doublings = np.log2(self.weights @ shares)
         doublings += settings.follow * np.log2(follow[at] + settings.follow_doubt)
-        engagement = np.clip(
-            1.0 + (doublings - doublings.max(initial=0.0, where=np.ones(len(at), dtype=bool)))
-            / settings.range_doublings, 0.0, 1.0)
         engagement = np.clip(1.0 + (doublings - doublings.max()) / settings.range_doublings, 0, 1)
         rates = (heat + 0.25) / np.array(settings.scales_s)[:, None]
         now = self.weights @ rates
@@ -155,7 +152,9 @@ class Recipe:
         n = heat.shape[1]
         shares = (heat + 0.01) / (heat.sum(axis=1) + 0.01 * n)[:, None]
         gains = np.log2(shares[:, watched]).mean(axis=1)
-        step = np.clip(self.settings.learning * (gains - gains.max()) * np.sqrt(len(watched)), -0.5, 0)
+        step = np.clip(
+            self.settings.learning * (gains - gains.max()) * np.sqrt(len(watched)), -0.5, 0
+        )
         weights = self.weights * np.exp(step)
         weights = np.maximum(weights / weights.sum(), self.settings.floor)
         self.weights = weights / weights.sum()

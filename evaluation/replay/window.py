@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.replay.log import LogError
+from evaluation.replay.columns import LogError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +75,5 @@ def _seen_before(log: Log, judged: NDArray[np.int64]) -> tuple[frozenset[int], .
     for i in np.flatnonzero(concerned):
         watched[int(log.viewer[i])].append((int(i), int(log.post[i])))
     return tuple(
-        frozenset(post for i, post in watched[int(log.viewer[case])] if i < case)
-        for case in judged
+        frozenset(post for i, post in watched[int(log.viewer[case])] if i < case) for case in judged
     )
