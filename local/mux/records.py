@@ -22,6 +22,8 @@ class Media(BaseModel):
 
     Attributes:
         duration: The seconds of the longest track.
+        video_duration: The seconds of the video track. None without one.
+        audio_duration: The seconds of the audio track. None without one.
         width: The width in pixels as displayed, after rotation. None without a video track.
         height: The height in pixels, likewise.
         frame_rate: Frames a second. -1 where it is unknown.
@@ -30,11 +32,21 @@ class Media(BaseModel):
     """
 
     duration: float
+    video_duration: float | None = None
+    audio_duration: float | None = None
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None
     aspect_ratio: str | None = None
     channels: int | None = None
+
+
+class SigningKey(BaseModel):
+    """A key that signs tokens for signed playback. `private_key` is a PEM file in Base64."""
+
+    id: str
+    created_at: float
+    private_key: str
 
 
 class PlaybackId(BaseModel):
@@ -134,7 +146,7 @@ class Asset(BaseModel):
                 {
                     "type": "video",
                     "id": next(ids),
-                    "duration": media.duration,
+                    "duration": media.video_duration or media.duration,
                     "max_width": media.width,
                     "max_height": media.height,
                     "max_frame_rate": media.frame_rate,
@@ -145,7 +157,7 @@ class Asset(BaseModel):
                 {
                     "type": "audio",
                     "id": next(ids),
-                    "duration": media.duration,
+                    "duration": media.audio_duration or media.duration,
                     "max_channels": media.channels,
                     "primary": True,
                     "status": "ready",

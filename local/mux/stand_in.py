@@ -12,6 +12,7 @@ from local.mux.api.faults import ApiFaults
 from local.mux.api.limits import Limits
 from local.mux.fault_rules import seeded
 from local.mux.media.files import Files
+from local.mux.media.samples import SampleClips
 from local.mux.media.transcoder import Transcoder
 from local.mux.records import Asset, Json, Upload
 from local.mux.settings import Settings, Tunables
@@ -39,6 +40,7 @@ class StandIn:
         self.calls = Calls()
         self.connections = Connections()
         self.files = Files(settings.state_dir / "media")
+        self.samples = SampleClips(settings.state_dir / "samples")
         self.faults = ApiFaults(self.rng)
         self.limits = Limits(time.monotonic, self.tunables)
         self.outbox = Outbox(time.time, self.rng, self.tunables, self._delivery_changed)

@@ -15,6 +15,8 @@
 | `POST /control/uploads/{id}/expire` | time an upload out |
 | `POST /control/uploads/{id}/fail` | `{"message"}`: let a waiting upload fail |
 | `POST /control/assets/{id}/fail` | `{"message"}`: let a preparing asset fail |
+| `GET /control/samples` | list the clips of the sample streams |
+| `POST /control/samples/{clip}` | make a clip, where it is missing |
 | `POST /control/reset` | remove everything |
 """
 
@@ -32,6 +34,7 @@ from local.mux.api.faults import ApiFault
 from local.mux.api.routes import refusal
 from local.mux.control.bodies import Custom, EventId, MadeUp, Message, Seconds, Seed
 from local.mux.errors import InvalidParametersError, MuxError, NotFoundError
+from local.mux.media.samples import CLIPS
 from local.mux.records import Json
 from local.mux.stand_in import StandIn
 from local.mux.state.fields import parse
@@ -61,6 +64,8 @@ class Control:
                 Route("/uploads/{upload_id}/expire", self._expire, methods=["POST"]),
                 Route("/uploads/{upload_id}/fail", self._fail_upload, methods=["POST"]),
                 Route("/assets/{asset_id}/fail", self._fail_asset, methods=["POST"]),
+                Route("/samples", self._list_samples),
+                Route("/samples/{letter}", self._make_sample, methods=["POST"]),
                 Route("/reset", self._reset, methods=["POST"]),
             ],
             exception_handlers={MuxError: refusal},
@@ -160,6 +165,17 @@ class Control:
         message = parse(Message, await _body(request)).message
         asset = self._it.state.fail_asset(request.path_params["asset_id"], message)
         return JSONResponse(asset.view())
+
+    async def _list_samples(self, _request: Request) -> Response:
+        return JSONResponse([clip.letter for clip in CLIPS])
+
+    async def _make_sample(self, request: Request) -> Response:
+        letter = request.path_params["letter"]
+        clip = next((clip for clip in CLIPS if clip.letter == letter), None)
+        if clip is None:
+            raise NotFoundError("clip", letter)
+        await self._it.samples.folder(clip)
+        return Response(status_code=204)
 
     async def _reset(self, _request: Request) -> Response:
         await self._it.reset()

@@ -1,35 +1,56 @@
-"""Turns files into what Mux would stream: HLS, clips, thumbnails. Small and fast, not pretty."""
+"""Turn files into HLS streams, as Mux would stream them. The encoding is quick, not good."""
 
+import math
 import re
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.mux.errors import MediaError
-from local.mux.media.ffmpeg import run_ffmpeg
+from local.mux.media.ffmpeg import last_line, run_ffmpeg
 from local.mux.media.playlists import make_whole
-from local.mux.media.probe import INPUT_LIMITS, probe
+from local.mux.media.probe import INPUT_LIMITS, Contents, probe
+from local.mux.media.tracks import measure_tracks
 from local.mux.records import Media
 
 MASTER = "master.m3u8"
 RENDITION = "rendition.m3u8"
 LONGEST_SIDE = 640
-LAST_FRAME_SECONDS = 5.0
-# Keeps the shape, never enlarges, and gives x264 the even sides that it needs.
-_SCALE = (
-    f"scale=w='trunc(iw*min(1,{LONGEST_SIDE}/max(iw,ih))/2)*2'"
-    f":h='trunc(ih*min(1,{LONGEST_SIDE}/max(iw,ih))/2)*2',setsar=1"
-)
+MOST_CHANNELS = 2
+MOST_FRAMES = 60
+# A header with a higher frame rate holds the clock of a browser's recording, not a frame rate.
+HIGHEST_RATE = 120
+USUAL_RATE = 25
+# Sound always ends a few packets after the picture. More than this has to be padded.
+LONGER_SOUND = 0.25
+# Keep the shape, make pixels square, never enlarge, and give x264 the even sides that it needs.
+_LONGER = f"min(1,{LONGEST_SIDE}/max(iw*sar,ih))"
+_SCALE = f"scale=w='max(2,trunc(iw*sar*{_LONGER}/2)*2)':h='max(2,trunc(ih*{_LONGER}/2)*2)',setsar=1"
 _VIDEO = (
-    *("-map", "0:V:0", "-vf", _SCALE, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "30"),
+    *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30"),
     *("-pix_fmt", "yuv420p", "-force_key_frames", "expr:gte(t,n_forced*4)"),
 )
 # The fast coder takes half the time of the one that sounds better.
-_AUDIO = ("-map", "0:a:0", "-c:a", "aac", "-aac_coder", "fast", "-b:a", "64k")
-MOST_CHANNELS = 2
+_AUDIO = ("-c:a", "aac", "-aac_coder", "fast", "-b:a", "64k")
 _HLS = ("-f", "hls", "-hls_time", "4", "-hls_list_size", "0", "-hls_playlist_type", "vod")
 _SEGMENT_SECONDS = re.compile(r"#EXTINF:([\d.]+)")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One encoding.
+
+    Attributes:
+        source: An uploaded file, or the rendition playlist of another stream.
+        folder: The folder for `MASTER`, `RENDITION` and the segments.
+        contents: What the source holds.
+        clip: The start and end in seconds of the source. An end of None means its end.
+    """
+
+    source: Path
+    folder: Path
+    contents: Contents
+    clip: tuple[float, float | None]
 
 
 async def make_stream(
@@ -39,135 +60,126 @@ async def make_stream(
 
     Args:
         source: An uploaded file, or the rendition playlist of another stream.
-        folder: Where `MASTER`, `RENDITION` and the segments go.
-        clip: Start and end in seconds of the source, None = its end; frame-accurate.
+        folder: The folder for `MASTER`, `RENDITION` and the segments.
+        clip: The start and end in seconds of the source, accurate to the frame. An end of None
+            means its end.
 
     Returns:
-        What the stream holds; its duration is that of what could be decoded, so it differs from
-        the file's own claim by the encoder's rounding, and by more for a file that was cut off.
+        What the stream holds. The durations are those of what could be decoded. They differ from
+        the headers of the file by rounding, and by more where the file was cut off.
 
     Raises:
         MediaError: The file cannot be read or decoded.
     """
-    limits = _limits(source)
-    media = await (probe(source) if limits is INPUT_LIMITS else _probe_stream(source))
-    start, end = clip or (0.0, None)
-    seek = ("-ss", f"{start:.3f}") if start else ()
-    cut = ("-t", f"{end - start:.3f}") if end is not None else ()
+    contents = await (_probe_stream(source) if _is_playlist(source) else probe(source))
+    job = Job(source, folder, contents, clip or (0.0, None))
+    media = contents.media
     _empty(folder)
-    code, text = await run_ffmpeg(
-        *("-v", "error", "-threads", "1", *limits, *seek, *cut, "-i", source),
-        *(_VIDEO if media.width is not None else ("-vn",)),
-        *(_sound(media.channels) if media.channels is not None else ("-an",)),
-        *(*cut, "-threads", "1", *_HLS, "-master_pl_name", MASTER),
-        *("-hls_segment_filename", folder / "%05d.ts", folder / RENDITION),
-    )
-    media.duration = stream_seconds(folder / RENDITION)
-    if code or media.duration <= 0 or not (folder / MASTER).exists():
-        raise MediaError(f"The input could not be decoded: {_last_line(text)}")
+    if (media.frame_rate or 0) > HIGHEST_RATE:
+        media.frame_rate = await _measured_rate(job)
+    await _encode(job)
+    picture = stream_seconds(folder / RENDITION)
+    sound = await _sound_seconds(folder)
+    if contents.video is not None and sound > picture + LONGER_SOUND:
+        await _encode(job, padding=sound - picture)
     make_whole(folder / MASTER, folder / RENDITION, media, _scaled(media))
+    media.video_duration = picture if contents.video is not None else None
+    media.audio_duration = sound if contents.audio is not None else None
+    media.duration = round(max(picture, sound), 6)
     return media
 
 
-async def _probe_stream(playlist: Path) -> Media:
+def stream_seconds(playlist: Path) -> float:
+    """Return the length of an HLS stream in seconds, or 0 where there is none."""
+    if not playlist.exists():
+        return 0.0
+    return round(sum(map(float, _SEGMENT_SECONDS.findall(playlist.read_text()))), 6)
+
+
+def limits(source: Path) -> tuple[str, ...]:
+    """Return the options that limit what ffmpeg may open. Playlists are our own."""
+    if _is_playlist(source):
+        # Few frames beside a long sound come late in the stream. ffmpeg has to look for them.
+        return ("-protocol_whitelist", "file", "-analyzeduration", "1G", "-probesize", "1G")
+    return INPUT_LIMITS
+
+
+async def _encode(job: Job, padding: float = 0.0) -> None:
+    """Run one encoding. `padding` repeats the last frame for so many seconds."""
+    start, end = job.clip
+    seek = ("-ss", f"{start:.3f}") if start else ()
+    cut = ("-t", f"{end - start:.3f}") if end is not None else ()
+    folder = job.folder
+    _empty(folder)
+    code, text = await run_ffmpeg(
+        *("-v", "error", "-threads", "1", *limits(job.source), *seek, *cut, "-i", job.source),
+        *_video_options(job.contents, padding),
+        *_audio_options(job.contents),
+        *(*cut, "-threads", "1", *_HLS, "-master_pl_name", MASTER),
+        *("-hls_segment_filename", folder / "%05d.ts", folder / RENDITION),
+    )
+    whole = (folder / MASTER).exists() and stream_seconds(folder / RENDITION) > 0
+    if code or not whole:
+        raise MediaError(f"The input could not be decoded: {last_line(text)}")
+
+
+def _video_options(contents: Contents, padding: float) -> tuple[str, ...]:
+    if contents.video is None:
+        return ("-vn",)
+    rate = contents.media.frame_rate or 0
+    frames = rate if 1 <= rate <= MOST_FRAMES else float(USUAL_RATE)
+    filters = _SCALE
+    if padding:
+        # tpad repeats frames at the rate of its input, which may be a clock's.
+        filters += f",fps={frames:.3f},tpad=stop_mode=clone:stop_duration={padding:.3f}"
+    most = min(MOST_FRAMES, max(1, math.ceil(rate))) if rate > 0 else MOST_FRAMES
+    chosen = ("-map", f"0:{contents.video}", "-vf", filters, "-fpsmax", str(most))
+    return (*chosen, *_VIDEO)
+
+
+def _audio_options(contents: Contents) -> tuple[str, ...]:
+    if contents.audio is None:
+        return ("-an",)
+    channels = min(contents.media.channels or 1, MOST_CHANNELS)
+    return ("-map", f"0:{contents.audio}", *_AUDIO, "-ac", str(channels))
+
+
+async def _measured_rate(job: Job) -> float:
+    """Return the frames a second of a source whose header does not say them, or -1."""
+    listing, chosen = job.folder / "packets.txt", ("-map", f"0:{job.contents.video}")
+    tracks = await measure_tracks(job.source, listing, limits(job.source), chosen)
+    length = tracks[0].end - tracks[0].start if tracks else 0.0
+    return round(min(tracks[0].packets / length, HIGHEST_RATE), 3) if length > 0 else -1.0
+
+
+async def _sound_seconds(folder: Path) -> float:
+    """Return where the sound of a stream ends, in seconds from the stream's start."""
+    playlist = folder / RENDITION
+    tracks = await measure_tracks(playlist, folder / "packets.txt", limits(playlist))
+    sound = [track.end for track in tracks if track.kind == "audio"]
+    return round(max(sound) - min(track.start for track in tracks), 6) if sound else 0.0
+
+
+async def _probe_stream(playlist: Path) -> Contents:
     segments = sorted(playlist.parent.glob("*.ts"))
     if not segments:
         raise MediaError("The source has no stream")
     return await probe(segments[0])
 
 
-def stream_seconds(playlist: Path) -> float:
-    """Return the length of an HLS stream in seconds; 0 where there is none."""
-    if not playlist.exists():
-        return 0.0
-    return round(sum(map(float, _SEGMENT_SECONDS.findall(playlist.read_text()))), 6)
-
-
-async def make_picture(playlist: Path, picture: Path, seconds: float, size: str) -> None:
-    """Write one frame of a stream as a WebP or JPEG file, by the picture's suffix.
-
-    Args:
-        playlist: The rendition playlist of the stream.
-        picture: The file to write.
-        seconds: Where in the stream.
-        size: Width and height as ffmpeg's scale filter takes them, such as `320:-2`.
-
-    Raises:
-        MediaError: The stream has no frame.
-    """
-    limits, where = _limits(playlist), ("-i", playlist, "-vf", f"scale={size}", "-an")
-    one = ("-frames:v", "1")
-    with suppress(MediaError):
-        return await _write(picture, ("-ss", f"{seconds:.3f}", *limits, *where, *one))
-    # Past the last frame: the last of those before it, each written over the one before.
-    back = max(0.0, seconds - LAST_FRAME_SECONDS)
-    with suppress(MediaError):
-        return await _write(picture, ("-ss", f"{back:.3f}", *limits, *where, "-update", "1"))
-    # Frames that are further apart than that: the first one.
-    return await _write(picture, (*limits, *where, *one))
-
-
-async def make_animation(
-    playlist: Path, picture: Path, span: tuple[float, float], width: int, rate: int
-) -> None:
-    """Write a part of a stream as an animated WebP or GIF file, by the picture's suffix.
-
-    Args:
-        playlist: The rendition playlist of the stream.
-        picture: The file to write.
-        span: Start and end in seconds.
-        width: Pixels.
-        rate: Frames per second.
-
-    Raises:
-        MediaError: There is no frame in that part.
-    """
-    start, end = span
-    await _write(
-        picture,
-        (
-            *("-ss", f"{start:.3f}", "-t", f"{end - start:.3f}", *_limits(playlist)),
-            *("-i", playlist, "-vf", f"fps={rate},scale={width}:-2", "-loop", "0", "-an"),
-        ),
-    )
-
-
-async def _write(picture: Path, arguments: Sequence[str | Path]) -> None:
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    half_done = picture.with_name(f"part-{picture.name}")
-    code, text = await run_ffmpeg("-v", "error", "-threads", "1", *arguments, half_done)
-    if code or not half_done.exists() or not half_done.stat().st_size:
-        half_done.unlink(missing_ok=True)
-        raise MediaError(f"No picture could be made: {_last_line(text)}")
-    half_done.replace(picture)
-
-
 def _scaled(media: Media) -> tuple[int, int] | None:
-    """Width and height as `_SCALE` makes them; None without a picture."""
+    """Return width and height as `_SCALE` makes them. None without a picture."""
     if media.width is None or media.height is None:
         return None
     factor = min(1.0, LONGEST_SIDE / max(media.width, media.height))
-    return int(media.width * factor / 2) * 2, int(media.height * factor / 2) * 2
+    width, height = (max(2, int(side * factor / 2) * 2) for side in (media.width, media.height))
+    return width, height
 
 
-def _sound(channels: int) -> tuple[str, ...]:
-    return (*_AUDIO, "-ac", str(min(channels, MOST_CHANNELS)))
+def _is_playlist(source: Path) -> bool:
+    return source.suffix == ".m3u8"
 
 
 def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-
-
-def _limits(source: Path) -> tuple[str, ...]:
-    """Return what ffmpeg may open; a playlist is one that this module wrote."""
-    if source.suffix == ".m3u8":
-        # Few frames beside a long sound come late in the stream: ffmpeg is to look for them.
-        return ("-protocol_whitelist", "file", "-analyzeduration", "1G", "-probesize", "1G")
-    return INPUT_LIMITS
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    # ffmpeg names the file by its path on this machine, which is no business of the client.
-    return re.sub(r"/\S*/", "", lines[-1]) if lines else "it holds no frames"

@@ -1,6 +1,7 @@
 """Run ffmpeg as a child process that never outlives its caller."""
 
 import asyncio
+import re
 from pathlib import Path
 
 from imageio_ffmpeg import get_ffmpeg_exe
@@ -30,3 +31,9 @@ async def run_ffmpeg(*arguments: str | Path) -> tuple[int, str]:
             child.kill()
             await child.wait()
     return child.returncode or 0, stderr.decode(errors="replace")
+
+
+def last_line(text: str) -> str:
+    """Return the last line that ffmpeg wrote, without the paths of this machine."""
+    lines = text.strip().splitlines()
+    return re.sub(r"/\S*/", "", lines[-1]) if lines else "it holds no frames"

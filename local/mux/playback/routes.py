@@ -1,47 +1,60 @@
-"""What Mux serves from stream.mux.com and image.mux.com, here both from the stand-in.
+"""The addresses of stream.mux.com and image.mux.com, here all on the stand-in.
 
-`/{PLAYBACK_ID}.m3u8`, `/{PLAYBACK_ID}/thumbnail.{webp,jpg,png}` and
-`/{PLAYBACK_ID}/animated.{webp,gif}`, with the query parameters of Mux.
+| route | |
+|---|---|
+| `/{PLAYBACK_ID}.m3u8` | the master playlist |
+| `/{PLAYBACK_ID}/thumbnail.{webp,jpg,png}` | one frame |
+| `/{PLAYBACK_ID}/animated.{webp,gif}` | a moving picture |
+| `/{PLAYBACK_ID}/storyboard.{webp,jpg,png,vtt,json}` | many frames in one picture |
+
+The query parameters are Mux's own.
 """
 
 import asyncio
-import math
 import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from local.mux.api.routes import refusal
 from local.mux.errors import InvalidParametersError, MediaError, MuxError
-from local.mux.media.encode import MASTER, RENDITION, make_animation, make_picture
-from local.mux.records import Asset
+from local.mux.media.encode import MASTER, RENDITION
+from local.mux.media.pictures import make_animation, make_picture, make_storyboard
+from local.mux.media.playlists import cut_playlist, with_query
+from local.mux.playback.parameters import Parameters
+from local.mux.playback.storyboards import COLUMNS, Storyboard, picture_url
+from local.mux.playback.streams import Stream, Streams
 from local.mux.stand_in import StandIn
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 LONGEST_ANIMATION = 10.0
+SHORTEST_ANIMATION = 0.25
 MAX_SIDE = 4096
 _SEGMENT = re.compile(r"\d{5}\.ts\Z")
+_PICTURES = {"webp", "jpg", "png"}
 
 
 class Playback:
-    """Streams and pictures of the assets that are ready."""
+    """Streams and pictures of the assets that are ready, and of the samples."""
 
     def __init__(self, stand_in: StandIn) -> None:
-        self._state = stand_in.state
-        self._files = stand_in.files
+        self._base_url = stand_in.settings.base_url
+        self._streams = Streams(stand_in)
         self._drawing = asyncio.Lock()
         self.app = Starlette(
             routes=[
                 Route("/{playback_id}.m3u8", self._master),
                 Route("/{playback_id}/thumbnail.{suffix}", self._thumbnail),
                 Route("/{playback_id}/animated.{suffix}", self._animated),
+                Route("/{playback_id}/storyboard.{suffix}", self._storyboard),
                 Route("/{playback_id}/{name}", self._part),
             ],
             middleware=[
@@ -51,76 +64,100 @@ class Playback:
         )
 
     async def _master(self, request: Request) -> Response:
-        asset = self._ready(request)
-        text = (self._files.stream(asset.id) / MASTER).read_text()
-        playlist = text.replace(RENDITION, f"{request.path_params['playback_id']}/{RENDITION}")
-        return PlainTextResponse(playlist, media_type=PLAYLIST_TYPE)
+        stream, parameters = await self._streams.find(request, "video")
+        parameters.span(stream.duration)
+        text = (stream.folder / MASTER).read_text()
+        query = _passed_on(parameters)
+        address = f"{stream.playback_id}/{RENDITION}{f'?{urlencode(query)}' if query else ''}"
+        return PlainTextResponse(text.replace(RENDITION, address), media_type=PLAYLIST_TYPE)
 
     async def _part(self, request: Request) -> Response:
         name = request.path_params["name"]
-        path = self._files.stream(self._ready(request).id) / name
-        if name != RENDITION and not (_SEGMENT.match(name) and path.exists()):
+        if name != RENDITION and not _SEGMENT.match(name):
             raise HTTPException(404)
-        return FileResponse(path, media_type=PLAYLIST_TYPE if name == RENDITION else "video/mp2t")
+        stream, parameters = await self._streams.find(request, "video")
+        if name == RENDITION:
+            text = cut_playlist(stream.playlist, *parameters.span(stream.duration))
+            if parameters.token:
+                text = with_query(text, urlencode({"token": parameters.token}))
+            return PlainTextResponse(text, media_type=PLAYLIST_TYPE)
+        path = stream.folder / name
+        if not _exists(path):
+            raise HTTPException(404)
+        return FileResponse(path, media_type="video/mp2t")
 
     async def _thumbnail(self, request: Request) -> Response:
-        asset = self._ready(request)
-        duration = asset.media.duration if asset.media else 0.0
-        seconds = min(_number(request, "time", duration / 2), duration)
-        width, height = (_number(request, side, 0, MAX_SIDE) for side in ("width", "height"))
+        stream, parameters = await self._streams.find(request, "thumbnail")
+        asked = parameters.number("time", stream.duration / 2)
+        seconds, _ = stream.picture_span(*[min(asked, stream.duration)] * 2)
+        width, height = (parameters.number(side, 0, MAX_SIDE) for side in ("width", "height"))
         size = f"{int(width) or -2}:{int(height) or -2}" if width or height else "iw:ih"
-        suffix = _suffix(request, {"webp", "jpg", "png"})
-        folder = self._files.stream(asset.id) / "pictures"
-        picture = folder / f"thumbnail-{seconds:.3f}-{size.replace(':', 'x')}.{suffix}"
-        playlist = self._files.stream(asset.id) / RENDITION
-        return await self._show(picture, lambda: make_picture(playlist, picture, seconds, size))
-
-    async def _animated(self, request: Request) -> Response:
-        asset = self._ready(request)
-        duration = asset.media.duration if asset.media else 0.0
-        start = _number(request, "start", 0)
-        end = min(_number(request, "end", min(start + 5, duration)), duration)
-        if not 0 < end - start <= LONGEST_ANIMATION:
-            raise InvalidParametersError(f"end is up to {LONGEST_ANIMATION:g} s after start")
-        width = int(_number(request, "width", 320, 640)) or 320
-        rate = int(_number(request, "fps", 15, 30)) or 15
-        suffix = _suffix(request, {"webp", "gif"})
-        folder = self._files.stream(asset.id) / "pictures"
-        picture = folder / f"animated-{start:.3f}-{end:.3f}-{width}-{rate}.{suffix}"
-        playlist, span = self._files.stream(asset.id) / RENDITION, (start, end)
+        name = f"thumbnail-{seconds:.3f}-{size.replace(':', 'x')}.{_suffix(request, _PICTURES)}"
         return await self._show(
-            picture, lambda: make_animation(playlist, picture, span, width, rate)
+            stream, name, lambda path: make_picture(stream.rendition, path, seconds, size)
         )
 
+    async def _animated(self, request: Request) -> Response:
+        stream, parameters = await self._streams.find(request, "animated")
+        start = parameters.number("start", 0)
+        end = min(parameters.number("end", min(start + 5, stream.duration)), stream.duration)
+        if not min(SHORTEST_ANIMATION, stream.duration) <= end - start <= LONGEST_ANIMATION:
+            raise InvalidParametersError(
+                f"end must be {SHORTEST_ANIMATION:g} to {LONGEST_ANIMATION:g} s after start"
+            )
+        width = int(parameters.number("width", 320, 640)) or 320
+        rate = int(parameters.number("fps", 15, 30)) or 15
+        span = stream.picture_span(start, end)
+        suffix = _suffix(request, {"webp", "gif"})
+        name = f"animated-{span[0]:.3f}-{span[1]:.3f}-{width}-{rate}.{suffix}"
+        return await self._show(
+            stream, name, lambda path: make_animation(stream.rendition, path, span, width, rate)
+        )
+
+    async def _storyboard(self, request: Request) -> Response:
+        stream, parameters = await self._streams.find(request, "storyboard")
+        if stream.size is None:
+            raise MuxError(404, "not_found", "The asset has no picture")
+        board = Storyboard(stream, parameters.span(stream.duration))
+        suffix = _suffix(request, _PICTURES | {"vtt", "json"})
+        if suffix in _PICTURES:
+            start, end = board.source_span
+            name = f"storyboard-{start:.3f}-{end:.3f}.{suffix}"
+            grid = (board.source_tiles, COLUMNS)
+            return await self._show(
+                stream,
+                name,
+                lambda path: make_storyboard(
+                    stream.rendition, path, (start, end), board.tile_size, grid
+                ),
+            )
+        picture = str(parameters.values.get("format", "jpg"))
+        if picture not in _PICTURES:
+            raise InvalidParametersError("format must be jpg, png or webp")
+        url = picture_url(self._base_url, stream.playback_id, picture, _passed_on(parameters))
+        if suffix == "vtt":
+            return PlainTextResponse(board.vtt(url), media_type="text/vtt")
+        return JSONResponse(board.json(url))
+
     async def _show(
-        self, picture: Path, draw: Callable[[], Coroutine[None, None, None]]
+        self, stream: Stream, name: str, draw: Callable[[Path], Coroutine[None, None, None]]
     ) -> Response:
+        picture = stream.folder / "pictures" / name
         async with self._drawing:
             if not _exists(picture):
                 try:
-                    await draw()
+                    await draw(picture)
                 except MediaError as error:
                     raise MuxError(404, "not_found", str(error)) from error
         return FileResponse(picture)
 
-    def _ready(self, request: Request) -> Asset:
-        asset, playback = self._state.find_playback(request.path_params["playback_id"])
-        if playback.policy == "signed" or "token" in request.query_params:
-            # Nobody has a signing key here, and Mux refuses a token on a public id.
-            raise MuxError(403, "forbidden", "The stand-in has no signed playback")
-        if asset.status != "ready":
-            raise MuxError(412, "not_ready", f"The asset is {asset.status}")
-        return asset
 
-
-def _number(request: Request, name: str, default: float, most: float = math.inf) -> float:
-    try:
-        value = float(request.query_params.get(name, default))
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= most:
-        raise InvalidParametersError(f"{name} is a number from 0 to {most:g}")
-    return value
+def _passed_on(parameters: Parameters) -> dict[str, object]:
+    """Return the query that addresses within an answer need."""
+    if parameters.token:
+        return {"token": parameters.token}
+    names = ("asset_start_time", "asset_end_time")
+    return {name: parameters.values[name] for name in names if name in parameters.values}
 
 
 def _suffix(request: Request, known: set[str]) -> str:

@@ -5,7 +5,7 @@ import string
 from collections.abc import Callable, Iterable
 
 from local.mux.errors import MuxError, NotFoundError
-from local.mux.records import Asset, Json, PlaybackId, Upload
+from local.mux.records import Asset, Json, PlaybackId, SigningKey, Upload
 from local.mux.webhooks.events import envelope
 
 
@@ -30,6 +30,7 @@ class RecordSet:
     ) -> None:
         self.uploads: dict[str, Upload] = {}
         self.assets: dict[str, Asset] = {}
+        self.signing_keys: dict[str, SigningKey] = {}
         self.events: list[Json] = []
         self._clock = clock
         self._rng = rng
@@ -46,6 +47,7 @@ class RecordSet:
         """Remove all records and events."""
         self.uploads.clear()
         self.assets.clear()
+        self.signing_keys.clear()
         self.events.clear()
 
     def expire_upload(self, upload_id: str) -> Upload:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from local.mux.errors import MediaError
-from local.mux.media.encode import MASTER, RENDITION, make_animation, make_picture, make_stream
+from local.mux.media.encode import MASTER, RENDITION, make_stream
 from local.mux.media.ffmpeg import run_ffmpeg
+from local.mux.media.pictures import make_animation, make_picture
 from local.mux.media.probe import probe
 from tests.media import make_audio, make_video, media_seconds
 
@@ -27,7 +28,7 @@ def test_a_large_video_is_made_smaller_and_keeps_its_shape(tmp_path: Path) -> No
     large = make_video(tmp_path / "large.mp4", 1, size="722x1280", fps=2, with_audio=False)
     media = asyncio.run(make_stream(large, tmp_path / "hls"))
     assert (media.width, media.height) == (722, 1280)
-    shown = asyncio.run(probe(tmp_path / "hls" / "00000.ts"))
+    shown = asyncio.run(probe(tmp_path / "hls" / "00000.ts")).media
     assert (shown.width, shown.height) == (360, 640)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from local.mux.media.probe import parse
+from local.mux.media.probe import Contents, parse
 from local.mux.records import Media
 
 PHONE = """\
@@ -23,20 +23,20 @@ Input #0, mp3, from 'source':
 
 
 def test_a_video_held_upright_is_described_as_it_is_displayed() -> None:
-    assert parse(PHONE) == Media(
+    assert parse(PHONE).media == Media(
         duration=200.05, width=1080, height=1920, frame_rate=29.97, aspect_ratio="9:16", channels=6
     )
 
 
 def test_a_cover_picture_is_no_video_track() -> None:
-    assert parse(SONG) == Media(duration=3603.1, channels=1)
+    assert parse(SONG).media == Media(duration=3603.1, channels=1)
 
 
 def test_a_frame_rate_that_is_not_told_is_minus_one() -> None:
-    media = parse("  Stream #0:0: Video: vp8, yuv420p, 64x36, 1k tbr, 1k tbn\n")
+    media = parse("  Stream #0:0: Video: vp8, yuv420p, 64x36, 1k tbr, 1k tbn\n").media
     assert (media.width, media.frame_rate, media.duration) == (64, -1, 0)
 
 
 @pytest.mark.parametrize("text", ["", "source: Invalid data found when processing input\n"])
 def test_nothing_is_found_where_nothing_is(text: str) -> None:
-    assert parse(text) == Media(duration=0)
+    assert parse(text) == Contents(Media(duration=0), video=None, audio=None)
