@@ -185,6 +185,8 @@ class Stack:
             if mux is not None:
                 self._progress("Mux stand-in")
                 mux_url = mux.wait_ready()
+                if settings.seed_posts > 0:
+                    parts.make_samples(mux_url, self._progress)
 
             self._progress("gateway and functions")
             local = {**secrets, "SESSION_TABLE": table}

@@ -1,9 +1,8 @@
-"""A made-up catalogue that looks alive: posts, engagement, follows. No media is behind it."""
+"""A made-up catalogue that looks alive: posts, engagement, follows, and sample streams."""
 
 from __future__ import annotations
 
 import random
-import string
 from collections import defaultdict
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,11 +21,11 @@ from local.catalogue.shapes import (
     posts_by_creator,
 )
 from local.catalogue.words import Words
+from local.mux.media.samples import sample_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_ID_ALPHABET = string.ascii_letters + string.digits
 _SHAPES = (("9:16", 84), ("16:9", 8), ("1:1", 5), ("4:5", 3))
 _RESOLUTIONS = (("FHD", 70), ("HD", 25), ("SD", 5))
 _OF_CREATOR = 0.6  # the part of a post's quality that is its creator's
@@ -166,7 +165,9 @@ def _rows(
     luck = (1.0 - _OF_CREATOR**2) ** 0.5
     for creator in authors:
         topic = words.topic()
-        length = length_ms(rng.random())
+        # Sample streams last whole seconds.
+        length = round(length_ms(rng.random()) / 1000) * 1000
+        shape = _pick(rng, _SHAPES)
         published_at = now - age(rng.random())
         quality = _OF_CREATOR * talent[creator] + luck * rng.gauss(0.0, 1.0)
         done: Engagement = engagement(rng, quality, length, published_at, now)
@@ -175,10 +176,10 @@ def _rows(
             creator,
             words.caption(topic),
             words.tags(topic),
-            "".join(rng.choices(_ID_ALPHABET, k=40)),
+            sample_id(shape, length // 1000, rng),
             length,
             _pick(rng, _RESOLUTIONS),
-            _pick(rng, _SHAPES),
+            shape,
             published_at - timedelta(seconds=30 + rng.expovariate(1 / 60)),
             published_at,
             *astuple(done),

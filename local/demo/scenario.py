@@ -19,6 +19,7 @@ from local.demo.books import Books
 from local.demo.context import Context
 from local.demo.uploading import upload_three
 from local.errors import StackError
+from local.services.parts import make_samples
 from local.settings import StackSettings
 from local.stack import Stack
 
@@ -87,6 +88,7 @@ def _steps(context: Context) -> None:
     display = context.display
     with display.step(f"A catalogue of {POSTS} posts"):
         made = seed(context.books.admin_url, posts=POSTS)
+        make_samples(context.stack.info["mux_url"], display.say)
         display.say(f"{made.added} posts by {len(made.creators)} creators, {made.follows} follows")
     with display.step("Three videos are uploaded, processed and trimmed"):
         uploads = upload_three(context)

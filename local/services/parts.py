@@ -11,6 +11,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+import httpx
 import psycopg
 
 from local.errors import StackError
@@ -21,7 +22,7 @@ from local.services.processes import HOST, Part, free_port, part_environment, su
 from local.state import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from local.gateway.app import GatewayConfig
@@ -133,6 +134,26 @@ def seed(admin_url: str, posts: int) -> None:
         catalogue.seed(admin_url, posts=posts)
     except psycopg.Error as error:
         raise StackError(f"The catalogue could not be made: {error}") from error
+
+
+def make_samples(mux_url: str, progress: Callable[[str], None]) -> None:
+    """Let the Mux stand-in make the clips that the posts of the catalogue play.
+
+    Args:
+        mux_url: The stand-in.
+        progress: Called with a short line before each clip.
+
+    Raises:
+        StackError: The stand-in did not make one.
+    """
+    with httpx.Client(base_url=f"{mux_url}/control", timeout=60, trust_env=False) as client:
+        try:
+            clips = client.get("/samples").raise_for_status().json()
+            for number, clip in enumerate(clips, 1):
+                progress(f"sample video {number} of {len(clips)}")
+                client.post(f"/samples/{clip}").raise_for_status()
+        except httpx.HTTPError as error:
+            raise StackError(f"The sample videos could not be made: {error}") from error
 
 
 def first(secret: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from local.catalogue import follow, seed
 from local.catalogue.shapes import hot_score
+from local.mux.media.samples import parse_sample_id
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -48,6 +49,16 @@ def test_a_catalogue_is_all_there_and_may_be_shown(database: Database) -> None:
     assert bits == 500
     ((known,),) = rows(database, "SELECT count(*) FROM creator_quality WHERE samples > 0")
     assert known > 0.9 * creators
+
+
+def test_every_post_has_a_sample_stream_of_its_own_length_and_shape(database: Database) -> None:
+    seed(database.admin_url, posts=200, now=NOW)
+    posts = rows(database, "SELECT mux_playback_id, mux_duration_ms, aspect_ratio FROM posts")
+    assert len({playback_id for playback_id, _, _ in posts}) == 200
+    for playback_id, duration_ms, aspect_ratio in posts:
+        sample = parse_sample_id(playback_id)
+        assert sample is not None
+        assert (sample.seconds * 1000, sample.clip.aspect_ratio) == (duration_ms, aspect_ratio)
 
 
 def test_posts_are_numbered_in_the_order_of_time(database: Database) -> None:
