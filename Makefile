@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate lock format clean client experiment why simulate replay movielens bench load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate adopt lock format clean client experiment why simulate replay movielens bench load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
 help:  ## List the targets, with how long the long ones take
@@ -104,6 +104,10 @@ why: install  ## Why a request was answered as it was (REQUEST=…, DATABASE_URL
 
 migrate: install  ## Apply the migrations (DATABASE_URL=…)
 	@exec $(BIN)/python -m local.migrate "$(DATABASE_URL)"
+
+adopt: install  ## Let the feed move in beside an application's own posts (docs/adopt.md); APPLY=1 does it, UNDO=1 takes it back
+	@$(foreach name,POSTS ID CREATOR CAPTION VIDEO_URL DELETED FOLLOWS LIKES COMMENTS IMPRESSIONS WATCHES APPLY UNDO,$(name)='$($(name))') \
+		exec $(BIN)/python -m ops.adopt "$(DATABASE_URL)"
 
 format: install  ## Rewrite the sources as the formatter wants them
 	$(BIN)/ruff format .

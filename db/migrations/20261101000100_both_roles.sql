@@ -9,6 +9,45 @@ BEGIN;
 -- auth.uid(): the viewer of the current transaction. Supabase brings its own; elsewhere it is made
 -- here with the same meaning: the `sub` of the claims in `request.jwt.claims`.
 
+-- What is there already decides whether the feed can move in. Nothing is changed before these checks.
+DO $$
+DECLARE
+  -- every table and view that the migrations make
+  v_made    text[] := ARRAY[
+    'cohort_posts', 'creator_quality', 'engagement_queue', 'erasures', 'feature_flags', 'feed_pages',
+    'feed_requests', 'feed_stats', 'feedback', 'follows', 'hot_scale', 'mux_assets', 'mux_events',
+    'mux_sweep', 'post_blocks', 'post_covisits', 'post_reviews', 'post_stats', 'post_tags', 'posts',
+    'upkeep_places', 'uploads', 'user_interest_signals', 'user_post_impressions', 'viewer_context',
+    'viewer_creator_affinity', 'viewer_last_seen', 'viewer_seen', 'viewer_tag_affinity',
+    'viewer_watches', 'watch_events', 'watch_norms'
+  ];
+  v_adopted text[] := '{}';
+  v_found   text;
+BEGIN
+  SELECT string_agg(r.rolname, ', ' ORDER BY r.rolname) INTO v_found
+  FROM pg_roles r
+  WHERE r.rolname IN ('vroom_app', 'vroom_webhook')
+    AND (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication);
+  IF v_found IS NOT NULL THEN
+    RAISE EXCEPTION 'the role % exists with more rights than the feed''s functions may have', v_found
+      USING HINT = 'Take SUPERUSER, BYPASSRLS, CREATEROLE, CREATEDB and REPLICATION from it, or drop it.';
+  END IF;
+  IF to_regprocedure('vroom_private.assert_viewer(uuid)') IS NOT NULL THEN
+    RETURN;  -- the feed is here already
+  END IF;
+  IF to_regclass('vroom_private.adopted_tables') IS NOT NULL THEN
+    SELECT array_agg(a.name) INTO v_adopted FROM vroom_private.adopted_tables a;
+  END IF;
+  SELECT string_agg('public.' || c.relname, ', ' ORDER BY c.relname) INTO v_found
+  FROM pg_class c
+  WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY (v_made)
+    AND 'public.' || c.relname <> ALL (v_adopted);
+  IF v_found IS NOT NULL THEN
+    RAISE EXCEPTION '% exists already and is not the feed''s', v_found
+      USING HINT = 'make adopt lets the feed move in beside posts and follows of an application.';
+  END IF;
+END $$;
+
 DO $$
 DECLARE
   wanted text;
@@ -51,6 +90,59 @@ END $$;
 -- Helpers that no client calls.
 CREATE SCHEMA IF NOT EXISTS vroom_private;
 REVOKE ALL ON SCHEMA vroom_private FROM PUBLIC;
+
+-- Tables that an application had before the feed came (ops/adopt). They stay the application's: their row
+-- level security is as it was, and what the feed adds to their policies is for the feed's own role.
+CREATE TABLE IF NOT EXISTS vroom_private.adopted_tables (
+  name         text PRIMARY KEY,
+  row_security boolean NOT NULL,
+  had          text[] NOT NULL  -- columns
+);
+ALTER TABLE vroom_private.adopted_tables ENABLE ROW LEVEL SECURITY;
+
+-- Switches row level security on for a table of the feed's own.
+CREATE OR REPLACE FUNCTION vroom_private.protect(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM vroom_private.adopted_tables a WHERE a.name = protect.name) THEN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', name::regclass);
+  END IF;
+END
+$$;
+
+-- Refuses a table that lacks a column which the feed needs.
+CREATE OR REPLACE FUNCTION vroom_private.require_columns(name text, columns text[]) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  v_missing text;
+BEGIN
+  SELECT string_agg(w.name, ', ') INTO v_missing
+  FROM unnest(columns) AS w(name)
+  WHERE NOT EXISTS (
+    SELECT FROM pg_attribute a
+    WHERE a.attrelid = require_columns.name::regclass AND a.attname = w.name AND NOT a.attisdropped);
+  IF v_missing IS NOT NULL THEN
+    RAISE EXCEPTION '% has no column %', name, v_missing
+      USING HINT = 'make adopt adds what is missing to a table of an application.';
+  END IF;
+END
+$$;
+
+-- Keeps a policy on an adopted table from opening it to the application's own roles.
+CREATE OR REPLACE FUNCTION vroom_private.confine_policy(name text, policy name) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM vroom_private.adopted_tables a WHERE a.name = confine_policy.name) THEN
+    EXECUTE format('ALTER POLICY %I ON %s TO vroom_app', policy, name::regclass);
+  END IF;
+END
+$$;
 
 -- Opens a function to one role and closes it to all others: a platform's default privileges may have
 -- granted it to its own roles. null: to nobody.

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- How figures fade: the hot score (forward decay), sums that halve with time, and moving averages.
 
 -- The time in which an event's weight in the hot score halves, kept beside the scores that it shapes:

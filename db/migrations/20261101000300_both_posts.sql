@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Posts, the figures of each post, and one bit a post that says whether it may be shown.
 
 -- A time that clients and functions can read: within the years 1 to 9999.
@@ -35,10 +38,14 @@ CREATE TABLE IF NOT EXISTS public.posts (
   -- when it became ready, where that is known; else created_at counts
   published_at       timestamptz CHECK (vroom_private.is_readable(published_at))
 );
+SELECT vroom_private.require_columns('public.posts', ARRAY[
+  'id', 'post_no', 'creator_id', 'caption', 'tags', 'visibility', 'mux_upload_id', 'mux_asset_id',
+  'mux_playback_id', 'mux_ready', 'mux_duration_ms', 'mux_max_resolution', 'mux_hls_url', 'aspect_ratio',
+  'created_at', 'published_at']);
 CREATE UNIQUE INDEX IF NOT EXISTS posts_mux_upload ON public.posts (mux_upload_id) WHERE mux_upload_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS posts_by_creator ON public.posts (creator_id, created_at DESC);
 
-ALTER TABLE public.posts ENABLE ROW LEVEL SECURITY;
+SELECT vroom_private.protect('public.posts');
 
 -- (SELECT auth.uid()) is evaluated once a statement instead of once a row.
 DROP POLICY IF EXISTS "read_showable_and_own_posts" ON public.posts;
@@ -48,6 +55,7 @@ CREATE POLICY "read_showable_and_own_posts" ON public.posts
     OR ((SELECT auth.uid()) IS NOT NULL
         AND visibility = 'public' AND mux_ready AND coalesce(mux_playback_id, '') <> '')
   );
+SELECT vroom_private.confine_policy('public.posts', 'read_showable_and_own_posts');
 
 GRANT SELECT ON public.posts TO vroom_app;
 

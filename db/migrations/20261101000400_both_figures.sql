@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What all viewers together teach: the record of creators, what is watched next, and norms.
 
 CREATE TABLE IF NOT EXISTS public.creator_quality (

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What viewers did and the roll-up has not yet counted.
 
 -- What one event adds to the figures of a post. Appended by viewers, so that a viral post is no hot row;

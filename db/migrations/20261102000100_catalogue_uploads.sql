@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Uploads: the way of a post from a phone's file to the feed.
 --
 -- uploads     one row a post: what people are told of it, and what is still to be done about it

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- From facts to state: the one place that decides what becomes of an upload, and that publishes.
 
 -- Later in this order wins where two facts about one upload or asset meet, whichever came first.

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What create_upload may do: begin an upload, tie it to Mux's, tell its state, give it up.
 
 -- Makes the post (not ready) and its upload. Refused where the viewer has max_open others that wait

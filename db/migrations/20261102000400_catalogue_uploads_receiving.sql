@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What mux_webhook may do: take in facts, claim a trim, sweep.
 
 -- Takes in what an event says (event_id given: once only) or what Mux answered (event_id null), settles

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Posts that viewers have reported: taken off the feed, and put back.
 
 -- Keeps the roll-up, and all else that takes this lock, away until the transaction ends.

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- The roll-up: what viewers did, counted into the figures that all of them share. Events leave the queue
 -- in the transaction that counts them, so each is counted exactly once, however a run ends. One run works
 -- at a time; viewers who add to the queue meanwhile never wait for it.

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What a viewer saw. Every table here is keyed by the viewer first, so that it can be hash-distributed by
 -- it, and no hot path crosses viewers.
 

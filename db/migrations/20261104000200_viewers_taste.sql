@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Whom a viewer follows, what they watched and asked for, and what is learnt of them.
 --
 -- It all changes under the lock of the viewer's row in user_interest_signals, taken first; rows of
@@ -11,6 +14,7 @@ CREATE TABLE IF NOT EXISTS public.follows (
   created_at  timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (follower_id, creator_id)
 );
+SELECT vroom_private.require_columns('public.follows', ARRAY['follower_id', 'creator_id', 'created_at']);
 
 CREATE TABLE IF NOT EXISTS public.user_interest_signals (
   user_id              uuid PRIMARY KEY,
@@ -104,7 +108,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS feedback_once ON public.feedback (user_id, act
 CREATE INDEX IF NOT EXISTS feedback_in_force ON public.feedback (user_id, action) WHERE undone_at IS NULL;
 CREATE INDEX IF NOT EXISTS feedback_revisions ON public.feedback (user_id, revision);
 
-ALTER TABLE public.follows ENABLE ROW LEVEL SECURITY;
+SELECT vroom_private.protect('public.follows');
 ALTER TABLE public.user_interest_signals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.watch_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.viewer_watches ENABLE ROW LEVEL SECURITY;
@@ -116,6 +120,7 @@ ALTER TABLE public.feedback ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS "manage_own_follows" ON public.follows;
 CREATE POLICY "manage_own_follows" ON public.follows
   FOR ALL USING (follower_id = (SELECT auth.uid()));
+SELECT vroom_private.confine_policy('public.follows', 'manage_own_follows');
 
 DROP POLICY IF EXISTS "read_own_signals" ON public.user_interest_signals;
 CREATE POLICY "read_own_signals" ON public.user_interest_signals

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What a session was served, and what requests cost.
 
 -- Page n of a session, written once. The durable record behind the session cache: it keeps retries,

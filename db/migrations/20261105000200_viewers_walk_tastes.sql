@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Keeps unseen posts that the viewer is likely to like: what others watched after the posts that they
 -- finished last; the newest of the creators and the hottest of the tags that they like most; for a viewer
 -- of whom little is known, what works on such a device at such a time (`context`, 'phone/evening'; null:

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Keeps unseen posts that are hot, new, or by creators whom the viewer follows; every fresh one, and every
 -- one at all, where they are fewer than wanted.
 CREATE OR REPLACE FUNCTION vroom_private.walk_ladder(

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Keeps the `want` newest unseen posts, exactly: the newest in strides; then, for a viewer who has seen
 -- all of those, what they saw before the cooldown, the latest first, until no other can be newer, since
 -- nothing is seen before it is published; and block by block, the one with the newest post first.

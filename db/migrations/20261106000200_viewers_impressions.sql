@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- How impressions are recorded.
 
 -- Records a batch of impressions: rows are {event_id, post_id, source, position, visible_ms, seen_at}.

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What viewers watch: recorded once an event, learnt from at once where it is the viewer's own, and
 -- queued for the figures that all viewers share. No row that viewers share is locked on the way.
 

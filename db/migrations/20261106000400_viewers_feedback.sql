@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What viewers ask for: less of a post's like, nothing of a creator, a look at a post. Each with its undo.
 --
 -- A feedback is one row of `feedback`, in force from the commit on: retrieval, commit_page and the

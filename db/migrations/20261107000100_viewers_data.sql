@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What is kept of a viewer, to be shown to them and to be erased.
 --
 -- Erasing goes in bounded batches, each a transaction of its own; calling again finishes what is left.
