@@ -36,7 +36,8 @@ def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
     config = settings.load(UploadSettings, environ)
     telemetry.configure(config)
     store = UploadStore(
-        Postgres(config.database_url.get_secret_value()), config.database_budget_ms / 1000
+        Postgres(config.database_url.get_secret_value(), check_schema=True),
+        config.database_budget_ms / 1000,
     )
     mux = MuxClient(
         config.mux_base_url,

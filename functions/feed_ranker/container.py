@@ -47,7 +47,7 @@ class Container:
         self._upkeep = settings.upkeep
         self._upkeep_budget_s = settings.upkeep_budget_s
         self.database = Steering(
-            Postgres(settings.database_url.get_secret_value()),
+            Postgres(settings.database_url.get_secret_value(), check_schema=True),
             Policy(exploration_rate=settings.exploration_rate),
             RankingConfig(),
             self.reporter.flag_fault,

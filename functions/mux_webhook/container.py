@@ -75,7 +75,7 @@ def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
     config = settings.load(WebhookSettings, environ)
     telemetry.configure(config)
     store = WebhookStore(
-        Postgres(config.database_url.get_secret_value()),
+        Postgres(config.database_url.get_secret_value(), check_schema=True),
         config.mux_stream_base_url.rstrip("/"),
         config.database_budget_ms / 1000,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +13,10 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from psycopg import sql
+
+from functions.mux_webhook.signature import sign
+from local.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,3 +133,61 @@ def test_with_both_gone_viewers_are_told_to_come_back(stack: Stack, client: Clie
         assert answer.json()["request_id"]
     assert client.next()["degraded"] is None
     assert len(set(client.served)) == len(client.served) == 24
+
+
+@contextmanager
+def read_only(stack: Stack) -> Iterator[None]:
+    """A server on which nothing can be written, as after its demotion; connections stay open."""
+    url = stack.info["admin_database_url"]
+    with psycopg.connect(url, autocommit=True) as admin:
+        name = sql.Identifier(admin.info.dbname)
+        turn = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
+        reconnect = (
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE usename IN ('vroom_app', 'vroom_webhook')"
+        )
+        admin.execute(turn.format(name, sql.Literal("on")))
+        admin.execute(reconnect)
+        try:
+            yield
+        finally:
+            # No connection is ended here: each request finds the writer by itself.
+            admin.execute("SET default_transaction_read_only = off")
+            admin.execute(turn.format(name, sql.Literal("off")))
+
+
+def test_a_server_that_turned_read_only_counts_as_gone_and_is_found_again(
+    stack: Stack, client: Client
+) -> None:
+    first, second = client.next(), client.next()
+    assert client.records(first).json()["accepted"] == 12
+    body = json.dumps({"id": str(uuid4()), "type": "video.asset.deleted", "data": {"id": "none"}})
+    secret = stack.info["mux_webhook_secret"]
+
+    def deliver() -> httpx.Response:
+        signature = sign(secret, body.encode(), int(time.time()))
+        return client.http.post(
+            "/v1/webhooks/mux", content=body, headers={"mux-signature": signature}
+        )
+
+    with read_only(stack):
+        degraded = client.next()
+        refused = [client.records(second), client.get(), deliver()]
+        refused.append(
+            client.http.post(
+                "/v1/feedback",
+                json={"action": "not_interested", "post_id": second["posts"][0]["post_id"]},
+            )
+        )
+        with pytest.raises(StackError, match="DatabaseUnavailableError"):
+            stack.invoke("mux_webhook", {"source": "aws.scheduler"})
+    assert degraded["degraded"] == "database"
+    assert degraded["posts"]
+    for answer in refused:
+        assert answer.status_code == 503, answer.text
+        assert int(answer.headers["retry-after"]) > 0
+    assert client.records(second).json()["accepted"] == 12
+    assert client.next()["degraded"] is None
+    assert deliver().status_code == 200
+    assert stack.invoke("mux_webhook", {"source": "aws.scheduler"})
+    assert len(set(client.served)) == len(client.served)
