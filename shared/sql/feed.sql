@@ -4,8 +4,8 @@
 SELECT complete, post_id, creator_id, rung, published_at, duration_ms, impressions, plays,
        watch_ratio_sum, likes, comments, shares, followed, creator_watch_ratio, creator_like_rate,
        creator_report_rate, creator_samples, creator_served, seen_rank, in_session,
-       creator_affinity, tag_affinity, origin,
-       CASE WHEN row_number() OVER () = 1 THEN drops END  -- the same in all rows
+       creator_affinity, tag_affinity, source,
+       CASE WHEN row_number() OVER () = 1 THEN filtered END  -- the same in all rows
 FROM feed_candidates(
   %(viewer)s, %(session)s, %(want)s, %(page_size)s, %(cooldown)s, %(fresh_window)s, %(at)s,
   %(served_ids)s::uuid[], %(served_order)s::integer[], newest => %(newest)s,

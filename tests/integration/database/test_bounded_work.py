@@ -217,7 +217,7 @@ def test_unproven_posts_are_found_by_their_own_index_however_old(large: Connecti
     try:
         rows = large.execute(
             "SELECT count(*) AS posts FROM feed_candidates(%s, NULL, 200, 12)"
-            " WHERE origin = 'unproven'",
+            " WHERE source = 'unproven'",
             [viewer],
         ).fetchall()
         assert rows == [{"posts": 25}]

@@ -78,8 +78,8 @@ def found(
     return {row["post_id"]: row for row in rows}
 
 
-def by_origin(rows: dict[UUID, dict[str, Any]], origin: str) -> set[UUID]:
-    return {post for post, row in rows.items() if row["origin"] == origin}
+def by_source(rows: dict[UUID, dict[str, Any]], source: str) -> set[UUID]:
+    return {post for post, row in rows.items() if row["source"] == source}
 
 
 def test_without_signals_no_walk_of_taste_finds_anything(
@@ -88,7 +88,7 @@ def test_without_signals_no_walk_of_taste_finds_anything(
     covisit(connection, posts[0], posts[OLD:])
     favour(connection, "phone/evening/", posts[OLD:])
     rows = found(connection)
-    assert {row["origin"] for row in rows.values()} == {"hot"}
+    assert {row["source"] for row in rows.values()} == {"hot"}
     assert {(row["creator_affinity"], row["tag_affinity"]) for row in rows.values()} == {
         (None, None)
     }
@@ -101,7 +101,7 @@ def test_what_others_watched_after_the_posts_finished_last_is_found_the_best_fir
     covisit(connection, posts[0], posts[OLD : OLD + 5])  # the sixth last: too long ago
     covisit(connection, posts[5], posts[OLD + 10 : OLD + 40])
     rows = found(connection)
-    assert by_origin(rows, "covisit") == set(posts[OLD + 10 : OLD + 20])
+    assert by_source(rows, "covisit") == set(posts[OLD + 10 : OLD + 20])
 
 
 def test_the_newest_unseen_posts_of_the_creators_liked_most_are_found(
@@ -117,10 +117,10 @@ def test_the_newest_unseen_posts_of_the_creators_liked_most_are_found(
         connection, VIEWER, [(post, post, AT - timedelta(days=1)) for post in favourite[:3]]
     )
     rows = found(connection)
-    creators = Counter(row["creator_id"] for row in rows.values() if row["origin"] == "creator")
+    creators = Counter(row["creator_id"] for row in rows.values() if row["source"] == "creator")
     assert set(creators) == {creator(n) for n in range(OLD, OLD + 10)}
     assert creators[creator(OLD)] == 6
-    assert set(favourite[3:8]) <= by_origin(rows, "creator")
+    assert set(favourite[3:8]) <= by_source(rows, "creator")
 
 
 def test_the_hottest_unseen_posts_of_the_tags_liked_most_are_found(
@@ -129,7 +129,7 @@ def test_the_hottest_unseen_posts_of_the_tags_liked_most_are_found(
     like_tags(connection, VIEWER, {f"t{OLD + n}": 3.0 - n / 100 for n in range(9)})
     like_tags(connection, VIEWER, {f"t{OLD + 20}": -1.0, "nowhere": 5.0})
     rows = found(connection)
-    assert by_origin(rows, "tag") == {posts[n] for n in range(OLD, OLD + 7)}
+    assert by_source(rows, "tag") == {posts[n] for n in range(OLD, OLD + 7)}
 
 
 def test_among_seen_posts_of_a_tag_the_next_hottest_are_found(
@@ -138,7 +138,7 @@ def test_among_seen_posts_of_a_tag_the_next_hottest_are_found(
     odd = posts[1::2]
     like_tags(connection, VIEWER, {"odd": 1.0})
     add_impressions(connection, VIEWER, [(p, p, AT - timedelta(days=1)) for p in odd[:10]])
-    assert by_origin(found(connection), "tag") == set(odd[10:25])
+    assert by_source(found(connection), "tag") == set(odd[10:25])
 
 
 @pytest.mark.parametrize(("samples", "helped"), [(0, True), (19, True), (20, False)])
@@ -157,8 +157,8 @@ def test_viewers_of_whom_little_is_known_get_what_works_for_their_cohort(
     favour(connection, "tv/late/weaker", posts[OLD + 150 : OLD + 160])
     favour(connection, "phone/morning/", posts[OLD + 200 : OLD + 210])
     own = {*posts[OLD : OLD + 31], *posts[OLD + 100 : OLD + 110]}
-    assert by_origin(found(connection), "cohort") == (own if helped else set())
-    given = by_origin(found(connection, context="phone/morning"), "cohort")
+    assert by_source(found(connection), "cohort") == (own if helped else set())
+    given = by_source(found(connection, context="phone/morning"), "cohort")
     assert given == (set(posts[OLD + 200 : OLD + 210]) if helped else set())
 
 
@@ -166,8 +166,8 @@ def test_a_viewer_without_any_page_gets_what_works_for_the_requests_cohort(
     connection: Connection, posts: list[UUID]
 ) -> None:
     favour(connection, "tv/late/", posts[OLD : OLD + 5])
-    assert by_origin(found(connection), "cohort") == set()
-    assert by_origin(found(connection, context="tv/late"), "cohort") == set(posts[OLD : OLD + 5])
+    assert by_source(found(connection), "cohort") == set()
+    assert by_source(found(connection, context="tv/late"), "cohort") == set(posts[OLD : OLD + 5])
 
 
 def test_the_newest_posts_that_few_have_seen_are_found(
@@ -175,7 +175,7 @@ def test_the_newest_posts_that_few_have_seen_are_found(
 ) -> None:
     new = [*posts[OLD : OLD + 70], posts[3]]
     connection.execute("UPDATE post_stats SET impressions = 99 WHERE post_id = ANY (%s)", [new])
-    assert by_origin(found(connection), "unproven") == {posts[3], *posts[OLD : OLD + 14]}
+    assert by_source(found(connection), "unproven") == {posts[3], *posts[OLD : OLD + 14]}
 
 
 def test_affinities_are_told_decayed_and_summed_over_a_posts_tags(
@@ -197,7 +197,7 @@ def test_anothers_taste_is_no_taste_of_the_viewers(
     like_creators(connection, other, {creator(OLD): 1.0})
     like_tags(connection, other, {"odd": 1.0})
     rows = found(connection)
-    assert {row["origin"] for row in rows.values()} == {"hot"}
+    assert {row["source"] for row in rows.values()} == {"hot"}
     assert {row["tag_affinity"] for row in rows.values()} == {None}
 
 
@@ -217,7 +217,7 @@ def test_a_creators_rates_are_those_of_the_decayed_sums(
     assert told == [(0.5, 0.2, 0.1, 10), (None, None, 1.0, 3), (None, None, None, 0)]
 
 
-def test_what_each_filter_dropped_is_counted_once_a_post(
+def test_what_each_filter_took_is_counted_once_a_post(
     connection: Connection, posts: list[UUID]
 ) -> None:
     connection.execute(
@@ -245,7 +245,7 @@ def test_what_each_filter_dropped_is_counted_once_a_post(
         "ineligible": 1,
         "walked": 9 + len(rows),
     }
-    assert [row["drops"] for row in rows.values()] == [expected] * len(rows)
+    assert [row["filtered"] for row in rows.values()] == [expected] * len(rows)
 
 
 def test_the_functions_role_finds_what_an_operator_finds(
@@ -260,7 +260,7 @@ def test_the_functions_role_finds_what_an_operator_finds(
     parameters = [VIEWER, SESSION, AT, "tv/late"]
     rows = connection.execute(statement, parameters).fetchall()
     assert call(module_database.app_url, VIEWER, statement, parameters) == rows
-    assert {row["origin"] for row in rows} >= {"covisit", "tag"}
+    assert {row["source"] for row in rows} >= {"covisit", "tag"}
 
 
 @settings(max_examples=30)

@@ -1,0 +1,98 @@
+BEGIN;
+
+-- What counts as unseen. may_show and was_seen say so, and nothing else does: keep_unseen asks both, and a walk
+-- that wants to pass over seen posts before it proposes any asks was_seen.
+--
+-- Both are functions in SQL with a single SELECT and no settings of their own, so that the planner takes them
+-- into the statement that calls them; a call for each post would cost more than the probe. That is why they
+-- return rows and why the names in them are qualified.
+
+-- Return why this viewer may not be shown a post at all: `ineligible`, `own`, `hidden` or `not_interested`; null
+-- where they may. creator_id is null where the post is not eligible. hidden and refused are the viewer's.
+CREATE OR REPLACE FUNCTION vroom_private.may_show(
+  viewer uuid, hidden uuid[], refused uuid[], post_id uuid, creator_id uuid
+) RETURNS TABLE (reason text)
+LANGUAGE sql STABLE ROWS 1
+AS $$
+  SELECT CASE
+    WHEN creator_id IS NULL THEN 'ineligible'
+    WHEN creator_id = viewer THEN 'own'
+    WHEN creator_id IN (SELECT pg_catalog.unnest(hidden)) THEN 'hidden'
+    WHEN post_id IN (SELECT pg_catalog.unnest(refused)) THEN 'not_interested'
+  END
+$$;
+
+-- Return `served` for a post that the session was served, `seen` for one of which the viewer has an impression
+-- after the cutoff; null for all others.
+CREATE OR REPLACE FUNCTION vroom_private.was_seen(
+  viewer uuid, cutoff timestamptz, served vroom_private.served_post[], post_id uuid
+) RETURNS TABLE (reason text)
+LANGUAGE sql STABLE ROWS 1
+AS $$
+  SELECT CASE
+    WHEN post_id IN (SELECT g.post_id FROM pg_catalog.unnest(served) AS g) THEN 'served'
+    -- LIMIT keeps this a probe of the index. Without it the planner may read the viewer's whole history.
+    WHEN (
+      SELECT true FROM public.viewer_last_seen i
+      WHERE i.user_id = viewer AND i.post_id = was_seen.post_id AND i.seen_at > cutoff
+      LIMIT 1
+    ) THEN 'seen'
+  END
+$$;
+
+-- Keep those of the proposed posts (none twice) that are unseen, in the given order, at most max_rows of them.
+-- The others are filtered, each for the first reason that holds; those for which the walk itself names a reason
+-- are noted as passed over. Posts behind the last one kept are not looked at, nor are those that earlier calls
+-- have kept or filtered. This function alone adds to what a search has found.
+CREATE OR REPLACE FUNCTION vroom_private.keep_unseen(
+  INOUT search vroom_private.search, proposed vroom_private.proposed_post[], max_rows integer
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_kept        vroom_private.found_post[];
+  v_filtered    vroom_private.filtered_post[];
+  v_passed_over vroom_private.filtered_post[];
+BEGIN
+  WITH looked AS MATERIALIZED (
+    SELECT counted.*
+    FROM (
+      SELECT judged.*,
+             count(*) FILTER (WHERE judged.reason IS NULL)
+               OVER (ORDER BY judged.place ROWS UNBOUNDED PRECEDING) AS unseen
+      FROM (
+        SELECT given.post_id, given.source, given.place, given.reason IS NOT NULL AS passed_over,
+               s.creator_id, s.published_at, coalesce(given.reason, allowed.reason, seen.reason) AS reason
+        FROM unnest(proposed) WITH ORDINALITY AS given(post_id, source, reason, list_place, place)
+        LEFT JOIN LATERAL (
+          SELECT p.creator_id, p.published_at FROM post_stats p
+          WHERE p.post_id = given.post_id AND p.eligible AND given.reason IS NULL LIMIT 1
+        ) s ON true
+        CROSS JOIN LATERAL vroom_private.may_show(
+          search.viewer, search.hidden, search.refused, given.post_id, s.creator_id) AS allowed
+        CROSS JOIN LATERAL vroom_private.was_seen(
+          search.viewer, search.cutoff, search.served, given.post_id) AS seen
+        WHERE given.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
+          AND given.post_id NOT IN (SELECT f.post_id FROM unnest(search.filtered) AS f)
+        ORDER BY given.place OFFSET 0  -- no other order is sorted, and a reason is found once
+      ) judged
+    ) counted
+    WHERE counted.unseen <= max_rows  -- the window stops here, so that no further post is looked at
+  )
+  SELECT array_agg((l.post_id, l.creator_id, l.published_at, l.source)::vroom_private.found_post ORDER BY l.place)
+           FILTER (WHERE l.reason IS NULL),
+         array_agg((l.post_id, l.reason)::vroom_private.filtered_post ORDER BY l.place)
+           FILTER (WHERE l.reason IS NOT NULL AND NOT l.passed_over),
+         array_agg((l.post_id, l.reason)::vroom_private.filtered_post ORDER BY l.place)
+           FILTER (WHERE l.passed_over)
+  INTO v_kept, v_filtered, v_passed_over
+  FROM looked l;
+  search.kept := search.kept || v_kept;
+  search.filtered := search.filtered || v_filtered;
+  search.passed_over := search.passed_over || v_passed_over;
+END
+$$;
+
+COMMIT;

@@ -1,0 +1,32 @@
+BEGIN;
+
+-- Propose what works on such a device at such a time of day, for a viewer of whom little is known.
+--
+-- context is device and daypart of the request, as 'phone/evening'; null stands for those of the viewer's last
+-- page. A cohort of unknown context, or of no tag, is null and finds nothing.
+CREATE OR REPLACE FUNCTION vroom_private.walk_cohorts(search vroom_private.search, walk integer, context text)
+RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_samples bigint := (SELECT u.samples FROM user_interest_signals u WHERE u.user_id = search.viewer);
+  v_context text := coalesce(
+    context, (SELECT v.device || '/' || v.daypart FROM viewer_context v WHERE v.user_id = search.viewer));
+BEGIN
+  IF coalesce(v_samples, 0) >= 20 THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT n.post_id, 'cohort'::text, NULL::text, n.place
+  FROM unnest(ARRAY[v_context || '/' || search.liked_tags[1], v_context || '/']) AS own(cohort)
+  CROSS JOIN LATERAL (
+    SELECT c.post_id, row_number() OVER (ORDER BY c.score DESC, c.post_id) AS place
+    FROM cohort_posts c WHERE c.cohort = own.cohort
+    ORDER BY c.score DESC, c.post_id LIMIT walk / 16
+  ) n;
+END
+$$;
+
+COMMIT;

@@ -1,0 +1,19 @@
+BEGIN;
+
+-- Propose the newest of the posts that too few viewers were shown to judge them.
+CREATE OR REPLACE FUNCTION vroom_private.walk_unproven(max_rows integer)
+RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT s.post_id, 'unproven'::text, NULL::text, NULL::bigint
+  FROM post_stats s
+  WHERE s.eligible AND s.impressions < 100
+  ORDER BY s.published_at DESC, s.post_id LIMIT max_rows;
+END
+$$;
+
+COMMIT;

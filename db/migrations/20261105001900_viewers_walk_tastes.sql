@@ -1,0 +1,42 @@
+BEGIN;
+
+-- Keep unseen posts that the viewer is likely to like, and beside them posts that too few have seen to be judged.
+--
+-- The walks by taste take turns, the best of each first, so that none crowds out another. A post that several
+-- walks propose belongs to the first of them.
+CREATE OR REPLACE FUNCTION vroom_private.walk_tastes(
+  INOUT search vroom_private.search, want integer, walk integer, context text
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_proposed vroom_private.proposed_post[];
+BEGIN
+  v_proposed := ARRAY(
+    SELECT (once.post_id, once.source, once.reason, once.place)::vroom_private.proposed_post
+    FROM (
+      SELECT DISTINCT ON (every.post_id) every.*
+      FROM (
+        SELECT 1 AS walk_no, w.* FROM vroom_private.walk_covisits(search, walk) AS w
+        UNION ALL
+        SELECT 2, w.* FROM vroom_private.walk_liked_creators(search, walk) AS w
+        UNION ALL
+        SELECT 3, w.* FROM vroom_private.walk_liked_tags(search, walk) AS w
+        UNION ALL
+        SELECT 4, w.* FROM vroom_private.walk_cohorts(search, walk, context) AS w
+      ) every
+      ORDER BY every.post_id, every.walk_no, every.place
+    ) once
+    ORDER BY once.place, once.walk_no, once.post_id
+  );
+  IF cardinality(v_proposed) > 0 THEN
+    search := vroom_private.keep_unseen(search, v_proposed, want / 2);
+  END IF;
+  search := vroom_private.keep_unseen(
+    search, ARRAY(SELECT w FROM vroom_private.walk_unproven(walk / 8) AS w), greatest(want / 8, 12));
+END
+$$;
+
+COMMIT;

@@ -1,0 +1,18 @@
+BEGIN;
+
+-- Propose the hottest posts.
+CREATE OR REPLACE FUNCTION vroom_private.walk_hot(max_rows integer)
+RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT s.post_id, 'hot'::text, NULL::text, NULL::bigint
+  FROM post_stats s WHERE s.eligible
+  ORDER BY s.hot_score DESC, s.post_id LIMIT max_rows;
+END
+$$;
+
+COMMIT;

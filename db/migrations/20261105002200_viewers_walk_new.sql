@@ -1,0 +1,18 @@
+BEGIN;
+
+-- Propose the newest posts, but for the first `skip`.
+CREATE OR REPLACE FUNCTION vroom_private.walk_new(max_rows integer, skip integer DEFAULT 0)
+RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT s.post_id, 'new'::text, NULL::text, NULL::bigint
+  FROM post_stats s WHERE s.eligible
+  ORDER BY s.published_at DESC, s.post_id OFFSET skip LIMIT max_rows;
+END
+$$;
+
+COMMIT;

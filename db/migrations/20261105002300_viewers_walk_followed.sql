@@ -1,0 +1,88 @@
+BEGIN;
+
+-- Return the creators whom the viewer follows and has not hidden, those with the newest post first. Creators
+-- without a post after published_after are left out.
+CREATE OR REPLACE FUNCTION vroom_private.followed_creators(
+  search vroom_private.search, published_after timestamptz
+) RETURNS uuid[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(c.creator_id ORDER BY c.last_published_at DESC), '{}')
+    FROM follows f
+    JOIN creator_quality c ON c.creator_id = f.creator_id
+    WHERE f.follower_id = search.viewer AND c.last_published_at > published_after
+      AND f.creator_id NOT IN (SELECT unnest(search.hidden))
+  );
+END
+$$;
+
+-- Propose the newest unseen posts of creators, `each` of each, and say which seen ones stand before them. Posts
+-- that were kept before are passed by.
+CREATE OR REPLACE FUNCTION vroom_private.walk_followed(
+  search vroom_private.search, creators uuid[], published_after timestamptz, each integer, max_rows integer
+) RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_deep integer := 40;  -- a variable, so that the plan expects few rows and reads the index in its order
+BEGIN
+  RETURN QUERY
+  SELECT u.post_id, 'followed'::text, u.reason, NULL::bigint
+  FROM unnest(creators) AS followed(creator_id)
+  CROSS JOIN LATERAL (
+    SELECT n.post_id, n.published_at, seen.reason,
+           count(*) FILTER (WHERE seen.reason IS NULL)
+             OVER (ORDER BY n.published_at DESC ROWS UNBOUNDED PRECEDING) AS unseen
+    FROM (
+      SELECT p.post_id, p.published_at FROM post_stats p
+      WHERE p.creator_id = followed.creator_id AND p.eligible AND p.published_at > published_after
+      ORDER BY p.published_at DESC LIMIT v_deep
+    ) n
+    CROSS JOIN LATERAL vroom_private.was_seen(search.viewer, search.cutoff, search.served, n.post_id) AS seen
+    WHERE n.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
+  ) u
+  WHERE u.unseen <= each  -- the window stops here
+  ORDER BY u.published_at DESC LIMIT max_rows;
+END
+$$;
+
+-- Propose posts of creators by bits, up to max_rows of the newest that have no impression of the viewer. This
+-- finds what walk_followed misses, which looks at few creators and at few posts of each. At most `depth` posts
+-- are looked at.
+CREATE OR REPLACE FUNCTION vroom_private.walk_followed_by_bits(
+  search vroom_private.search, creators uuid[], depth integer, max_rows integer
+) RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT d.post_id, 'followed'::text, NULL::text, NULL::bigint
+  FROM (
+    SELECT s.post_id, s.post_no, s.published_at
+    FROM unnest(creators) AS followed(creator_id)
+    CROSS JOIN LATERAL (
+      SELECT p.post_id, p.post_no, p.published_at FROM post_stats p
+      WHERE p.creator_id = followed.creator_id AND p.eligible
+      ORDER BY p.published_at DESC
+    ) s
+    LIMIT depth
+  ) d
+  LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = d.post_no >> 10
+  WHERE coalesce(get_bit(v.seen, (d.post_no & 1023)::integer), 0) = 0
+    AND d.post_id NOT IN (SELECT unnest(search.refused))
+    AND d.post_id NOT IN (SELECT g.post_id FROM unnest(search.served) AS g)
+    AND d.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
+    AND d.post_id NOT IN (SELECT f.post_id FROM unnest(search.filtered) AS f)
+  ORDER BY d.published_at DESC LIMIT max_rows;
+END
+$$;
+
+COMMIT;

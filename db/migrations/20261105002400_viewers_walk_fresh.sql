@@ -1,0 +1,39 @@
+BEGIN;
+
+-- Keep the fresh posts that the walks missed, exactly, until `want` fresh ones are kept: by the bits of the
+-- blocks that hold posts of the fresh window.
+CREATE OR REPLACE FUNCTION vroom_private.keep_fresh(INOUT search vroom_private.search, want integer)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_block  record;
+  v_before integer;
+  v_fresh  integer := (
+    SELECT count(*) FROM unnest(search.kept) AS k WHERE k.published_at > search.fresh_from);
+BEGIN
+  IF v_fresh >= want THEN
+    RETURN;
+  END IF;
+  FOR v_block IN
+    SELECT b.block_no, b.unseen FROM vroom_private.unseen_blocks(search.viewer, search.fresh_from) AS b
+    ORDER BY b.block_no DESC
+  LOOP
+    v_before := cardinality(search.kept);
+    search := vroom_private.keep_unseen(
+      search,
+      ARRAY(
+        SELECT (p.post_id, 'new', NULL, NULL)::vroom_private.proposed_post
+        FROM vroom_private.posts_of_bits(v_block.block_no, v_block.unseen) AS p
+        WHERE p.published_at > search.fresh_from
+        ORDER BY p.published_at DESC
+      ),
+      want - v_fresh);
+    v_fresh := v_fresh + cardinality(search.kept) - v_before;
+    EXIT WHEN v_fresh >= want;
+  END LOOP;
+END
+$$;
+
+COMMIT;

@@ -1,0 +1,28 @@
+BEGIN;
+
+-- Propose posts further down the hot order, for a viewer who has seen its top: 40 posts at each of 14 distances
+-- from the top, which double.
+CREATE OR REPLACE FUNCTION vroom_private.walk_hot_strides()
+RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_top   double precision := (SELECT max(s.hot_score) FROM post_stats s WHERE s.eligible);
+  v_rows  integer := 40;  -- a variable, as in walk_followed
+BEGIN
+  RETURN QUERY
+  SELECT s.post_id, 'hot'::text, NULL::text, NULL::bigint
+  FROM generate_series(0, 13) AS stride
+  CROSS JOIN LATERAL (
+    SELECT p.post_id FROM post_stats p
+    WHERE p.eligible AND p.hot_score < v_top - 0.25 * 2 ^ stride
+    ORDER BY p.hot_score DESC LIMIT v_rows
+  ) s
+  GROUP BY s.post_id  -- strides overlap where the posts' scores lie apart
+  ORDER BY min(stride), s.post_id;
+END
+$$;
+
+COMMIT;

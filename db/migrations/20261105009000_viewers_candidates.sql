@@ -1,0 +1,191 @@
+BEGIN;
+
+-- feed_candidates: what a viewer may be shown next, with all that the ranking reads. The feed function and the
+-- operator's get_personalized_feed both call it.
+
+-- Return how many posts a search has looked at (`walked`), and how many each filter took, each post once.
+CREATE OR REPLACE FUNCTION vroom_private.filtered_counts(search vroom_private.search) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN (
+    WITH once AS (
+      SELECT DISTINCT ON (f.post_id) f.post_id, f.reason
+      FROM unnest(search.filtered || search.passed_over) AS f
+      WHERE f.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
+      ORDER BY f.post_id, f.reason
+    ),
+    counted AS (SELECT o.reason, count(*) AS posts FROM once o GROUP BY 1)
+    SELECT jsonb_build_object('walked', cardinality(search.kept) + coalesce(sum(c.posts), 0))
+           || coalesce(jsonb_object_agg(c.reason, c.posts) FILTER (WHERE c.reason IS NOT NULL), '{}')
+    FROM counted c
+  );
+END
+$$;
+
+-- Return the posts to repeat where a page cannot be filled with unseen ones, max_rows at most: the longest ago
+-- first, those of earlier sessions before those that this session was served.
+CREATE OR REPLACE FUNCTION vroom_private.seen_posts(search vroom_private.search, max_rows integer)
+RETURNS TABLE (post_id uuid, seen_rank integer, in_session boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT ranked.post_id,
+         (row_number() OVER (ORDER BY ranked.in_session, ranked.place, ranked.post_id))::integer,
+         ranked.in_session
+  FROM (
+    (SELECT i.post_id, false AS in_session, extract(epoch FROM i.seen_at)::double precision AS place
+     FROM viewer_last_seen i
+     CROSS JOIN LATERAL (
+       SELECT p.creator_id FROM post_stats p WHERE p.post_id = i.post_id AND p.eligible LIMIT 1
+     ) s
+     CROSS JOIN LATERAL vroom_private.may_show(
+       search.viewer, search.hidden, search.refused, i.post_id, s.creator_id) AS allowed
+     WHERE i.user_id = search.viewer AND i.seen_at > search.cutoff
+       AND allowed.reason IS NULL
+       AND i.post_id NOT IN (SELECT g.post_id FROM unnest(search.served) AS g)
+     ORDER BY i.seen_at, i.post_id
+     LIMIT max_rows)
+    UNION ALL
+    (SELECT g.post_id, true, g.place
+     FROM unnest(search.served) AS g
+     JOIN post_stats s ON s.post_id = g.post_id AND s.eligible
+     CROSS JOIN LATERAL vroom_private.may_show(
+       search.viewer, search.hidden, search.refused, g.post_id, s.creator_id) AS allowed
+     WHERE allowed.reason IS NULL
+     ORDER BY g.place
+     LIMIT max_rows)
+  ) ranked
+  LIMIT max_rows;
+END
+$$;
+
+-- Return the rows of feed_candidates for what a search has found.
+CREATE OR REPLACE FUNCTION vroom_private.describe_found(search vroom_private.search, page_size integer)
+RETURNS TABLE (
+  post_id uuid, creator_id uuid, rung text, published_at timestamptz, duration_ms integer,
+  hot_score double precision, impressions bigint, plays bigint, watch_ratio_sum double precision,
+  likes bigint, comments bigint, shares bigint, followed boolean,
+  creator_watch_ratio double precision, creator_like_rate double precision,
+  creator_report_rate double precision, creator_samples bigint,
+  creator_served integer, seen_rank integer, in_session boolean, inventory integer, complete boolean,
+  creator_affinity double precision, tag_affinity double precision, source text, filtered jsonb
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_filtered jsonb := vroom_private.filtered_counts(search);
+BEGIN
+  RETURN QUERY
+  WITH chosen AS MATERIALIZED (
+    SELECT k.post_id, NULL::integer AS seen_rank, false AS in_session, k.source FROM unnest(search.kept) AS k
+    UNION ALL
+    SELECT s.post_id, s.seen_rank, s.in_session, 'seen' FROM vroom_private.seen_posts(search, page_size) AS s
+    WHERE cardinality(search.kept) < page_size
+  ),
+  tagged AS MATERIALIZED (
+    SELECT g.id, sum((search.tag_taste -> g.tag)::double precision) AS affinity
+    FROM (
+      SELECT DISTINCT p.id, unnest(p.tags[1:10]) AS tag FROM posts p
+      WHERE search.tag_taste IS NOT NULL AND p.id = ANY (ARRAY(SELECT c.post_id FROM chosen c))
+    ) g
+    GROUP BY g.id
+  ),
+  creators AS MATERIALIZED (
+    SELECT s.creator_id, count(*)::integer AS served
+    FROM post_stats s
+    WHERE s.post_id = ANY (ARRAY(SELECT g.post_id FROM unnest(search.served) AS g)) GROUP BY s.creator_id
+  )
+  SELECT s.post_id, s.creator_id,
+         CASE WHEN c.seen_rank IS NOT NULL THEN 'seen'
+              WHEN s.published_at > search.fresh_from THEN 'fresh'
+              WHEN f.creator_id IS NOT NULL THEN 'following'
+              ELSE 'trending' END,
+         s.published_at, s.duration_ms, s.hot_score, s.impressions, s.plays, s.watch_ratio_sum,
+         s.likes, s.comments, s.shares, f.creator_id IS NOT NULL,
+         q.watch_ratio_sum / nullif(q.plays, 0), q.likes / nullif(q.plays, 0),
+         q.reports / nullif(greatest(q.plays, q.reports), 0), greatest(q.plays, q.reports)::bigint,
+         coalesce(h.served, 0), c.seen_rank, c.in_session, cardinality(search.kept), search.complete,
+         (search.creator_taste -> s.creator_id::text)::double precision,
+         t.affinity, c.source, v_filtered
+  FROM chosen c
+  CROSS JOIN LATERAL (SELECT * FROM post_stats p WHERE p.post_id = c.post_id AND p.eligible LIMIT 1) s
+  LEFT JOIN LATERAL (SELECT * FROM creator_quality x WHERE x.creator_id = s.creator_id LIMIT 1) q ON true
+  LEFT JOIN LATERAL (
+    SELECT w.creator_id FROM follows w WHERE w.follower_id = search.viewer AND w.creator_id = s.creator_id LIMIT 1
+  ) f ON true
+  LEFT JOIN tagged t ON t.id = c.post_id
+  LEFT JOIN creators h ON h.creator_id = s.creator_id;
+END
+$$;
+
+-- Candidates for one viewer's next posts.
+--
+-- want       how many unseen candidates are enough: half as many again as the ranking takes
+-- page_size  how many posts must be found in all; where fewer are unseen, seen posts are added
+-- session    posts served in it count as seen; served_ids adds what only the session cache knows, with
+--            served_order = page number * 64 + position
+-- newest     true: the `want` newest unseen posts and no others, for a chronological feed
+-- context    device and daypart of the request, as 'phone/evening'; null: as of the viewer's last page
+--
+-- Unseen rows have the rung fresh, following or trending. Where fewer than page_size are unseen, rows of the
+-- rung `seen` follow: the longest ago first (seen_rank), those of earlier sessions before this session's.
+-- inventory is the number of unseen rows, and complete says that no other unseen post exists. creator_served is
+-- how many of the creator's posts the session was served. The creator's rates are of the last months, over
+-- creator_samples viewers. creator_affinity and tag_affinity (the sum over the post's tags) are the viewer's as
+-- of `at`, null where there is none. source is the walk that found the post. filtered counts the posts that
+-- were looked at and those that each filter took; it is the same in all rows.
+CREATE OR REPLACE FUNCTION public.feed_candidates(
+  viewer       uuid,
+  session      uuid,
+  want         integer,
+  page_size    integer,
+  cooldown     interval    DEFAULT interval '30 days',
+  fresh_window interval    DEFAULT interval '7 days',
+  at           timestamptz DEFAULT now(),
+  served_ids   uuid[]      DEFAULT '{}',
+  served_order integer[]   DEFAULT '{}',
+  walk         integer     DEFAULT 500,
+  newest       boolean     DEFAULT false,
+  context      text        DEFAULT NULL
+) RETURNS TABLE (
+  post_id uuid, creator_id uuid, rung text, published_at timestamptz, duration_ms integer,
+  hot_score double precision, impressions bigint, plays bigint, watch_ratio_sum double precision,
+  likes bigint, comments bigint, shares bigint, followed boolean,
+  creator_watch_ratio double precision, creator_like_rate double precision,
+  creator_report_rate double precision, creator_samples bigint,
+  creator_served integer, seen_rank integer, in_session boolean, inventory integer, complete boolean,
+  creator_affinity double precision, tag_affinity double precision, source text, filtered jsonb
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+ROWS 200
+AS $$
+DECLARE
+  v vroom_private.search;
+BEGIN
+  PERFORM vroom_private.assert_viewer(viewer);
+  v := vroom_private.begin_search(viewer, session, at - cooldown, at - fresh_window, at, served_ids, served_order);
+  IF newest THEN
+    v := vroom_private.walk_newest(v, want, walk);
+  ELSE
+    v := vroom_private.walk_tastes(v, want, walk, context);
+    v := vroom_private.walk_ladder(v, want, page_size, walk);
+  END IF;
+  RETURN QUERY SELECT d.* FROM vroom_private.describe_found(v, page_size) AS d;
+END
+$$;
+SELECT vroom_private.open_only_to(
+  'public.feed_candidates(uuid, uuid, integer, integer, interval, interval, timestamptz, uuid[], integer[], '
+  'integer, boolean, text)', 'vroom_app');
+
+COMMIT;
