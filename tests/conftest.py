@@ -120,14 +120,14 @@ def migrated_template(
 @pytest.fixture
 def database(migrated_template: MigratedTemplate) -> Iterator[Database]:
     """An empty, migrated database for one test."""
-    with _copy(migrated_template) as copy:
+    with copy_of(migrated_template) as copy:
         yield copy
 
 
 @pytest.fixture(scope="module")
 def module_database(migrated_template: MigratedTemplate) -> Iterator[Database]:
     """An empty, migrated database for the tests of one module together."""
-    with _copy(migrated_template) as copy:
+    with copy_of(migrated_template) as copy:
         yield copy
 
 
@@ -191,7 +191,8 @@ def _scratch_database(
 
 
 @contextmanager
-def _copy(template: MigratedTemplate) -> Iterator[Database]:
+def copy_of(template: MigratedTemplate) -> Iterator[Database]:
+    """Make an empty, migrated database and drop it at the end."""
     with _scratch_database(template.server, "copy", template.name) as name:
         admin_url = template.server.url(name)
         urls = [with_user(admin_url, role, template.passwords[role]) for role in ROLES]

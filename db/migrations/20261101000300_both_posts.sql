@@ -81,8 +81,11 @@ CREATE INDEX IF NOT EXISTS post_stats_hot ON public.post_stats (hot_score DESC, 
 CREATE INDEX IF NOT EXISTS post_stats_newest ON public.post_stats (published_at DESC, post_id) WHERE eligible;
 CREATE INDEX IF NOT EXISTS post_stats_creator ON public.post_stats (creator_id, published_at DESC) WHERE eligible;
 
--- Posts that too few have seen to be judged; exploration gives them their quota (at most 100).
-CREATE INDEX IF NOT EXISTS post_stats_unproven ON public.post_stats (published_at DESC, post_id)
+-- Posts that too few viewers were shown to judge them; exploration gives them their quota (at most 100). The
+-- index has an order of its own, which walk_unproven asks for: with that of post_stats_newest the planner would
+-- take that index where its statistics are old, and read past every proven post.
+CREATE INDEX IF NOT EXISTS post_stats_unproven
+  ON public.post_stats ((extract(epoch FROM published_at)) DESC, post_id)
   WHERE eligible AND impressions < 100;
 
 ALTER TABLE public.post_stats ENABLE ROW LEVEL SECURITY;

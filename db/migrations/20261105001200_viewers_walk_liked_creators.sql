@@ -13,15 +13,20 @@ BEGIN
   SELECT n.post_id, 'creator'::text, n.reason, n.unseen
   FROM unnest(search.liked_creators) AS liked(creator_id)
   CROSS JOIN LATERAL (
-    SELECT l.post_id, seen.reason,
-           count(*) FILTER (WHERE seen.reason IS NULL)
-             OVER (ORDER BY l.published_at DESC, l.post_id ROWS UNBOUNDED PRECEDING) AS unseen
+    SELECT judged.post_id, judged.reason,
+           count(*) FILTER (WHERE judged.reason IS NULL)
+             OVER (ORDER BY judged.published_at DESC, judged.post_id ROWS UNBOUNDED PRECEDING) AS unseen
     FROM (
-      SELECT p.post_id, p.published_at FROM post_stats p
-      WHERE p.creator_id = liked.creator_id AND p.eligible
-      ORDER BY p.published_at DESC LIMIT walk / 40
-    ) l
-    CROSS JOIN LATERAL vroom_private.was_seen(search.viewer, search.cutoff, search.served, l.post_id) AS seen
+      SELECT newest.post_id, newest.published_at, seen.reason
+      FROM (
+        SELECT p.post_id, p.published_at FROM post_stats p
+        WHERE p.creator_id = liked.creator_id AND p.eligible
+        ORDER BY p.published_at DESC LIMIT walk / 40
+      ) newest
+      CROSS JOIN LATERAL vroom_private.was_seen(
+        search.viewer, search.cutoff, search.served, newest.post_id) AS seen
+      ORDER BY newest.published_at DESC, newest.post_id OFFSET 0  -- a reason is found once
+    ) judged
   ) n
   WHERE n.unseen <= walk / 80;  -- the window stops here
 END

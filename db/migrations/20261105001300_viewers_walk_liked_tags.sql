@@ -13,15 +13,20 @@ BEGIN
   SELECT n.post_id, 'tag'::text, n.reason, n.unseen
   FROM unnest(search.liked_tags) AS liked(tag)
   CROSS JOIN LATERAL (
-    SELECT l.post_id, seen.reason,
-           count(*) FILTER (WHERE seen.reason IS NULL)
-             OVER (ORDER BY l.hot_score DESC, l.post_id ROWS UNBOUNDED PRECEDING) AS unseen
+    SELECT judged.post_id, judged.reason,
+           count(*) FILTER (WHERE judged.reason IS NULL)
+             OVER (ORDER BY judged.hot_score DESC, judged.post_id ROWS UNBOUNDED PRECEDING) AS unseen
     FROM (
-      SELECT t.post_id, t.hot_score FROM post_tags t
-      WHERE t.tag = liked.tag
-      ORDER BY t.hot_score DESC, t.post_id LIMIT walk / 16
-    ) l
-    CROSS JOIN LATERAL vroom_private.was_seen(search.viewer, search.cutoff, search.served, l.post_id) AS seen
+      SELECT hottest.post_id, hottest.hot_score, seen.reason
+      FROM (
+        SELECT t.post_id, t.hot_score FROM post_tags t
+        WHERE t.tag = liked.tag
+        ORDER BY t.hot_score DESC, t.post_id LIMIT walk / 16
+      ) hottest
+      CROSS JOIN LATERAL vroom_private.was_seen(
+        search.viewer, search.cutoff, search.served, hottest.post_id) AS seen
+      ORDER BY hottest.hot_score DESC, hottest.post_id OFFSET 0  -- a reason is found once
+    ) judged
   ) n
   WHERE n.unseen <= walk / 32;  -- the window stops here
 END

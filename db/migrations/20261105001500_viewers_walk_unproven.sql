@@ -12,7 +12,7 @@ BEGIN
   SELECT s.post_id, 'unproven'::text, NULL::text, NULL::bigint
   FROM post_stats s
   WHERE s.eligible AND s.impressions < 100
-  ORDER BY s.published_at DESC, s.post_id LIMIT max_rows;
+  ORDER BY extract(epoch FROM s.published_at) DESC, s.post_id LIMIT max_rows;  -- as in post_stats_unproven
 END
 $$;
 

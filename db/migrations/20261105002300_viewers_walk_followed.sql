@@ -36,16 +36,21 @@ BEGIN
   SELECT u.post_id, 'followed'::text, u.reason, NULL::bigint
   FROM unnest(creators) AS followed(creator_id)
   CROSS JOIN LATERAL (
-    SELECT n.post_id, n.published_at, seen.reason,
-           count(*) FILTER (WHERE seen.reason IS NULL)
-             OVER (ORDER BY n.published_at DESC ROWS UNBOUNDED PRECEDING) AS unseen
+    SELECT judged.*,
+           count(*) FILTER (WHERE judged.reason IS NULL)
+             OVER (ORDER BY judged.published_at DESC ROWS UNBOUNDED PRECEDING) AS unseen
     FROM (
-      SELECT p.post_id, p.published_at FROM post_stats p
-      WHERE p.creator_id = followed.creator_id AND p.eligible AND p.published_at > published_after
-      ORDER BY p.published_at DESC LIMIT v_deep
-    ) n
-    CROSS JOIN LATERAL vroom_private.was_seen(search.viewer, search.cutoff, search.served, n.post_id) AS seen
-    WHERE n.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
+      SELECT newest.post_id, newest.published_at, seen.reason
+      FROM (
+        SELECT p.post_id, p.published_at FROM post_stats p
+        WHERE p.creator_id = followed.creator_id AND p.eligible AND p.published_at > published_after
+        ORDER BY p.published_at DESC LIMIT v_deep
+      ) newest
+      CROSS JOIN LATERAL vroom_private.was_seen(
+        search.viewer, search.cutoff, search.served, newest.post_id) AS seen
+      WHERE newest.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
+      ORDER BY newest.published_at DESC OFFSET 0  -- a reason is found once
+    ) judged
   ) u
   WHERE u.unseen <= each  -- the window stops here
   ORDER BY u.published_at DESC LIMIT max_rows;

@@ -91,6 +91,7 @@ OWN_ROWS: Final[dict[str, OwnRows]] = {
 SHARED_ROWS: Final = {
     "read_creator_quality",
     "read_feature_flags",
+    "read_feed_settings",
     "read_watch_norms",
     "read_showable_and_own_posts",
 }
@@ -101,6 +102,7 @@ GRANTS: Final[dict[str, dict[str, frozenset[str]]]] = {
         "posts": _READ,
         "creator_quality": _READ,
         "feature_flags": _READ,
+        "feed_settings": _READ,
         "watch_norms": _READ,
         "feed_stats": _READ,
     },

@@ -6,16 +6,21 @@ together about as many as one of them, strides of 14 x 40, one or two blocks of 
 chronological feed four walks of 500 and the blocks), each by an index descent or two. PER_POST is
 generous for those; a plan that scans or sorts the catalogue or the history exceeds the bound at
 once.
+
+Every test runs on tables just vacuumed and on tables that never were since their rows changed, with
+statistics from before: a living server is mostly in between. Autovacuum is off here, so that each
+state is the test's own. What no plan can bound is left out: dead index entries that a transaction
+left open elsewhere keeps from being skipped (docs/operations.md says how to find one).
 """
 
 import uuid
 from collections.abc import Iterator
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 import pytest
 
-from tests.conftest import Database
+from tests.conftest import Database, MigratedTemplate, copy_of
 from tests.integration.database.clients import Connection, operator
 
 TASTES = 5 * 10 + 10 * 12 + 8 * 31 + 2 * 31 + 62
@@ -86,35 +91,76 @@ HISTORIES: dict[str, list[tuple[str, int, int]]] = {
 }
 
 
+STATES = ("vacuumed", "as written")
+
+
+class Catalogue(NamedTuple):
+    """A database with posts, and the state in which its tables are kept."""
+
+    connection: Connection
+    state: str
+
+    def settle(self) -> None:
+        """Bring the tables into the state: after rows were added, before anything is measured."""
+        if self.state == "vacuumed":
+            self.connection.execute("VACUUM (ANALYZE)")
+
+
+@pytest.fixture(scope="module", params=STATES)
+def state(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def small(database: Database) -> Iterator[Connection]:
+def small(database: Database, state: str) -> Iterator[Catalogue]:
     """2,000 posts, of which other viewers have seen some."""
     with operator(database.admin_url) as connection:
-        yield filled(connection, 2000)
+        yield filled(connection, 2000, state)
 
 
 @pytest.fixture(scope="module")
-def large(module_database: Database) -> Iterator[Connection]:
+def large(module_database_of_state: Database, state: str) -> Iterator[Catalogue]:
     """20,000 posts."""
-    with operator(module_database.admin_url) as connection:
-        yield filled(connection, 20_000)
+    with operator(module_database_of_state.admin_url) as connection:
+        yield filled(connection, 20_000, state)
 
 
-def filled(connection: Connection, count: int) -> Connection:
+@pytest.fixture(scope="module")
+def module_database_of_state(migrated_template: MigratedTemplate, state: str) -> Iterator[Database]:
+    """An empty database for each state."""
+    assert state
+    with copy_of(migrated_template) as copy:
+        yield copy
+
+
+def filled(connection: Connection, count: int, state: str) -> Catalogue:
+    tables = connection.execute(
+        "SELECT format('ALTER TABLE %I SET (autovacuum_enabled = off)', relname) AS off"
+        " FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    ).fetchall()
+    for table in tables:
+        connection.execute(table["off"])
     connection.execute(POSTS, {"first": 0, "count": count - 1})
     for _ in range(5):
         connection.execute(SEEN, [uuid.uuid4(), "20 days", 0, count // 2])
     connection.execute("ANALYZE")
-    return connection
+    if state == "as written":  # a second version of every row, so that no page is all visible
+        connection.execute("UPDATE posts SET caption = 'changed'")
+        connection.execute("UPDATE post_stats SET hot_score = hot_score + 1e-9")
+        connection.execute("UPDATE viewer_last_seen SET seen_at = seen_at + interval '1 second'")
+        connection.execute("UPDATE post_tags SET hot_score = hot_score + 1e-9")
+    catalogue = Catalogue(connection, state)
+    catalogue.settle()
+    return catalogue
 
 
 def buffers(
-    connection: Connection, viewer: UUID, page_size: int = 12, *, newest: bool = False
+    catalogue: Catalogue, viewer: UUID, page_size: int = 12, *, newest: bool = False
 ) -> int:
     """Buffers that one call for candidates touches, once the catalogues' caches are warm."""
     touched = 0
     for _ in range(2):
-        row = connection.execute(
+        row = catalogue.connection.execute(
             "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)"
             " SELECT * FROM feed_candidates(%s, NULL, 200, %s, newest => %s)",
             [viewer, page_size, newest],
@@ -133,8 +179,8 @@ def buffers(
     return touched
 
 
-def found(connection: Connection, viewer: UUID) -> dict[str, int]:
-    rows = connection.execute(
+def found(catalogue: Catalogue, viewer: UUID) -> dict[str, int]:
+    rows = catalogue.connection.execute(
         "SELECT rung, count(*) AS posts FROM feed_candidates(%s, NULL, 200, 12) GROUP BY rung",
         [viewer],
     )
@@ -142,7 +188,7 @@ def found(connection: Connection, viewer: UUID) -> dict[str, int]:
 
 
 def test_a_new_viewers_page_costs_the_same_in_a_catalogue_ten_times_as_large(
-    small: Connection, large: Connection
+    small: Catalogue, large: Catalogue
 ) -> None:
     few, many = buffers(small, uuid.uuid4()), buffers(large, uuid.uuid4())
     assert many <= BOUND
@@ -151,31 +197,30 @@ def test_a_new_viewers_page_costs_the_same_in_a_catalogue_ten_times_as_large(
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-def test_a_page_is_bounded_whatever_the_viewer_has_seen(large: Connection, history: str) -> None:
+def test_a_page_is_bounded_whatever_the_viewer_has_seen(large: Catalogue, history: str) -> None:
     viewer = uuid.uuid4()
     for seen in HISTORIES[history]:
-        large.execute(SEEN, [viewer, *seen])
-    large.execute("ANALYZE user_post_impressions, viewer_seen")
+        large.connection.execute(SEEN, [viewer, *seen])
+    large.settle()
     assert buffers(large, viewer) <= BOUND
 
 
-def test_the_histories_reach_the_last_stages(large: Connection) -> None:
+def test_the_histories_reach_the_last_stages(large: Catalogue) -> None:
     everything, nearly = uuid.uuid4(), uuid.uuid4()
-    large.execute(SEEN, [everything, "20 days", 0, 19_999])
-    large.execute(SEEN, [nearly, "20 days", 100, 19_999])
+    large.connection.execute(SEEN, [everything, "20 days", 0, 19_999])
+    large.connection.execute(SEEN, [nearly, "20 days", 100, 19_999])
     assert found(large, everything) == {"seen": 12}
     assert found(large, nearly) == {"trending": 100}
 
 
-def taste(connection: Connection, viewer: UUID) -> None:
-    """Gives the viewer a full taste."""
-    connection.execute(TASTE, {"viewer": viewer})
-    connection.execute("ANALYZE viewer_creator_affinity, viewer_tag_affinity, viewer_watches")
-    connection.execute("ANALYZE post_covisits, cohort_posts")
+def taste(catalogue: Catalogue, viewer: UUID) -> None:
+    """Give the viewer a full taste."""
+    catalogue.connection.execute(TASTE, {"viewer": viewer})
+    catalogue.settle()
 
 
 def test_a_full_taste_costs_the_same_in_a_catalogue_ten_times_as_large(
-    small: Connection, large: Connection
+    small: Catalogue, large: Catalogue
 ) -> None:
     viewer = uuid.uuid4()
     taste(small, viewer)
@@ -188,34 +233,34 @@ def test_a_full_taste_costs_the_same_in_a_catalogue_ten_times_as_large(
 
 @pytest.mark.parametrize("history", HISTORIES)
 def test_a_page_of_taste_is_bounded_whatever_the_viewer_has_seen(
-    large: Connection, history: str
+    large: Catalogue, history: str
 ) -> None:
     viewer = uuid.uuid4()
     taste(large, viewer)
     for seen in HISTORIES[history]:
-        large.execute(SEEN, [viewer, *seen])
-    large.execute("ANALYZE user_post_impressions, viewer_seen")
+        large.connection.execute(SEEN, [viewer, *seen])
+    large.settle()
     assert buffers(large, viewer) <= BOUND
     assert buffers(large, viewer, newest=True) <= BOUND
 
 
 def test_a_full_taste_costs_about_as_much_again_as_a_page_without_one_at_most(
-    large: Connection,
+    large: Catalogue,
 ) -> None:
     viewer = uuid.uuid4()
     taste(large, viewer)
     # Before 17 each id of an array is a descent of the index: the tags of posts cost more.
-    bound = 2.2 if large.info.server_version >= 17_00_00 else 2.6
+    bound = 2.2 if large.connection.info.server_version >= 17_00_00 else 2.6
     assert buffers(large, viewer) <= buffers(large, uuid.uuid4()) * bound
 
 
-def test_unproven_posts_are_found_by_their_own_index_however_old(large: Connection) -> None:
+def test_unproven_posts_are_found_by_their_own_index_however_old(large: Catalogue) -> None:
     viewer = uuid.uuid4()
     proven = "UPDATE post_stats SET impressions = %s WHERE post_no BETWEEN 100 AND 19999"
-    large.execute(proven, [500])
-    large.execute("VACUUM ANALYZE post_stats")
+    large.connection.execute(proven, [500])
+    large.settle()
     try:
-        rows = large.execute(
+        rows = large.connection.execute(
             "SELECT count(*) AS posts FROM feed_candidates(%s, NULL, 200, 12)"
             " WHERE source = 'unproven'",
             [viewer],
@@ -223,4 +268,4 @@ def test_unproven_posts_are_found_by_their_own_index_however_old(large: Connecti
         assert rows == [{"posts": 25}]
         assert buffers(large, viewer) <= BOUND / 4
     finally:
-        large.execute(proven, [0])
+        large.connection.execute(proven, [0])

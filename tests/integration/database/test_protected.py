@@ -60,6 +60,8 @@ PROTECTED: list[LiteralString] = [
     "UPDATE cohort_posts SET score = 1e9",
     "UPDATE watch_norms SET plays = 0",
     "UPDATE hot_scale SET half_life = '1 minute'",
+    "UPDATE feed_settings SET cooldown = '1 day'",
+    "DELETE FROM feed_settings",
     "UPDATE upkeep_places SET last_key = ''",
     "SELECT set_hot_half_life('1 hour')",
     "SELECT vroom_private.lock_viewer(%(viewer)s)",

@@ -248,6 +248,19 @@ def test_what_each_filter_took_is_counted_once_a_post(
     assert [row["filtered"] for row in rows.values()] == [expected] * len(rows)
 
 
+def test_what_a_walk_passes_over_because_it_was_seen_is_counted_too(
+    connection: Connection, posts: list[UUID]
+) -> None:
+    tagged = posts[OLD : OLD + 8]  # which no other walk reaches
+    connection.execute("UPDATE posts SET tags = '{rare}' WHERE id = ANY (%s)", [tagged])
+    like_tags(connection, VIEWER, {"rare": 1.0})
+    add_impressions(connection, VIEWER, [(p, p, AT - timedelta(days=1)) for p in tagged[:5]])
+    rows = found(connection)
+    assert by_source(rows, "tag") == set(tagged[5:])
+    (filtered,) = {str(row["filtered"]) for row in rows.values()}
+    assert filtered == str({"seen": 5, "walked": 5 + len(rows)})
+
+
 def test_the_functions_role_finds_what_an_operator_finds(
     connection: Connection, posts: list[UUID], module_database: Database
 ) -> None:
