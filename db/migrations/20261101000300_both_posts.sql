@@ -85,7 +85,7 @@ CREATE INDEX IF NOT EXISTS post_stats_creator ON public.post_stats (creator_id, 
 -- index has an order of its own, which walk_unproven asks for: with that of post_stats_newest the planner would
 -- take that index where its statistics are old, and read past every proven post.
 CREATE INDEX IF NOT EXISTS post_stats_unproven
-  ON public.post_stats ((extract(epoch FROM published_at)) DESC, post_id)
+  ON public.post_stats ((published_at - timestamptz '2020-01-01 00:00:00+00') DESC, post_id)
   WHERE eligible AND impressions < 100;
 
 ALTER TABLE public.post_stats ENABLE ROW LEVEL SECURITY;
