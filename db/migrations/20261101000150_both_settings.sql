@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- The rules that the owner of the schema sets, in one row. The functions' roles read them and cannot change them.
 --
 -- The columns of the page are the settings of the feed function under the same names; where an operator changes

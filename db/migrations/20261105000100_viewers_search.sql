@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Retrieval begins here: what one search knows of the viewer, and what it has found so far.
 --
 -- The files 20261105* are the only definition of what a viewer may be shown next. feed_candidates calls them in

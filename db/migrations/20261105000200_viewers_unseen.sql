@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What counts as unseen. may_show and was_seen say so, and nothing else does: keep_unseen asks both, and a walk
 -- that wants to pass over seen posts before it proposes any asks was_seen.
 --

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What the blocks of bits say: post_blocks holds one bit a post (may it be shown?), viewer_seen one bit a post
 -- and viewer (is there an impression?), 1,024 posts a row. What is eligible and not seen is unseen.
 

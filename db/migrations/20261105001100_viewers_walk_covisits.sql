@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Propose what other viewers watched to the end after the five posts that this viewer finished last.
 CREATE OR REPLACE FUNCTION vroom_private.walk_covisits(search vroom_private.search, walk integer)
 RETURNS SETOF vroom_private.proposed_post

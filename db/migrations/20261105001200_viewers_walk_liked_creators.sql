@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Propose the newest unseen posts of the creators whom the viewer likes most, and say which seen ones stand
 -- before them.
 CREATE OR REPLACE FUNCTION vroom_private.walk_liked_creators(search vroom_private.search, walk integer)

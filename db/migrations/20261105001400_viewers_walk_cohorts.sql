@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Propose what works on such a device at such a time of day, for a viewer of whom little is known.
 --
 -- context is device and daypart of the request, as 'phone/evening'; null stands for those of the viewer's last

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Propose the newest of the posts that too few viewers were shown to judge them.
 CREATE OR REPLACE FUNCTION vroom_private.walk_unproven(max_rows integer)
 RETURNS SETOF vroom_private.proposed_post

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Propose the newest posts, but for the first `skip`.
 CREATE OR REPLACE FUNCTION vroom_private.walk_new(max_rows integer, skip integer DEFAULT 0)
 RETURNS SETOF vroom_private.proposed_post

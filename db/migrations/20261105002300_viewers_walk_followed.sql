@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Return the creators whom the viewer follows and has not hidden, those with the newest post first. Creators
 -- without a post after published_after are left out.
 CREATE OR REPLACE FUNCTION vroom_private.followed_creators(

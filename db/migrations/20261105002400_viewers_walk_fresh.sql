@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Keep the fresh posts that the walks missed, exactly, until `want` fresh ones are kept: by the bits of the
 -- blocks that hold posts of the fresh window.
 CREATE OR REPLACE FUNCTION vroom_private.keep_fresh(INOUT search vroom_private.search, want integer)

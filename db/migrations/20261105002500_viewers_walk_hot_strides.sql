@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Propose posts further down the hot order, for a viewer who has seen its top: 40 posts at each of 14 distances
 -- from the top, which double.
 CREATE OR REPLACE FUNCTION vroom_private.walk_hot_strides()

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Keep what the viewer saw before the cooldown, the longest ago first, until `want` posts are kept. It counts as
 -- unseen, though its bit is set until retention removes the impression.
 CREATE OR REPLACE FUNCTION vroom_private.keep_expired(

@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- Keep posts of creators whom the viewer follows: the newest of those who published last, and, where these and
 -- the fresh posts do not fill a ranking of `length` posts, all that followed creators have, by bits. `share`
 -- posts of one creator are the most that its pages can use.

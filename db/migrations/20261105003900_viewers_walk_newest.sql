@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- A chronological feed: the newest unseen posts and no others, exactly.
 
 -- Return the max_rows newest posts of those kept, and when the oldest of them was published; that is null where

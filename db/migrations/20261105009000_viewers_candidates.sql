@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- feed_candidates: what a viewer may be shown next, with all that the ranking reads. The feed function and the
 -- operator's get_personalized_feed both call it.
 

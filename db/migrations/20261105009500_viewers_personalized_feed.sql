@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- The feed as an operator asks for it and explains it: the ladder over the candidates of feed_candidates, in
 -- order of rung and hot score, without the ranking that the feed function adds.
 --
