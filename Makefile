@@ -17,7 +17,7 @@ SOURCES := deploy evaluation functions local ops shared tests
 .PHONY: help install check test test-versions demo dev openapi migrate adopt lock format clean client experiment why simulate replay movielens bench load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
-help:  ## List the targets, with how long the long ones take
+help:  ## List the targets; in brackets how long they take on two cores
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { n = split($$1, names, " "); for (i = 1; i <= n; i++) printf "%-17s %s\n", names[i], $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## Create .venv from the pinned requirements
@@ -28,7 +28,7 @@ $(VENV)/.installed: requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements/dev.txt
 	touch $@
 
-check: install  ## Formatting, lint, types, import contracts, template
+check: install  ## Formatting, lint, types, import contracts, template [20 s]
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES)
@@ -43,7 +43,7 @@ test: install  ## The whole test suite
 test-versions: install  ## The tests that speak to Postgres on versions 15 to 18 (VERSIONS="15 18")
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m tests.versions $(VERSIONS)
 
-demo: install  ## The main job once, start to finish
+demo: install  ## The main job once, start to finish [30 s]
 	exec $(BIN)/python -m local.demo
 
 dev: install  ## The stack in the foreground (PORT, STATE_DIR)
@@ -55,11 +55,11 @@ openapi: install  ## Write docs/openapi.json anew from the handlers' models
 client: install  ## Build the client and its page (Node 20 or later, or the one of a wheel)
 	$(BIN)/python -m local.node build
 
-simulate: install  ## A simulated population through the feed (WHAT=feeds, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS)
+simulate: install  ## A simulated population through the feed (WHAT=feeds, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS) [8 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.simulation $(WHAT)
 
 replay: install  ## A timed log through the feed, judged beside simple rankings (LOG=…, WINDOW hours, EVENTS, EXPLORATION)
-	STATE_DIR=$(STATE_DIR) $(BIN)/python -m evaluation.replay $(LOG) $(if $(SMALL),--small)
+	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.replay $(LOG) $(if $(SMALL),--small)
 
 movielens: install  ## MovieLens-100k as a log for make replay: STATE_DIR/movielens.parquet
 	mkdir -p $(STATE_DIR)
@@ -67,15 +67,15 @@ movielens: install  ## MovieLens-100k as a log for make replay: STATE_DIR/moviel
 		--requirement requirements/movielens.txt
 	$(BIN)/python -m evaluation.replay.movielens $(STATE_DIR)/recbole-1.2.1-py3-none-any.whl $(STATE_DIR)/movielens.parquet
 
-bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES, STATE_DIR); writes STATE_DIR/bench.json and bench.png
+bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES); writes STATE_DIR/bench.json and bench.png [45 s at 20,000 posts]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.speed
 
-load-feed load-impressions load-mixed: install  ## Load on `make dev SEED_POSTS=20000` (SHAPE=steady, spike; LOAD_USERS, LOAD_SECONDS)
+load-feed load-impressions load-mixed: install  ## Load on `make dev SEED_POSTS=20000` (SHAPE=steady, spike; LOAD_USERS, LOAD_SECONDS) [1 min]
 	LOAD_USERS=$(LOAD_USERS) LOAD_SECONDS=$(LOAD_SECONDS) STATE_DIR=$(STATE_DIR) exec $(BIN)/locust --headless --only-summary \
 		--locustfile tests/load/$(@:load-%=%).py$(if $(filter spike,$(SHAPE)),$(comma)tests/load/spike.py) \
 		$(if $(filter spike,$(SHAPE)),,--users $(LOAD_USERS) --spawn-rate $(LOAD_USERS) --run-time $(LOAD_SECONDS)s)
 
-deploy-check: install $(DEPLOY_VENV)/.installed  ## Everything about a deployment that needs no AWS account
+deploy-check: install $(DEPLOY_VENV)/.installed  ## Everything about a deployment that needs no AWS account [3 min]
 	for stage in dev staging prod; do \
 		SAM_CLI_TELEMETRY=0 $(BIN)/sam validate --config-env $$stage || exit 1; \
 	done

@@ -7,6 +7,7 @@ The files are plain SQL and forward only. Each is applied as a whole in one tran
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import re
 import sys
@@ -39,6 +40,12 @@ CREATE TABLE IF NOT EXISTS public.vroom_migrations (
 ALTER TABLE public.vroom_migrations ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON public.vroom_migrations FROM PUBLIC;
 """
+_MAY_LOG_IN = """
+SELECT rolcanlogin, rolcanlogin AND has_table_privilege('pg_catalog.pg_authid', 'SELECT')
+FROM pg_catalog.pg_roles WHERE rolname = %s
+"""
+_VERIFIER = "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = %s"
+_SCRAM = re.compile(r"SCRAM-SHA-256\$(\d+):([^$:]+)\$([^$:]+):[^$:]+")
 _KNOWN = "SELECT true FROM public.vroom_migrations WHERE name = %s"
 _NOTE = "INSERT INTO public.vroom_migrations (name) VALUES (%s)"
 
@@ -143,7 +150,7 @@ def prepare_roles(admin_url: str, passwords: Mapping[str, str]) -> dict[str, str
     urls = {role: with_user(admin_url, role, passwords[role]) for role in ROLES}
     with psycopg.connect(admin_url, autocommit=True) as connection:
         for role in ROLES:
-            if _connects(urls[role]):
+            if _knows(connection, role, passwords[role], urls[role]):
                 continue
             # Only the hash travels, so that no log of the server can hold the password.
             verifier = connection.pgconn.encrypt_password(
@@ -166,12 +173,42 @@ def with_user(url: str, user: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=netloc, query=urlencode(kept, quote_via=quote)))
 
 
-def _connects(url: str) -> bool:
+def _knows(connection: psycopg.Connection, role: str, password: str, url: str) -> bool:
+    """Tell whether a role may log in with a password.
+
+    A failed attempt is a line in the server's log. So it is tried only where the role may log in
+    and the server does not let us read its verifier.
+    """
+    row = connection.execute(_MAY_LOG_IN, [role]).fetchone()
+    may_log_in, readable = row or (False, False)
+    if not may_log_in:
+        return False
+    if readable:
+        row = connection.execute(_VERIFIER, [role]).fetchone()
+        return row is not None and is_verifier_of(str(row[0]), password)
     try:
         psycopg.connect(url).close()
     except psycopg.OperationalError:
         return False
     return True
+
+
+def is_verifier_of(verifier: str, password: str) -> bool:
+    """Tell whether a SCRAM verifier, as Postgres stores it, is that of an ASCII password.
+
+    Its form is `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>` (RFC 5803).
+    """
+    found = _SCRAM.fullmatch(verifier)
+    if found is None:
+        return False
+    iterations, salt, stored = found.groups()
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), _bytes(salt), int(iterations))
+    key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    return hmac.compare_digest(key, _bytes(stored))
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text)
 
 
 def _url_safe(digest: bytes) -> str:
