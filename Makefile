@@ -58,7 +58,7 @@ client: install  ## Build the client and its page (Node 20 or later, or the one 
 simulate: install  ## A simulated population through the feed (WHAT=feeds, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS) [8 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.simulation $(WHAT)
 
-replay: install  ## A timed log through the feed, judged beside simple rankings (LOG=…, WINDOW hours, EVENTS, EXPLORATION)
+replay: install  ## A timed log through the feed, judged beside simple rankings (LOG=…, WINDOW hours, EVENTS, EXPLORATION) [30 s with SMALL=1]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.replay $(LOG) $(if $(SMALL),--small)
 
 movielens: install  ## MovieLens-100k as a log for make replay: STATE_DIR/movielens.parquet

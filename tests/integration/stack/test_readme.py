@@ -40,6 +40,7 @@ RUN_ELSEWHERE: Final = {
     "bench": ("-m evaluation.speed", ".ci/run", "make bench"),
     "deploy-check": ("-m deploy.checks.translation", ".ci/run", "make deploy-check"),
     "simulate": ("-m evaluation.simulation", ".ci/run", "make simulate"),
+    "replay": ("-m evaluation.replay", ".ci/run", "make replay"),
     "load-feed": ("tests/load/feed.py", "tests/integration/load/test_load.py", '("feed", '),
     "load-impressions": (
         "/impressions.py",
