@@ -72,7 +72,7 @@ def story(connection: psycopg.Connection[Row], request_id: UUID) -> Story:
     page = connection.execute(
         _PAGE, [request["user_id"], request["session_id"], request["page_no"]]
     ).fetchone()
-    ranked_by = request["trace"].get("by")
+    ranked_by = request["trace"].get("ranked_by")
     ranking: Row | None = request
     if ranked_by:
         ranking = connection.execute(_REQUEST, [ranked_by]).fetchone()
@@ -96,7 +96,7 @@ def show(console: Console, told: Story) -> None:
         return
     if told.page["version"] > 1:
         console.print(
-            "The page was mended since it was first served: posts taken down are replaced."
+            "The page was refilled since it was first served: posts taken down are replaced."
         )
     console.print(_posts(told.page["entries"], told))
 
@@ -113,7 +113,7 @@ def _asked(request: Row) -> dict[str, object]:
         "degraded": request["degraded"] or "no",
         "variant": request["variant"] or "none",
         "posts by source": _counts(request["sources"]),
-        "lost while it was made": request["trace"].get("lost", 0),
+        "withdrawn while it was made": request["trace"].get("withdrawn", 0),
     }
 
 
@@ -125,10 +125,10 @@ def _ranked(told: Story) -> dict[str, object]:
     return {
         "ranked by": "this request" if ranking is told.request else ranking["request_id"],
         "candidates by rung": _counts(trace.get("found")),
-        "found by": _counts(trace.get("origins")),
-        "met and left": _counts(trace.get("drops")),
+        "found by": _counts(trace.get("found_by")),
+        "met and filtered": _counts(trace.get("filtered")),
         "all unseen posts found": trace.get("complete", "?"),
-        "queue": f"{trace.get('ranked', '?')} ranked, {trace.get('spare', '?')} for discovery",
+        "queue": f"{trace.get('ranked', '?')} ranked, {trace.get('for_discovery', '?')} for discovery",
         "flags": _counts(trace.get("flags")),
         "weights": _counts(weights),
         "exploration": _exploration(told, policy),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.models import Source
+from shared.models import Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class CooldownRules:
 
 def label_repeats(
     first_position: int, count: int, inventory: int, rules: CooldownRules
-) -> list[Source]:
+) -> list[Rung]:
     """What to call the `count` repeats that follow a page's unseen posts.
 
     Args:
@@ -46,6 +46,6 @@ def label_repeats(
     labels = []
     for position in range(first_position, first_position + count):
         controlled = allowed > 0 and position >= rules.first_repeat_position
-        labels.append(Source.REPEAT if controlled else Source.RECYCLED)
+        labels.append(Rung.REPEAT if controlled else Rung.RECYCLED)
         allowed -= controlled
     return labels

@@ -67,11 +67,21 @@ class UnavailableError(VroomError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after_s = 2
+    reason = "unavailable"  # a code for the log and the metrics; clients do not read it
+
+    def __init__(self, *args: object, reason: str | None = None) -> None:
+        super().__init__(*args)
+        if reason is not None:
+            self.reason = reason
 
 
 class DatabaseUnavailableError(UnavailableError):
     """The database does not answer within its time budget. Try again shortly."""
 
+    reason = "database_gone"
+
 
 class CacheUnavailableError(UnavailableError):
     """The session cache does not answer within its time budget. Try again shortly."""
+
+    reason = "cache_gone"

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
-class Source(StrEnum):
-    """Why a post stands on a page: the rungs of the ladder in order, and the exploration."""
+class Rung(StrEnum):
+    """The step of the ladder that put a post on a page, in order; or else the exploration.
+
+    Clients read it as `source`.
+    """
 
     FRESH = "fresh"
     FOLLOWING = "following"
@@ -24,7 +27,7 @@ class Source(StrEnum):
     EXPLORE = "explore"
 
 
-UNSEEN_RUNGS = (Source.FRESH, Source.FOLLOWING, Source.TRENDING)
+UNSEEN_RUNGS = (Rung.FRESH, Rung.FOLLOWING, Rung.TRENDING)
 
 
 class Device(StrEnum):
@@ -70,26 +73,26 @@ class Candidate(NamedTuple):
     in_session: bool = False  # seen posts only: served in this session
     creator_affinity: float | None = None  # the viewer's, signed; None: none known
     tag_affinity: float | None = None  # summed over the post's tags, likewise
-    origin: str = ""  # the walk of retrieval that found it
+    source: str = ""  # the walk of retrieval that found it
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieval:
+class Retrieved:
     """What retrieval found for one viewer.
 
     Attributes:
         unseen: Candidates of the rungs fresh, following and trending, in no order.
         seen: Candidates that would repeat, the longest ago first; empty unless a page needs them.
-        complete: No unseen post exists besides `unseen`.
-        revision: Of the viewer's feedback, at the earliest that retrieval knew.
-        drops: How many posts retrieval looked at (`walked`), and how many each filter dropped.
+        complete: Whether `unseen` holds every unseen post that there is.
+        revision: The revision of the viewer's feedback that retrieval knew at least.
+        filtered: How many posts retrieval looked at (`walked`), and how many each filter left out.
     """
 
     unseen: tuple[Candidate, ...]
     seen: tuple[Candidate, ...]
     complete: bool
     revision: int = 0
-    drops: Mapping[str, int] = field(default_factory=dict)
+    filtered: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -98,8 +101,8 @@ class Retrieval:
         *,
         complete: bool,
         revision: int = 0,
-        drops: Mapping[str, int] | None = None,
-    ) -> Retrieval:
+        filtered: Mapping[str, int] | None = None,
+    ) -> Retrieved:
         """Split candidates by whether they would repeat."""
         seen = [c for c in candidates if c.seen_rank is not None]
         return cls(
@@ -107,7 +110,7 @@ class Retrieval:
             seen=tuple(sorted(seen, key=lambda c: c.seen_rank or 0)),
             complete=complete,
             revision=revision,
-            drops=drops or {},
+            filtered=filtered or {},
         )
 
 

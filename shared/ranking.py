@@ -69,7 +69,7 @@ class Ranker:
     def __init__(self, config: RankingConfig, signals: Signals, moment: Moment) -> None:
         self.config = config
         self._now = moment.now
-        self._shares = _habitual_shares(config, signals)
+        self._shares = _personal_mix(config, signals)
         preference = min(max(signals.freshness_preference, 0.0), 1.0)
         # From twice the half-life for a viewer of old posts to half of it for one of new posts.
         self._half_life_s = (
@@ -99,10 +99,10 @@ class Ranker:
         plays = max(candidate.plays, 0)
         watching, liking, commenting, sharing = self._shares
         virality = (
-            watching * _standing(watch, candidate.watch_ratio_sum, plays)
-            + liking * _standing(config.like, candidate.likes, plays)
-            + commenting * _standing(config.comment, candidate.comments, plays)
-            + sharing * _standing(config.share, candidate.shares, plays)
+            watching * _relative_rate(watch, candidate.watch_ratio_sum, plays)
+            + liking * _relative_rate(config.like, candidate.likes, plays)
+            + commenting * _relative_rate(config.comment, candidate.comments, plays)
+            + sharing * _relative_rate(config.share, candidate.shares, plays)
         )
         impressions = max(candidate.impressions, 0)
         confidence = impressions / (impressions + config.confident_impressions)
@@ -111,7 +111,7 @@ class Ranker:
         )
         if candidate.followed:
             score += (1.0 - score) * config.followed_lift
-        return _bent(score, config.taste_strength * _taste(candidate, config.taste_half))
+        return _shift_towards(score, config.taste_strength * _taste(candidate, config.taste_half))
 
     def freshness(self, published_at: datetime) -> float:
         """Exponential decay of age: 1 when new, one half after the viewer's half-life."""
@@ -130,30 +130,30 @@ class Ranker:
         return float(self.config.creator_variety**served_of_creator)
 
 
-def _habitual_shares(config: RankingConfig, signals: Signals) -> tuple[float, ...]:
+def _personal_mix(config: RankingConfig, signals: Signals) -> tuple[float, ...]:
     """The shares of virality, bent to how this viewer engages; they sum to 1."""
     shares: tuple[float, ...] = config.virality_shares
     if signals.samples:
         typical_watch = config.watch[len(config.watch) // 2].mean
         habits = (
-            _against(signals.avg_watch_ratio, typical_watch),
-            _against(signals.like_rate, config.like.mean),
-            _against(signals.comment_rate, config.comment.mean),
-            _against(signals.share_rate, config.share.mean),
+            _ratio_to_typical(signals.avg_watch_ratio, typical_watch),
+            _ratio_to_typical(signals.like_rate, config.like.mean),
+            _ratio_to_typical(signals.comment_rate, config.comment.mean),
+            _ratio_to_typical(signals.share_rate, config.share.mean),
         )
         shares = tuple(s * (_NEUTRAL + h) for s, h in zip(shares, habits, strict=True))
     whole = sum(shares)
     return tuple(share / whole for share in shares)
 
 
-def _against(rate: float, typical: float) -> float:
+def _ratio_to_typical(rate: float, typical: float) -> float:
     """A rate in [0, ∞) against a typical one: 0.5 where equal, towards 1 above it."""
     rate = max(rate, 0.0)
     return rate / (rate + typical)
 
 
-def _standing(prior: Prior, successes: float, trials: float) -> float:
-    """A smoothed rate against the typical one, as `_against(prior.smooth(…), prior.mean)`."""
+def _relative_rate(prior: Prior, successes: float, trials: float) -> float:
+    """A smoothed rate against the typical one: `_ratio_to_typical` of `prior.smooth`, inlined."""
     belief, mean = prior.trials, prior.mean
     rate = (successes + mean * belief) / (trials + belief)
     if rate < 0.0:
@@ -166,7 +166,7 @@ def _creator_record(candidate: Candidate, watch: Prior, tolerated_reports: float
     samples = max(candidate.creator_samples or 0, 0)
     if not samples:
         return _NEUTRAL
-    record = _against(candidate.creator_watch_ratio or 0.0, watch.mean)
+    record = _ratio_to_typical(candidate.creator_watch_ratio or 0.0, watch.mean)
     reported = max(candidate.creator_report_rate or 0.0, 0.0)
     record *= tolerated_reports / (tolerated_reports + reported)
     trust = samples / (samples + watch.trials)
@@ -179,6 +179,6 @@ def _taste(candidate: Candidate, half: float) -> float:
     return affinity / (abs(affinity) + half)
 
 
-def _bent(score: float, push: float) -> float:
+def _shift_towards(score: float, push: float) -> float:
     """A score in [0, 1] moved by `push` in [-1, 1]: towards 1, or towards 0, by that share."""
     return score + push * ((1.0 - score) if push > 0.0 else score)

@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.feed_ranker.requests import MAX_PAGE_SIZE, FeedbackAction
-from shared.models import Source
+from shared.models import Rung
 
 
 class Answer(BaseModel):
@@ -35,7 +35,7 @@ class FeedPost(Answer):
     aspect_ratio: str | None
     created_at: datetime
     position: Annotated[int, Field(ge=0, lt=MAX_PAGE_SIZE, description="Counts within the page")]
-    source: Source
+    source: Rung
     is_repeat: bool
     score: Annotated[float, Field(ge=0, le=1)] | None
     reasons: Annotated[list[str], Field(description="Codes that say why this post, in order")]

@@ -83,7 +83,7 @@ def post_impressions() -> Response[str]:
         cooldown=kept.cooldown,
         budget_s=kept.budget_s,
     )
-    kept.reporter.batch("Impressions", done)
+    kept.report.batch("Impressions", done)
     return answer(done)
 
 
@@ -99,9 +99,9 @@ def post_watch_progress() -> Response[str]:
         batch,
         now=datetime.now(UTC),
         budget_s=kept.budget_s,
-        on_self_views=kept.reporter.self_views,
+        on_self_views=kept.report.self_views,
     )
-    kept.reporter.batch("Watches", done)
+    kept.report.batch("Watches", done)
     return answer(done)
 
 
@@ -119,7 +119,7 @@ def post_feedback() -> Response[str]:
         cache=kept.feed.cache,
         now=datetime.now(UTC),
     )
-    kept.reporter.feedback(done)
+    kept.report.feedback(done)
     return answer(done)
 
 

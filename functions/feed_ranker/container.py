@@ -10,18 +10,21 @@ from zoneinfo import ZoneInfo
 
 from functions.feed_ranker import upkeep
 from functions.feed_ranker.feed.answer import PlaybackUrls, render_posts
-from functions.feed_ranker.feed.exchange import FeedRequest
+from functions.feed_ranker.feed.drafting import Drafter
 from functions.feed_ranker.feed.executor import Feed
-from functions.feed_ranker.feed.queue_builder import Builder
+from functions.feed_ranker.feed.queue_builder import QueueBuilder
+from functions.feed_ranker.feed.request import FeedRequest
 from functions.feed_ranker.pages import cursor
 from functions.feed_ranker.pages.cursor import Position
-from functions.feed_ranker.retrieval.candidates import Sources
-from functions.feed_ranker.retrieval.flag_reader import Steering
+from functions.feed_ranker.retrieval.candidates import Retrieval
+from functions.feed_ranker.retrieval.flag_reader import FlagReader
 from functions.feed_ranker.sessions.cache import Cache
+from functions.feed_ranker.sessions.ledger import Ledger
 from functions.feed_ranker.sessions.session_store import SessionStore
-from functions.feed_ranker.telemetry import Reporter
+from functions.feed_ranker.telemetry import FeedTelemetry
 from functions.feed_ranker.viewer_data import ViewerData
 from shared.dynamodb import connect
+from shared.errors import UnavailableError
 from shared.models import Moment
 from shared.postgres import Postgres
 from shared.ranking_config import RankingConfig
@@ -41,34 +44,30 @@ class Container:
     def __init__(self, settings: FeedSettings, telemetry: Telemetry) -> None:
         telemetry.configure(settings)
         self.telemetry = telemetry
-        self.reporter = Reporter(telemetry)
+        self.report = FeedTelemetry(telemetry)
         self.budget_s = settings.database_budget_ms / 1000
         self.cooldown = timedelta(days=settings.repeat_cooldown_days)
         self._upkeep = settings.upkeep
         self._upkeep_budget_s = settings.upkeep_budget_s
-        self.database = Steering(
+        self.database = FlagReader(
             Postgres(settings.database_url.get_secret_value(), check_schema=True),
             Policy(exploration_rate=settings.exploration_rate),
             RankingConfig(),
-            self.reporter.flag_fault,
+            self.report.flag_fault,
         )
         self._secrets = [s.get_secret_value().encode() for s in settings.cursor_secret]
         self._urls = PlaybackUrls(settings.mux_stream_base_url, settings.mux_image_base_url)
         client = connect(settings.dynamodb_endpoint_url, settings.cache_budget_ms / 1000)
-        store = SessionStore(client, settings.session_table, self.reporter.cache_failure)
+        store = SessionStore(client, settings.session_table, self.report.cache_failure)
         self.viewer_data = ViewerData(self.database, store)
         cache = Cache(store, settings.session_cache_ttl_seconds)
+        retrieval = Retrieval(self.database, self.cooldown, settings.fresh_window, self.budget_s)
+        builder = QueueBuilder(retrieval, self.database, settings.new_post_quota)
         self.feed = Feed(
-            database=self.database,
+            ledger=Ledger(self.database, self.budget_s),
             cache=cache,
-            builder=Builder(
-                Sources(self.database, self.cooldown, settings.fresh_window, self.budget_s),
-                cache,
-                self.database,
-                settings.cooldown,
-                settings.new_post_quota,
-            ),
-            budget_s=self.budget_s,
+            drafter=Drafter(builder, settings.cooldown),
+            cooldown=self.cooldown,
         )
 
     def page(
@@ -90,18 +89,21 @@ class Container:
         else:
             at = Position(session=query.session_id or uuid4())
         self.telemetry.identify(session_id=at.session)
-        served = self.feed.page(
-            FeedRequest(
-                viewer=viewer,
-                at=at,
-                resumed=query.cursor is not None or query.session_id is not None,
-                page_size=query.page_size,
-                moment=_moment(query, now),
-                request_id=request_id,
-                elapsed_ms=elapsed_ms,
-            )
+        request = FeedRequest(
+            viewer=viewer,
+            at=at,
+            resumed=query.cursor is not None or query.session_id is not None,
+            page_size=query.page_size,
+            moment=_moment(query, now),
+            request_id=request_id,
+            elapsed_ms=elapsed_ms,
         )
-        self.reporter.page(at, served)
+        try:
+            served = self.feed.page(request)
+        except UnavailableError as error:
+            self.report.no_page(at, error.reason)
+            raise
+        self.report.page(at, served)
         return {
             "request_id": request_id,
             "session_id": str(at.session),
@@ -109,8 +111,8 @@ class Container:
                 served.page, served.content, self._urls, served.page.policy.weights
             ),
             "next_cursor": cursor.encode(served.page.after, viewer, self._secrets),
-            "cache": "hit" if served.hit else "miss",
-            "stale_cursor": served.stale,
+            "cache": "hit" if served.from_cache else "miss",
+            "stale_cursor": served.queue_expired,
             "degraded": served.degraded,
             "variant": served.page.policy.variant,
         }
@@ -124,8 +126,8 @@ class Container:
         budget_s = min(seconds_left, self._upkeep_budget_s)
         done = asdict(upkeep.run(self.database, self._upkeep, budget_s))
         removed = done.pop("removed")
-        self.reporter.work("RollUp", done)
-        self.reporter.work("Removed", removed)
+        self.report.work("RollUp", done)
+        self.report.work("Removed", removed)
         return {**done, "removed": removed}
 
 

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from shared.http import Body
-from shared.models import Connection, Device, Source
+from shared.models import Connection, Device, Rung
 
 MAX_PAGE_SIZE = 50
 MAX_BATCH = 100
@@ -92,7 +92,7 @@ class ImpressionIn(BaseModel):
 
     event_id: UUID
     post_id: UUID
-    source: Source
+    source: Rung
     position: Annotated[int, Field(strict=True, ge=0, lt=MAX_PAGE_SIZE)]
     visible_ms: Annotated[int, Field(strict=True, ge=0, le=_DAY_MS)]
     seen_at: Annotated[AwareDatetime, BeforeValidator(_text_only)]

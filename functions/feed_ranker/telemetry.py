@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.models import Source
+from shared.models import Rung
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from functions.feed_ranker.feed.exchange import Served
+    from functions.feed_ranker.feed.request import Served
     from functions.feed_ranker.pages.cursor import Position
     from shared.observability import Telemetry
 
@@ -23,7 +23,7 @@ _FIELDS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Reporter:
+class FeedTelemetry:
     """Turns what happened into lines and figures.
 
     Attributes:
@@ -35,12 +35,12 @@ class Reporter:
     def page(self, at: Position, served: Served) -> None:
         """A page served. Propensities stand in the line, so that policies can be compared."""
         page, count = served.page, self.telemetry.count
-        explored = [(i, p) for i, p in enumerate(page.posts) if p.source is Source.EXPLORE]
+        explored = [(i, p) for i, p in enumerate(page.posts) if p.rung is Rung.EXPLORE]
         self.telemetry.logger.info(
             "page served",
             page_no=at.page_no,
-            cache_hit=served.hit,
-            stale_cursor=served.stale,
+            cache_hit=served.from_cache,
+            stale_cursor=served.queue_expired,
             degraded=served.degraded,
             variant=page.policy.variant,
             explored=[
@@ -49,18 +49,23 @@ class Reporter:
             ],
             posts=len(page.posts),
         )
-        count("CacheHit", served.hit)
-        count("StaleCursor", served.stale)
-        for source in Source:
-            count(f"Posts{source.title()}", sum(p.source is source for p in page.posts))
+        count("CacheHit", served.from_cache)
+        count("StaleCursor", served.queue_expired)
+        for rung in Rung:
+            count(f"Posts{rung.title()}", sum(p.rung is rung for p in page.posts))
         count("Repeats", sum(p.is_repeat for p in page.posts))
-        count("LateRejects", served.rejected)
+        count("WithdrawnPosts", served.withdrawn)
         count("Degraded", served.degraded is not None)
         if served.degraded:
             count(f"Degraded{served.degraded.title()}")
-        count("FillFailures", served.short)
-        if served.short:
+        count("FillFailures", served.underfilled)
+        if served.underfilled:
             self.telemetry.logger.error("page shorter than promised", page_no=at.page_no)
+
+    def no_page(self, at: Position, reason: str) -> None:
+        """Tell that a request got no page, and why."""
+        self.telemetry.logger.warning("no page", page_no=at.page_no, reason=reason)
+        self.telemetry.count(f"NoPage{reason.title().replace('_', '')}")
 
     def batch(self, what: str, answer: Mapping[str, Any]) -> None:
         """A batch taken in: `what` is Impressions or Watches, `answer` what clients are told."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.feed_ranker.sessions.packing import unpack_page, unpack_queue
-from functions.feed_ranker.sessions.page_document import page_document
+from functions.feed_ranker.sessions.stored_page import page_document, unpack_page
+from functions.feed_ranker.sessions.stored_queue import unpack_queue
 from shared import sql
 from shared.http import timestamp
 from shared.postgres import Statement
@@ -147,13 +147,13 @@ class ViewerData:
 
 def _rows(session: UUID, items: dict[int, Item]) -> Iterator[dict[str, Any]]:
     for page_no, item in sorted(items.items(), reverse=True):
-        found = unpack_page(item.page, session, page_no)
+        found = unpack_page(item.page, session, page_no, item.version)
         row: dict[str, Any] = {
             "session_id": str(session),
             "page_no": page_no,
             "version": item.version,
-            "page": page_document(found[0], stale=found[1]) if found else None,
+            "page": page_document(found.page, queue_expired=found.queue_expired) if found else None,
         }
         if item.queue is not None and (cached := unpack_queue(item.queue)) is not None:
-            row["queued_posts"] = [str(entry.post_id) for entry in cached.queue.entries]
+            row["queued_posts"] = [str(entry.post_id) for entry in cached.ranked.entries]
         yield row

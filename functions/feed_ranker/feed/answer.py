@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.models import Source
+from shared.models import Rung
 
 if TYPE_CHECKING:
     from functions.feed_ranker.pages.page import Page, Placed
-    from functions.feed_ranker.sessions.page_document import Content
+    from functions.feed_ranker.sessions.packed_content import Content
     from shared.ranking_config import Weights
 
 
@@ -47,7 +46,7 @@ def _post(
         "aspect_ratio": content["aspect_ratio"],
         "created_at": content["created_at"],
         "position": position,
-        "source": placed.source,
+        "source": placed.rung,
         "is_repeat": placed.is_repeat,
         "score": placed.score,
         "reasons": reasons(placed, weights),
@@ -57,20 +56,15 @@ def _post(
 def reasons(placed: Placed, weights: Weights) -> list[str]:
     """Codes saying why this post: what put it here, then its score's parts by what they gave."""
     codes = []
-    if placed.source is Source.EXPLORE:
+    if placed.rung is Rung.EXPLORE:
         codes.append("exploration")
     if placed.is_repeat:
         codes.append("seen_before")
     if placed.followed:
         codes.append("followed_creator")
-    if placed.because:
-        codes.append(placed.because)
+    if placed.reason:
+        codes.append(placed.reason)
     gave = {
         name: getattr(weights, name) * getattr(placed.parts, name) for name in placed.parts._fields
     }
     return codes + sorted((n for n in gave if gave[n] > 0.0), key=lambda name: -gave[name])
-
-
-def sources(page: Page) -> dict[str, int]:
-    """How many posts of a page came from each source."""
-    return dict(Counter(str(placed.source) for placed in page.posts))

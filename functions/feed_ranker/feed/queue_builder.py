@@ -6,92 +6,70 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from functions.feed_ranker.feed import trace
-from functions.feed_ranker.pages.page import Page, mend
+from functions.feed_ranker.feed.work import RankedQueue
 from functions.feed_ranker.ranking import queue
 from functions.feed_ranker.ranking.exploration import NEW_VIEWER_SAMPLES, Discovery
-from shared.errors import CacheUnavailableError
 from shared.observability import span
 from shared.ranking import Ranker
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from uuid import UUID
 
-    from functions.feed_ranker.feed.exchange import FeedRequest, Progress
+    from functions.feed_ranker.feed.request import FeedRequest
     from functions.feed_ranker.ranking.queue import Queue
-    from functions.feed_ranker.retrieval.candidates import Sources
-    from functions.feed_ranker.retrieval.flag_reader import Steering
-    from functions.feed_ranker.sessions.cache import Cache
-    from shared.cooldown import CooldownRules
+    from functions.feed_ranker.retrieval.candidates import Retrieval
+    from functions.feed_ranker.retrieval.flag_reader import FlagReader
+    from functions.feed_ranker.sessions.cache import CacheForRequest
     from shared.flags import Decision
-    from shared.models import Retrieval, Signals
+    from shared.models import Retrieved, Signals
 
 
 @dataclass(frozen=True, slots=True)
-class Builder:
+class QueueBuilder:
     """Retrieves and ranks.
 
     Attributes:
-        sources: Retrieval.
-        cache: Knows pages that Postgres may not know of.
-        steering: How candidates are scored, viewer by viewer.
-        cooldown: Limits on repeats.
+        retrieval: Where candidates come from.
+        flags: How candidates are scored, viewer by viewer.
         new_post_quota: Impressions up to which exploration favours a post.
     """
 
-    sources: Sources
-    cache: Cache
-    steering: Steering
-    cooldown: CooldownRules
+    retrieval: Retrieval
+    flags: FlagReader
     new_post_quota: int = 100
 
-    def build(self, request: FeedRequest, progress: Progress) -> Queue:
-        """A queue ranked anew, without what the session was already served.
+    def build(
+        self, request: FeedRequest, cache: CacheForRequest, *, used_up_early: bool = False
+    ) -> RankedQueue:
+        """Rank a queue anew, without what the session was already served.
+
+        Args:
+            request: For whom and when.
+            cache: Knows pages that Postgres may not know of.
+            used_up_early: Whether the last queue was used up while it lived.
 
         Raises:
             DatabaseUnavailableError: Retrieval did not answer within its budget.
         """
-        at, moment = request.at, request.moment
-        served: dict[UUID, int] = {}
-        if at.gap and not progress.cache_gone:
-            try:
-                served = self.cache.served(request.viewer, at.session, moment.now)
-            except CacheUnavailableError:
-                progress.cache_gone = True
-        length = queue.ranked_length(request.page_size, outrun=progress.outrun)
+        served = cache.served(request.at.session) if request.at.cache_only_pages else {}
+        length = queue.ranked_length(request.page_size, used_up_early=used_up_early)
         with span("sources"):
-            decision, retrieval, signals = self._retrieve(request, served, queue.wanted(length))
-        ranker = Ranker(decision.policy.ranking(self.steering.ranking), signals, moment)
-        discovery = Discovery(
-            at.session,
-            at.page_no,
-            moment.now,
-            quota=self.new_post_quota,
-            new_viewer=signals.samples < NEW_VIEWER_SAMPLES,
-            config=ranker.config,
-        )
+            decision, retrieved, signals = self._retrieve(request, served, queue.wanted(length))
         with span("ranking"):
-            made = queue.build(
-                retrieval,
-                ranker,
-                request.page_size,
-                at.last_creator,
-                discovery,
-                decision.policy,
-                length=length,
-            )
-        progress.trace = trace.of_queue(retrieval, made, decision)
-        return replace(made, ranked_by=request.request_id)
+            made = self._rank(request, retrieved, signals, decision, length)
+        made = replace(made, ranked_by=request.request_id)
+        return RankedQueue(made, is_new=True, trace=trace.of_queue(retrieved, made, decision))
 
     def _retrieve(
         self, request: FeedRequest, served: Mapping[UUID, int], want: int
-    ) -> tuple[Decision, Retrieval, Signals]:
-        """What is retrieved as the policy demands, and the decision on that."""
+    ) -> tuple[Decision, Retrieved, Signals]:
+        """Retrieve as the viewer's policy demands, and return the decision on that policy."""
         at, moment = request.at, request.moment
-        decision = self.steering.decide(request.viewer)
+        decision = self.flags.decide(request.viewer)
         while True:
             newest = decision.policy.chronological
-            retrieval, signals = self.sources.retrieve(
+            retrieved, signals = self.retrieval.retrieve(
                 request.viewer,
                 at.session,
                 want=want,
@@ -101,20 +79,34 @@ class Builder:
                 context=f"{moment.device}/{moment.daypart}",
                 newest=newest,
             )
-            decision = self.steering.decide(request.viewer)  # flags may have come along
+            decision = self.flags.decide(request.viewer)  # new flags may have come along
             if decision.policy.chronological == newest:
-                return decision, retrieval, signals
+                return decision, retrieved, signals
 
-    def mend(
-        self, request: FeedRequest, progress: Progress, page: Page, lost: Collection[UUID]
-    ) -> Page:
-        """A stored page without the posts in `lost`, refilled.
-
-        Raises:
-            DatabaseUnavailableError: Retrieval did not answer within its budget.
-        """
-        current = self.build(replace(request, page_size=page.page_size), progress)
-        entries = tuple(e for e in current.entries if e.post_id not in progress.dropped)
-        mended = mend(page, lost, replace(current, entries=entries), self.cooldown)
-        progress.short = len(mended.posts) < len(page.posts) and not current.complete
-        return mended
+    def _rank(
+        self,
+        request: FeedRequest,
+        retrieved: Retrieved,
+        signals: Signals,
+        decision: Decision,
+        length: int,
+    ) -> Queue:
+        at, moment = request.at, request.moment
+        ranker = Ranker(decision.policy.ranking(self.flags.ranking), signals, moment)
+        discovery = Discovery(
+            at.session,
+            at.page_no,
+            moment.now,
+            quota=self.new_post_quota,
+            new_viewer=signals.samples < NEW_VIEWER_SAMPLES,
+            config=ranker.config,
+        )
+        return queue.build(
+            retrieved,
+            ranker,
+            request.page_size,
+            at.last_creator,
+            discovery,
+            decision.policy,
+            length=length,
+        )

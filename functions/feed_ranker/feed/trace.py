@@ -10,51 +10,82 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from shared.models import Source
+from shared.models import Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from uuid import UUID
-
+    from functions.feed_ranker.feed.request import FeedRequest
+    from functions.feed_ranker.feed.work import Draft
     from functions.feed_ranker.pages.page import Page
     from functions.feed_ranker.ranking.queue import Queue
     from shared.flags import Decision
-    from shared.models import Retrieval
+    from shared.models import Retrieved
 
 
-def of_queue(retrieval: Retrieval, queue: Queue, decision: Decision) -> dict[str, Any]:
-    """How a queue came about.
+def of_request(
+    request: FeedRequest,
+    draft: Draft,
+    *,
+    withdrawn: int,
+    queue_expired: bool,
+    degraded: str | None,
+) -> dict[str, Any]:
+    """Describe a request as its row of feed_requests."""
+    page = draft.page
+    of_queue = draft.ranked.trace if draft.ranked else {}
+    return {
+        "request_id": request.request_id,
+        "page_size": request.page_size,
+        "elapsed_ms": round(request.elapsed_ms(), 3),
+        "cache_hit": draft.new_queue is None,
+        "stale_cursor": queue_expired,
+        "degraded": degraded,
+        "variant": page.policy.variant,
+        "sources": by_rung(page),
+        "device": request.moment.device,
+        "daypart": request.moment.daypart,
+        "trace": {**of_queue, **of_page(page, request.request_id, withdrawn)},
+    }
 
-    `found`: candidates by rung, `origins`: by the walk that found them first, `drops`: what the
-    walks met and left, by filter, `complete`: whether no other unseen post exists, `ranked` and
-    `spare`: posts that ranking would show, and those kept for discovery.
+
+def by_rung(page: Page) -> dict[str, int]:
+    """Count the posts of a page by their rung."""
+    return dict(Counter(str(post.rung) for post in page.posts))
+
+
+def of_queue(retrieved: Retrieved, queue: Queue, decision: Decision) -> dict[str, Any]:
+    """Describe how a queue came about.
+
+    `found` counts candidates by rung, and `found_by` by the walk that found them first; `filtered`
+    counts what the walks met and left out, by filter. `complete` says whether no other unseen post
+    exists. `ranked` counts the posts that ranking would show, `for_discovery` the others.
     """
-    candidates = [*retrieval.unseen, *retrieval.seen]
+    candidates = [*retrieved.unseen, *retrieved.seen]
     return {
         "found": dict(Counter(c.rung for c in candidates)),
-        "origins": dict(Counter(c.origin for c in retrieval.unseen if c.origin)),
-        "drops": dict(retrieval.drops),
-        "complete": retrieval.complete,
-        "ranked": queue.ranked,
-        "spare": len(queue.entries) - queue.ranked,
+        "found_by": dict(Counter(c.source for c in retrieved.unseen if c.source)),
+        "filtered": dict(retrieved.filtered),
+        "complete": retrieved.complete,
+        "ranked": queue.ranked_count,
+        "for_discovery": len(queue.entries) - queue.ranked_count,
         "flags": dict(decision.flags),
     }
 
 
-def of_page(page: Page, request_id: str, lost: Collection[UUID]) -> dict[str, Any]:
-    """How a page came about.
+def of_page(page: Page, request_id: str, withdrawn: int) -> dict[str, Any]:
+    """Describe how a page came about.
 
-    `by`: the request that ranked its queue, where it is another one, `draws`: position and
-    propensity of each post drawn for discovery, `lost`: posts that turned out not to be shown.
+    `ranked_by` names the request that ranked its queue, where it is another one. `draws` holds
+    position and propensity of each post drawn for discovery. `withdrawn` counts the posts that
+    turned out not to be shown.
     """
     draws = [
         [position, post.propensity]
         for position, post in enumerate(page.posts)
-        if post.source is Source.EXPLORE
+        if post.rung is Rung.EXPLORE
     ]
     made: dict[str, Any] = {"draws": draws} if draws else {}
     if page.ranked_by != request_id:
-        made["by"] = page.ranked_by
-    if lost:
-        made["lost"] = len(lost)
+        made["ranked_by"] = page.ranked_by
+    if withdrawn:
+        made["withdrawn"] = withdrawn
     return made

@@ -1,7 +1,7 @@
 """The cursor: where a session's next page begins, signed and bound to viewer and session.
 
-It carries no post: which entries of the cached queue are used up is a bit mask, so that reading a
-page needs no state but the queue. A cursor for page n always yields page n.
+It names no post. A bit mask says which entries of the cached queue are used up, so that a page
+needs no state but the queue. A cursor for page n always yields page n.
 """
 
 from __future__ import annotations
@@ -33,18 +33,19 @@ class Position:
     Attributes:
         session: The session.
         page_no: The page, from 0.
-        built: The page whose item holds the queue that this page is taken from.
-        used: Bit i set: entry i of that queue is used up.
+        queue_page_no: The page whose item holds the queue that this page is taken from.
+        used: Bit i is set where entry i of that queue is used up.
         last_creator: `creator_tag` of the last post before, so that no neighbours share a creator.
-        gap: A page of this session was served while Postgres was gone: only the cache knows it.
+        cache_only_pages: Whether pages of this session were served while Postgres was gone, so
+            that only the cache knows them.
     """
 
     session: UUID
     page_no: int = 0
-    built: int = 0
+    queue_page_no: int = 0
     used: int = 0
     last_creator: bytes = NO_CREATOR
-    gap: bool = False
+    cache_only_pages: bool = False
 
 
 def encode(position: Position, viewer: UUID, secrets: Sequence[bytes]) -> str:
@@ -54,8 +55,8 @@ def encode(position: Position, viewer: UUID, secrets: Sequence[bytes]) -> str:
         _VERSION,
         position.session.bytes,
         position.page_no,
-        position.built,
-        position.gap,
+        position.queue_page_no,
+        position.cache_only_pages,
         position.last_creator,
     )
     text = base64.urlsafe_b64encode(payload + _mac(payload, viewer, secrets[0]))
@@ -89,14 +90,16 @@ def decode(text: str, viewer: UUID, session: UUID | None, secrets: Sequence[byte
     if not (any(genuine) and canonical and len(payload) >= _HEAD.size):
         raise refused
     head, mask = payload[-_HEAD.size :], payload[: -_HEAD.size]
-    version, session_bytes, page_no, built, gap, last_creator = _HEAD.unpack(head)
+    version, session_bytes, page_no, queue_page_no, cache_only_pages, last_creator = _HEAD.unpack(
+        head
+    )
     position = Position(
         session=UUID(bytes=session_bytes),
         page_no=page_no,
-        built=built,
+        queue_page_no=queue_page_no,
         used=int.from_bytes(mask, "big"),
         last_creator=last_creator,
-        gap=gap,
+        cache_only_pages=cache_only_pages,
     )
     if version != _VERSION or (session is not None and session != position.session):
         raise refused

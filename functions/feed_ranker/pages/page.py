@@ -1,13 +1,14 @@
-"""Pages: taken from a queue, filled exactly, or mended after a post was lost. Pure."""
+"""A page of a session, and how one is assembled from a queue. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from functions.feed_ranker.ranking.diversity import MAX_PER_PAGE, PageVariety
+from functions.feed_ranker.ranking.diversity import PageVariety
+from functions.feed_ranker.ranking.stream import Draw, RankedStream, fill, no_draw
 from shared.cooldown import CooldownRules, label_repeats
-from shared.models import Source
+from shared.models import Rung
 from shared.variants import Policy
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
     from functions.feed_ranker.pages.cursor import Position
     from functions.feed_ranker.ranking.exploration import Explorer
-    from functions.feed_ranker.ranking.ladder import Entry
     from functions.feed_ranker.ranking.queue import Queue
+    from functions.feed_ranker.ranking.stream import Entry
     from shared.ranking import Parts
 
-REPEATS = frozenset({Source.REPEAT, Source.RECYCLED})
+REPEATS = frozenset({Rung.REPEAT, Rung.RECYCLED})
 
 
 class Placed(NamedTuple):
@@ -28,17 +29,17 @@ class Placed(NamedTuple):
 
     post_id: UUID
     creator_id: UUID
-    source: Source
+    rung: Rung
     parts: Parts
     score: float
     followed: bool
-    propensity: float | None = None  # explored posts only
-    because: str = ""  # what of the viewer's taste speaks for it: a reason's code
+    propensity: float | None = None  # of explored posts only
+    reason: str = ""  # what of the viewer's taste speaks for it: a reason's code
 
     @property
     def is_repeat(self) -> bool:
         """Whether the viewer has seen it, or this session has served it."""
-        return self.source in REPEATS
+        return self.rung in REPEATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,14 @@ class Page:
     """A page of a session.
 
     Attributes:
-        posts: In order.
-        page_size: What was asked for.
+        posts: The posts in order.
+        page_size: How many were asked for.
         after: Where the next page begins.
-        uniform: The queue's ranked posts gave no variety, though it does not hold all unseen posts.
-        degraded: `inventory` where posts were recycled, `catalogue` where there are too few.
-        policy: What its queue was ranked under.
+        degraded: `inventory` where posts were recycled, `catalogue` where there are too few posts,
+            `database` where it was made without Postgres; None where it is all that is promised.
+        variety_exhausted: Whether the ranked posts of its queue gave no variety, though more unseen
+            posts exist than the queue holds.
+        policy: The policy that its queue was ranked under.
         ranked_by: The request that ranked its queue.
     """
 
@@ -59,9 +62,14 @@ class Page:
     page_size: int
     after: Position
     degraded: str | None
-    uniform: bool = False
+    variety_exhausted: bool = False
     policy: Policy = field(default_factory=Policy)
     ranked_by: str = ""
+
+    @property
+    def page_no(self) -> int:
+        """The page's number, from 0."""
+        return self.after.page_no - 1
 
     @property
     def ids(self) -> list[UUID]:
@@ -70,7 +78,7 @@ class Page:
 
     @property
     def unseen_ids(self) -> list[UUID]:
-        """Those that no other page of the session may hold."""
+        """The ids of the posts that no other page of the session may hold."""
         return [post.post_id for post in self.posts if not post.is_repeat]
 
 
@@ -80,159 +88,112 @@ def assemble(
     page_size: int,
     explorer: Explorer,
     rules: CooldownRules,
-    dropped: Collection[UUID] = (),
+    without: Collection[UUID] = (),
 ) -> Page:
     """Take the page at `at` from `queue`.
 
     Unseen posts come first, by rank, with exploration's draws among those that ranking would not
-    have shown; repeats follow only where unseen posts do not fill the page.
+    have shown. Repeats follow only where unseen posts do not fill the page.
 
     Args:
-        queue: Where from.
-        at: Which page, and which of the queue's entries are used up.
-        page_size: How many posts, where there are as many.
+        queue: Where the posts are taken from.
+        at: Which page it is, and which of the queue's entries are used up.
+        page_size: How many posts the page holds, where there are as many.
         explorer: The page's draws.
         rules: The limits on repeats.
-        dropped: Posts that are no longer eligible or were served elsewhere.
+        without: Posts that must not stand on it.
     """
-    left = {i: e for i, e in queue.left(at.used).items() if e.post_id not in dropped}
+    left = [e for e in queue.left(at.used).values() if e.post_id not in without]
+    stream = RankedStream(left)
+    variety = PageVariety(at.last_creator, limited=not queue.policy.chronological)
+    draw: Draw = no_draw
+    if not queue.policy.chronological:
+        alone = _ranking_alone(left, at.last_creator, page_size)
+        draw = _draws(stream, alone, variety, explorer)
+    positions = list(fill(stream, variety, page_size, draw=draw))
+    posts = [
+        placed(entry, entry.rung if propensity is None else Rung.EXPLORE, propensity)
+        for entry, propensity, _ in positions
+    ]
+    # Those kept for discovery stand last: a page takes one where the ranked ones give no variety.
+    ranked = {entry.post_id for entry in queue.entries[: queue.ranked_count]}
+    exhausted = any(
+        filled.propensity is None and not (filled.varied and filled.entry.post_id in ranked)
+        for filled in positions
+    )
+    taken = {*without, *(post.post_id for post in posts)}
     inventory = len(left) + (0 if queue.complete else rules.waterline)
-    rest = {entry.post_id: entry for entry in left.values()}
-    ranked = {entry.post_id for entry in queue.entries[: queue.ranked]}
-    varied = not queue.policy.chronological
-    would_show = _ranking_alone(rest, at.last_creator, page_size) if varied else rest.keys()
-    discoveries = {e.post_id: e for e in rest.values() if e.post_id not in would_show}
-
-    variety = PageVariety(at.last_creator, limited=varied)
-    posts: list[Placed] = []
-    uniform = False
-    while rest and len(posts) < page_size:
-        pool = []
-        if explorer.explores(len(posts)):
-            pool = [e for e in discoveries.values() if variety.allows(e.creator_id)]
-        if pool:
-            entry, propensity = explorer.draw(len(posts), pool, [e.weight for e in pool])
-            posts.append(_placed(entry, Source.EXPLORE, propensity))
-        else:
-            # Those kept for discovery come last: only where the ranked ones give no variety, or
-            # none is left of them.
-            entry = _first(variety, rest.values())
-            uniform = uniform or entry.post_id not in ranked or not variety.allows(entry.creator_id)
-            posts.append(_placed(entry, entry.source))
-        del rest[entry.post_id]
-        discoveries.pop(entry.post_id, None)
-        variety.take(entry.creator_id)
-    taken = {post.post_id for post in posts}
-
-    repeats = _repeats(queue.seen, page_size - len(posts), {*dropped, *taken})
-    labels = label_repeats(len(posts), len(repeats), inventory, rules)
-    for entry, label in zip(repeats, labels, strict=True):
-        posts.append(_placed(entry, label))
-        variety.take(entry.creator_id)
-
-    used = at.used
-    for i, entry in enumerate(queue.entries):
-        if entry.post_id in taken or entry.post_id in dropped:
-            used |= 1 << i
-    after = replace(at, page_no=at.page_no + 1, used=used, last_creator=variety.last_creator)
+    repeats = [placed(e, e.rung) for e in repeats_of(queue.seen, page_size - len(posts), taken)]
+    for post in labelled(repeats, len(posts), inventory, rules):
+        posts.append(post)
+        variety.take(post.creator_id)
+    taken.update(post.post_id for post in posts)
     return Page(
         posts=tuple(posts),
         page_size=page_size,
-        after=after,
-        degraded=_degraded(posts, page_size),
-        uniform=uniform and not queue.complete,
+        after=replace(
+            at,
+            page_no=at.page_no + 1,
+            used=at.used | queue.mask(taken),
+            last_creator=variety.last_creator,
+        ),
+        degraded=degradation(posts, page_size),
+        variety_exhausted=exhausted and not queue.complete,
         policy=queue.policy,
         ranked_by=queue.ranked_by,
     )
 
 
-def mend(page: Page, lost: Collection[UUID], queue: Queue, rules: CooldownRules) -> Page:
-    """The same page without the posts in `lost`, refilled from `queue` as far as it goes.
-
-    Posts that stay keep their order; a gap among unseen posts is filled where it is, so that no
-    repeat moves up (on a chronological page after the unseen ones that stay). The place of the next
-    page does not change.
-    """
-    kept = [p for p in page.posts if p.post_id not in lost]
-    taken = {p.post_id for p in page.posts}
-    fresh = {e.post_id: e for e in queue.entries if e.post_id not in taken}
-    inventory = (
-        len(fresh)
-        + sum(not p.is_repeat for p in page.posts)
-        + (0 if queue.complete else rules.waterline)
-    )
-    unseen: list[Placed | None] = [
-        None if p.post_id in lost else p for p in page.posts if not p.is_repeat
-    ]
-    if page.policy.chronological:
-        unseen = [p for p in unseen if p is not None]  # what fills the page is older
-    unseen += [None] * (len(page.posts) - len(kept) - unseen.count(None))
-    for i, post in enumerate(unseen):
-        if post is None and fresh:
-            if page.policy.chronological:
-                entry = next(iter(fresh.values()))
-            else:
-                entry = _fitting(fresh.values(), unseen, i)
-            unseen[i] = _placed(entry, entry.source)
-            del fresh[entry.post_id]
-    posts = [p for p in unseen if p is not None]
-
-    repeats = [p for p in kept if p.is_repeat]
-    missing = len(page.posts) - len(posts) - len(repeats)
-    repeats += [_placed(e, e.source) for e in _repeats(queue.seen, missing, taken)]
-    labels = label_repeats(len(posts), len(repeats), inventory, rules)
-    posts += [p._replace(source=label) for p, label in zip(repeats, labels, strict=True)]
-    return replace(page, posts=tuple(posts), degraded=_degraded(posts, page.page_size))
-
-
-def _ranking_alone(rest: dict[UUID, Entry], last_creator: bytes, size: int) -> set[UUID]:
-    variety = PageVariety(last_creator)
-    rest = dict(rest)
-    shown: set[UUID] = set()
-    while rest and len(shown) < size:
-        entry = _first(variety, rest.values())
-        variety.take(entry.creator_id)
-        shown.add(entry.post_id)
-        del rest[entry.post_id]
-    return shown
-
-
-def _first(variety: PageVariety, entries: Collection[Entry]) -> Entry:
-    entry = variety.first(entries)
-    if entry is None:
-        raise ValueError("no entry to choose from")
-    return entry
-
-
-def _fitting(entries: Iterable[Entry], posts: list[Placed | None], i: int) -> Entry:
-    """The first entry whose creator fits the gap `i`; else the first."""
-    around = {p.creator_id for p in (*posts[max(i - 1, 0) : i], *posts[i + 1 : i + 2]) if p}
-    creators = [p.creator_id for p in posts if p]
-    entries = list(entries)
-    for entry in entries:
-        if entry.creator_id not in around and creators.count(entry.creator_id) < MAX_PER_PAGE:
-            return entry
-    return next((e for e in entries if e.creator_id not in around), entries[0])
-
-
-def _repeats(seen: Iterable[Entry], count: int, taken: Collection[UUID]) -> list[Entry]:
-    return [entry for entry in seen if entry.post_id not in taken][: max(count, 0)]
-
-
-def _placed(entry: Entry, source: Source, propensity: float | None = None) -> Placed:
+def placed(entry: Entry, rung: Rung, propensity: float | None = None) -> Placed:
+    """Put an entry at a place."""
     return Placed(
         entry.post_id,
         entry.creator_id,
-        source,
+        rung,
         entry.parts,
         entry.score,
         entry.followed,
         propensity,
-        entry.because,
+        entry.reason,
     )
 
 
-def _degraded(posts: Collection[Placed], page_size: int) -> str | None:
+def repeats_of(seen: Iterable[Entry], count: int, taken: Collection[UUID]) -> list[Entry]:
+    """Return the first `count` posts that would repeat and are not taken."""
+    return [entry for entry in seen if entry.post_id not in taken][: max(count, 0)]
+
+
+def labelled(
+    repeats: list[Placed], first_position: int, inventory: int, rules: CooldownRules
+) -> list[Placed]:
+    """Name each repeat by its rung; `inventory` is how many unseen posts there were before."""
+    labels = label_repeats(first_position, len(repeats), inventory, rules)
+    return [post._replace(rung=label) for post, label in zip(repeats, labels, strict=True)]
+
+
+def degradation(posts: Collection[Placed], page_size: int) -> str | None:
+    """Return the word for what a page lacks of the promise; None where it lacks nothing."""
     if len(posts) < page_size:
         return "catalogue"
-    return "inventory" if any(p.source is Source.RECYCLED for p in posts) else None
+    return "inventory" if any(p.rung is Rung.RECYCLED for p in posts) else None
+
+
+def _ranking_alone(left: list[Entry], last_creator: bytes, page_size: int) -> set[UUID]:
+    """Return the posts that the page would hold if nothing were explored."""
+    positions = fill(RankedStream(left), PageVariety(last_creator), page_size)
+    return {filled.entry.post_id for filled in positions}
+
+
+def _draws(
+    stream: RankedStream, ranking_alone: Collection[UUID], variety: PageVariety, explorer: Explorer
+) -> Draw:
+    """Return what exploration draws, position by position, of posts that ranking leaves out."""
+
+    def draw(position: int) -> tuple[Entry, float] | None:
+        if not explorer.explores(position):
+            return None
+        left_out = (e for e in stream if e.post_id not in ranking_alone)
+        pool = [e for e in left_out if variety.allows(e.creator_id)]
+        return explorer.draw(position, pool, [e.weight for e in pool]) if pool else None
+
+    return draw

@@ -32,7 +32,10 @@ _NORMAL = NormalDist()
 
 
 def weight(published_at: datetime, impressions: int, now: datetime) -> float:
-    """How likely discovery draws a post, relative to others: newer and less shown ones more."""
+    """Return how likely discovery draws a post, relative to others.
+
+    Newer posts and posts that were shown less are more likely.
+    """
     age_days = max((now - published_at).total_seconds(), 0.0) / _SECONDS_PER_DAY
     recency = _OLD_POSTS + (1.0 - _OLD_POSTS) * 2.0 ** (-age_days / _RECENCY_DAYS)
     return float(recency * _SHOWN_HALF / (_SHOWN_HALF + max(impressions, 0)))
@@ -40,15 +43,15 @@ def weight(published_at: datetime, impressions: int, now: datetime) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Which unseen posts discovery favours, in the queue ranked for one page of a session.
+    """Says which unseen posts discovery favours in the queue that is ranked for one page.
 
     Attributes:
         session: With `page_no` and the post, the seed of the post's draw.
         page_no: The page that the queue is ranked for.
         now: The time that ages are measured from.
-        quota: Impressions up to which a post counts as unproven; 0 favours none.
-        new_viewer: Too little is known of the viewer's taste.
-        config: The watch norms that a draw is held against.
+        quota: Impressions below which a post counts as unproven; 0 favours none.
+        new_viewer: Whether too little is known of the viewer's taste.
+        config: Holds the watch norms that a draw is compared with.
     """
 
     session: UUID
@@ -59,10 +62,10 @@ class Discovery:
     config: RankingConfig = field(default_factory=RankingConfig)
 
     def weight(self, candidate: Candidate) -> float:
-        """How likely discovery draws a post, relative to others: positive.
+        """Return how likely discovery draws a post, relative to others; it is always positive.
 
-        Unproven posts are favoured, the less they were shown the more, by a draw of how well they
-        may yet do (Thompson sampling; Chapelle and Li, NIPS 2011).
+        Unproven posts are favoured, and the more so the less they were shown, by a draw of how well
+        they may yet do (Thompson sampling; Chapelle and Li, NIPS 2011).
         """
         share = weight(candidate.published_at, candidate.impressions, self.now)
         if candidate.impressions < self.quota:
@@ -73,7 +76,7 @@ class Discovery:
         return share
 
     def _promise(self, candidate: Candidate) -> float:
-        """A draw of the post's watch ratio against its bucket's norm: 1 where equal, below 2."""
+        """Draw the post's watch ratio relative to its bucket's norm: 1 if equal, always below 2."""
         bucket = bisect_right(self.config.duration_bounds_ms, candidate.duration_ms or 0)
         norm, plays = self.config.watch[bucket].mean, max(candidate.plays, 0)
         watched = min(max(candidate.watch_ratio_sum, 0.0), plays)
@@ -92,10 +95,10 @@ class Discovery:
 
 
 def beta_quantile(point: float, a: float, b: float) -> float:
-    """The value below which a Beta(a, b) variable lies with probability `point`; a, b >= 1.
+    """Return the value below which a Beta(a, b) variable lies with probability `point`; a, b >= 1.
 
-    By the approximation of Abramowitz and Stegun, 26.5.22: within 0.005 where a and b exceed 2,
-    coarser in the tails below. A uniform `point` makes it a draw.
+    The approximation is that of Abramowitz and Stegun, 26.5.22. It is within 0.005 where a and b
+    exceed 2, and coarser in the tails below. With a uniform `point` the value is a draw.
     """
     y = -_NORMAL.inv_cdf(point)
     u, v = 1.0 / (2.0 * a - 1.0), 1.0 / (2.0 * b - 1.0)
@@ -105,14 +108,14 @@ def beta_quantile(point: float, a: float, b: float) -> float:
 
 
 class Explorer:
-    """The draws of one page: the same session and page draw the same."""
+    """The draws of one page. They are the same whenever the same page is made."""
 
     def __init__(self, session: UUID, page_no: int, rate: float) -> None:
         self._seed = session.bytes + page_no.to_bytes(4, "big")
         self._rate = rate
 
     def explores(self, position: int) -> bool:
-        """Whether this position is drawn for discovery."""
+        """Return whether this position is drawn for discovery."""
         return self._uniform(position, b"whether") < self._rate
 
     def draw(self, position: int, items: Sequence[T], weights: Sequence[float]) -> tuple[T, float]:
@@ -132,7 +135,7 @@ class Explorer:
         return items[-1], self._rate * (weights[-1] / whole)
 
     def _uniform(self, position: int, purpose: bytes) -> float:
-        """A number in [0, 1) that depends on session, page, position and purpose alone."""
+        """Return a number in [0, 1) that depends on session, page, position and purpose alone."""
         digest = hashlib.blake2b(
             self._seed + position.to_bytes(2, "big"), digest_size=8, person=purpose
         ).digest()

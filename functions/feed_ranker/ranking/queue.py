@@ -1,8 +1,8 @@
 """The ranked queue of a session: what its next pages are taken from. Pure.
 
-The ladder gives the order of rungs, the score the order within a rung, creator variety has the last
-word. The queue ends with posts that only exploration would show. A chronological queue knows none
-of that: the newest unseen post comes first.
+The ladder gives the order of rungs, and the score gives the order within a rung. Creator variety
+then decides which of them a position gets. The queue ends with posts that only exploration would
+show. In a chronological queue the newest unseen post comes first, and nothing else counts.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from functions.feed_ranker.ranking.diversity import PageVariety
-from functions.feed_ranker.ranking.ladder import Entry, Line, by_age, by_ladder, make_entry, weight
-from shared.models import Source
+from functions.feed_ranker.ranking.ladder import by_age, by_ladder, make_entry, weight
+from functions.feed_ranker.ranking.stream import Entry, RankedStream, fill
+from shared.models import Rung
 from shared.variants import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
+    from uuid import UUID
 
     from functions.feed_ranker.ranking.exploration import Discovery
-    from shared.models import Candidate, Retrieval
+    from shared.models import Candidate, Retrieved
     from shared.ranking import Ranker
 
 _PAGES = 4  # of a queue: more than anybody watches in the minute that it lives
-_PAGES_OUTRUN = 10  # of the next one, for a viewer who skipped through the last while it lived
+_PAGES_USED_UP_EARLY = 10  # of the next one, where the last was used up while it lived
 _MIN_RANKED = 48
 _MAX_RANKED = 150
 _DISCOVERY = 16
@@ -35,21 +37,21 @@ _DISCOVERY = 16
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Posts in order of rank: a page takes the first that its variety allows.
+    """Posts in order of rank. A position of a page takes the first that variety allows.
 
     Attributes:
         entries: Unseen posts: those that ranking would show, then those for discovery alone.
-        ranked: How many of them ranking would show.
-        seen: Posts that would repeat, the longest ago first; never cached.
-        complete: No unseen post exists besides `entries`.
+        ranked_count: How many of them ranking would show.
+        seen: Posts that would repeat, the longest ago first. They are never cached.
+        complete: Whether `entries` hold every unseen post that there is.
         page_size: The page size that variety was arranged for.
-        revision: Of the viewer's feedback, as the ranking knew it.
-        policy: What it was ranked under.
+        revision: The revision of the viewer's feedback that the ranking knew.
+        policy: The policy that it was ranked under.
         ranked_by: The request that ranked it.
     """
 
     entries: tuple[Entry, ...]
-    ranked: int
+    ranked_count: int
     seen: tuple[Entry, ...]
     complete: bool
     page_size: int
@@ -58,27 +60,31 @@ class Queue:
     ranked_by: str = ""
 
     def left(self, used: int) -> dict[int, Entry]:
-        """The entries whose bit in `used` is not set, by index, in order."""
+        """Return the entries whose bit in `used` is not set, by index and in order."""
         return {i: entry for i, entry in enumerate(self.entries) if not used >> i & 1}
 
+    def mask(self, post_ids: Collection[UUID]) -> int:
+        """Return the bits of the entries that are among `post_ids`."""
+        return sum(1 << i for i, entry in enumerate(self.entries) if entry.post_id in post_ids)
 
-def ranked_length(page_size: int, *, outrun: bool = False) -> int:
-    """How many posts a queue holds for ranked positions.
+
+def ranked_length(page_size: int, *, used_up_early: bool = False) -> int:
+    """Return how many posts a queue holds for ranked positions.
 
     A queue costs by its length, and most of it is thrown away when it expires. So it is short until
-    the viewer shows that they scroll faster than it does (`outrun`).
+    a viewer has used one up before its time (`used_up_early`).
     """
-    pages = _PAGES_OUTRUN if outrun else _PAGES
+    pages = _PAGES_USED_UP_EARLY if used_up_early else _PAGES
     return max(_MIN_RANKED, min(_MAX_RANKED, pages * page_size))
 
 
 def wanted(length: int) -> int:
-    """How many unseen candidates `length` ranked positions take: half as many again, for choice."""
+    """Return how many unseen candidates to ask for: half as many again as ranked positions."""
     return 3 * length // 2
 
 
 def build(
-    retrieval: Retrieval,
+    retrieved: Retrieved,
     ranker: Ranker,
     page_size: int,
     last_creator: bytes,
@@ -90,54 +96,53 @@ def build(
     """Rank what was retrieved.
 
     Args:
-        retrieval: The candidates.
+        retrieved: The candidates.
         ranker: Their scorer.
         page_size: For which creator variety is arranged.
         last_creator: The tag of the creator of the session's last post.
         discovery: How likely exploration draws which post.
-        policy: Whether the feed is ranked at all; without one, it is.
-        length: Posts for ranked positions; None: as `ranked_length` has it for the page size.
+        policy: How posts are chosen; None takes the default.
+        length: How many ranked positions; None takes `ranked_length` of the page size.
     """
     policy, length = policy or Policy(), length or ranked_length(page_size)
     arrange = by_age if policy.chronological else by_ladder
-    line = Line(arrange(retrieval.unseen, ranker, discovery))
-    ranked = _varied(line, length, page_size, last_creator, limited=not policy.chronological)
+    stream = RankedStream(arrange(retrieved.unseen, ranker, discovery))
+    ranked = _ranked_positions(
+        stream, length, page_size, last_creator, limited=not policy.chronological
+    )
     placed = {entry.post_id.int for entry in ranked}
-    rest = [c for c in retrieval.unseen if c.post_id.int not in placed]
-    complete = retrieval.complete and len(rest) <= _DISCOVERY
+    rest = [c for c in retrieved.unseen if c.post_id.int not in placed]
+    complete = retrieved.complete and len(rest) <= _DISCOVERY
     spare: list[Entry] = []
     if complete or policy.chronological:
-        ranked += islice(line, _DISCOVERY)  # where there is nothing else, ranking shows all of it
+        ranked += islice(stream, _DISCOVERY)  # where there is nothing else, ranking shows all of it
     else:
         spare = _discoveries(rest, ranked, ranker, discovery)
     return Queue(
-        entries=(*sorted(ranked, key=line.place), *spare),
-        ranked=len(ranked),
+        entries=(*sorted(ranked, key=stream.place), *spare),
+        ranked_count=len(ranked),
         seen=tuple(
-            make_entry(c, Source.RECYCLED, ranker.parts(c, c.creator_served), ranker, discovery)
-            for c in retrieval.seen
+            make_entry(c, Rung.RECYCLED, ranker.parts(c, c.creator_served), ranker, discovery)
+            for c in retrieved.seen
         ),
         complete=complete,
         page_size=page_size,
-        revision=retrieval.revision,
+        revision=retrieved.revision,
         policy=policy,
     )
 
 
-def _varied(
-    line: Line, length: int, page_size: int, last_creator: bytes, *, limited: bool
+def _ranked_positions(
+    stream: RankedStream, length: int, page_size: int, last_creator: bytes, *, limited: bool
 ) -> list[Entry]:
-    """The posts of ranked positions: what pages take, one after another, if nothing is explored."""
+    """Return what pages take, one after another, if nothing is explored."""
     ranked: list[Entry] = []
     while len(ranked) < length:
         variety = PageVariety(last_creator, limited=limited)
-        for _ in range(min(page_size, length - len(ranked))):
-            entry = variety.first(line)
-            if entry is None:
-                return ranked
-            line.take(entry)
-            ranked.append(entry)
-            variety.take(entry.creator_id)
+        page = list(fill(stream, variety, min(page_size, length - len(ranked))))
+        if not page:
+            break
+        ranked += [filled.entry for filled in page]
         last_creator = variety.last_creator
     return ranked
 
@@ -145,13 +150,13 @@ def _varied(
 def _discoveries(
     rest: Iterable[Candidate], ranked: Iterable[Entry], ranker: Ranker, discovery: Discovery
 ) -> list[Entry]:
-    """The posts that discovery favours among those that have no ranked position."""
+    """Return the posts that discovery favours among those without a ranked position."""
     held = Counter(entry.creator_id.int for entry in ranked)
     weighed = ((weight(c, discovery), c.post_id, c) for c in rest)
     return [
         make_entry(
             c,
-            Source(c.rung),
+            Rung(c.rung),
             ranker.parts(c, c.creator_served + held[c.creator_id.int]),
             ranker,
             discovery,

@@ -1,4 +1,4 @@
-"""Sources: one round trip to Postgres that retrieves a viewer's candidates and signals."""
+"""Retrieval: one round trip to Postgres for a viewer's candidates and signals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared import sql
-from shared.models import Candidate, Retrieval, Signals
+from shared.models import Candidate, Retrieved, Signals
 from shared.postgres import Database, Statement
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class Retrieval:
     """Where candidates come from, and within which windows.
 
     Attributes:
@@ -42,21 +42,21 @@ class Sources:
         served: Mapping[UUID, int],
         context: str | None = None,
         newest: bool = False,
-    ) -> tuple[Retrieval, Signals]:
-        """Candidates for the viewer's next posts, and how the viewer engages.
+    ) -> tuple[Retrieved, Signals]:
+        """Return candidates for the viewer's next posts, and how the viewer engages.
 
         Args:
-            viewer: Whose feed.
-            session: Posts served in it are seen.
-            want: Unseen candidates that are enough.
-            page_size: Below so many unseen ones, seen ones are added.
+            viewer: Whose feed it is.
+            session: Posts that it has served count as seen.
+            want: How many unseen candidates are enough.
+            page_size: Where fewer unseen posts exist, seen ones are added.
             now: The time that windows are measured from.
             served: Posts served that Postgres may not know of, with their order.
-            context: Device and daypart, `phone/evening`; None: as of the viewer's last page.
-            newest: The newest unseen posts and no others, for a chronological feed.
+            context: Device and daypart, `phone/evening`; None takes those of the last page.
+            newest: Whether to take the newest unseen posts alone, for a chronological feed.
 
         Raises:
-            DatabaseUnavailableError: No answer within the budget.
+            DatabaseUnavailableError: Postgres did not answer within the budget.
         """
         candidates = Statement(
             sql.FEED["candidates"],
@@ -81,15 +81,15 @@ class Sources:
         (revised,), rows, known = self.database.run(
             revision, candidates, signals, viewer=viewer, budget_s=self.budget_s
         )
-        retrieval = Retrieval.of(
+        retrieved = Retrieved.of(
             [candidate for candidate, _, _ in rows],
             complete=all(complete for _, complete, _ in rows),
             revision=revised,
-            drops=rows[0][2] if rows else {},
+            filtered=rows[0][2] if rows else {},
         )
-        return retrieval, known[0] if known else Signals()
+        return retrieved, known[0] if known else Signals()
 
 
 def _candidate(complete: object, *columns: object) -> tuple[Candidate, bool, object]:
-    """A row's columns; the last is what the filters dropped, on the first row alone."""
+    """Make a candidate of a row; the last column, on the first row alone, is what was filtered."""
     return Candidate._make(columns[:-1]), bool(complete), columns[-1]

@@ -1,4 +1,4 @@
-"""Steering: feature flags and watch norms, read at most once a minute, with what is sent anyway."""
+"""Feature flags and watch norms, read at most once a minute, along with what is sent anyway."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ EVERY_S: Final = 60.0
 _AGAIN_S: Final = 5.0  # after a read that failed
 
 
-class Steering:
-    """Hands statements on to Postgres; once a minute the flags come along, in the same round trip.
+class FlagReader:
+    """Hands statements on to Postgres, and once a minute reads the flags in the same round trip.
 
-    A read that fails fails with its round trip, and what was known last stays in force.
+    Where that round trip fails, the flags that were known last stay in force.
 
     Attributes:
         ranking: The configuration of scores, with the watch norms last read.
@@ -41,7 +41,7 @@ class Steering:
         on_fault: Callable[[str, str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Steer by `policy` until flags are known.
+        """Follow `policy` until flags are known.
 
         Args:
             database: Where statements go.
@@ -78,7 +78,7 @@ class Steering:
         return rows
 
     def decide(self, viewer: UUID) -> Decision:
-        """How the viewer's posts are chosen, by the flags last read."""
+        """Decide how the viewer's posts are chosen, by the flags last read."""
         return self.flags.decide(viewer)
 
     def _learn(self, known: list[list[Any]], norms: list[list[Any]]) -> None:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.feed_ranker.sessions.packing import (
-    CachedQueue,
-    pack_page,
-    pack_queue,
-    unpack_page,
-    unpack_queue,
-)
 from functions.feed_ranker.sessions.session_store import Item
+from functions.feed_ranker.sessions.stored_page import StoredPage, pack_page, unpack_page
+from functions.feed_ranker.sessions.stored_queue import CachedQueue, pack_queue, unpack_queue
 from shared.errors import CacheUnavailableError
 
 if TYPE_CHECKING:
@@ -21,7 +16,6 @@ if TYPE_CHECKING:
 
     from functions.feed_ranker.pages.cursor import Position
     from functions.feed_ranker.pages.page import Page
-    from functions.feed_ranker.sessions.ledger import Commit
     from functions.feed_ranker.sessions.session_store import SessionStore
 
 _SESSION_S = 86_400  # how long a page can be replayed from the cache
@@ -29,20 +23,16 @@ _PLACES_PER_PAGE = 64  # as feed_candidates orders what was served
 
 
 @dataclass(frozen=True, slots=True)
-class Cached:
+class CacheEntry:
     """What the cache holds for one request.
 
     Attributes:
-        page: The page, if it was written before.
-        version: Its version; 0 without one.
-        stale: Whether it came of an expired queue.
+        stored: The page, if it was written before.
         queue: The queue that the page is, or was, taken from.
     """
 
-    page: Page | None
-    version: int
-    stale: bool
-    queue: CachedQueue | None
+    stored: StoredPage | None = None
+    queue: CachedQueue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,50 +47,52 @@ class Cache:
     store: SessionStore
     ttl_s: int
 
-    def read(self, viewer: UUID, at: Position, now: datetime) -> Cached:
-        """Page `at`, where it was written, and the queue that it is taken from; one call.
+    def read(self, viewer: UUID, at: Position, now: datetime) -> CacheEntry:
+        """Read page `at`, where it was written, and the queue that it is taken from, in one call.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
-        items = self.store.read(viewer, at.session, {at.page_no, at.built}, _seconds(now))
+        items = self.store.read(viewer, at.session, {at.page_no, at.queue_page_no}, _seconds(now))
         own = items.get(at.page_no)
-        holder = own if own is not None and own.queue is not None else items.get(at.built)
+        holder = own if own is not None and own.queue is not None else items.get(at.queue_page_no)
         # Another release may have written either in a form of its own: then it is not there.
-        found = unpack_page(own.page, at.session, at.page_no) if own else None
-        page, stale = found or (None, False)
-        return Cached(
-            page=page,
-            version=own.version if own and page else 0,
-            stale=stale,
+        return CacheEntry(
+            stored=unpack_page(own.page, at.session, at.page_no, own.version) if own else None,
             queue=unpack_queue(holder.queue) if holder and holder.queue else None,
         )
 
     def served(self, viewer: UUID, session: UUID, now: datetime) -> dict[UUID, int]:
-        """Every post that the cached pages of a session hold, with its last place in the session.
+        """Return every post on a cached page of a session, with its last place in the session.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         places: dict[UUID, int] = {}
         items = self.store.read_all(viewer, session, _seconds(now))
         for page_no, item in sorted(items.items()):
-            found = unpack_page(item.page, session, page_no)
-            for position, post_id in enumerate(found[0].ids if found else (), start=1):
+            found = unpack_page(item.page, session, page_no, item.version)
+            for position, post_id in enumerate(found.page.ids if found else (), start=1):
                 places[post_id] = page_no * _PLACES_PER_PAGE + position
         return places
 
     def write(
-        self, viewer: UUID, done: Commit, built: CachedQueue | None, *, expected: int, now: datetime
+        self,
+        viewer: UUID,
+        stored: StoredPage,
+        new_queue: CachedQueue | None,
+        *,
+        expected: int,
+        now: datetime,
     ) -> None:
-        """Write the page that the ledger has committed, with the queue that was built for it.
+        """Write a page that the ledger has committed, with the queue that was ranked for it.
 
         A page that another request wrote meanwhile is left alone: the ledger gave both the same.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
-        self._put(viewer, done.page, done.stale, built, done.version, expected, now)
+        self._put(viewer, stored, new_queue, expected, now)
 
     def write_alone(self, viewer: UUID, page: Page, now: datetime) -> Page | None:
         """Write a page that no ledger knows, since Postgres is gone.
@@ -109,56 +101,100 @@ class Cache:
             None where it was written; else the page that another request wrote first.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget, or a page stands that
+                this release cannot read.
         """
-        other = self._put(viewer, page, False, None, 1, 0, now)
+        other = self._put(viewer, StoredPage(page, 1, queue_expired=False), None, 0, now)
         if other is None:
             return None
-        found = unpack_page(other.page, page.after.session, page.after.page_no - 1)
+        found = unpack_page(other.page, page.after.session, page.page_no, other.version)
         if found is None:
-            raise CacheUnavailableError  # a page stands that this release cannot read
-        return found[0]
+            raise CacheUnavailableError
+        return found.page
 
     def note_feedback(self, viewer: UUID, revision: int, now: datetime) -> None:
         """Note the revision that the viewer's feedback has reached.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         expires_at = _seconds(now) + _SESSION_S
         self.store.feedback.note(viewer, revision, expires_at=expires_at, now=_seconds(now))
 
     def knows_feedback(self, viewer: UUID, cached: CachedQueue, now: datetime) -> bool:
-        """Whether a queue was ranked with all the feedback that was noted.
+        """Return whether a queue was ranked with all the feedback that was noted.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
-        return cached.queue.revision >= self.store.feedback.noted(viewer, _seconds(now))
+        return cached.ranked.revision >= self.store.feedback.noted(viewer, _seconds(now))
 
     def fresh_until(self, now: datetime) -> int:
-        """When a queue that is ranked now has to be ranked anew, in Unix seconds."""
+        """Return when a queue that is ranked now has to be ranked anew, in Unix seconds."""
         return _seconds(now) + self.ttl_s
 
-    def _put(  # an item and its condition
+    def _put(
         self,
         viewer: UUID,
-        page: Page,
-        stale: bool,  # noqa: FBT001  # part of the page
-        built: CachedQueue | None,
-        version: int,
+        stored: StoredPage,
+        new_queue: CachedQueue | None,
         expected: int,
         now: datetime,
     ) -> Item | None:
+        page = stored.page
+        item = Item(
+            stored.version,
+            pack_page(page, queue_expired=stored.queue_expired),
+            pack_queue(new_queue) if new_queue else None,
+        )
         return self.store.write(
             viewer,
             page.after.session,
-            page.after.page_no - 1,
-            Item(version, pack_page(page, stale=stale), pack_queue(built) if built else None),
+            page.page_no,
+            item,
             expected=expected,
             expires_at=_seconds(now) + _SESSION_S,
             now=_seconds(now),
         )
+
+
+class CacheForRequest:
+    """The session cache as one request uses it: once it has not answered, it is not asked again.
+
+    Attributes:
+        gone: Whether it has not answered.
+    """
+
+    def __init__(self, cache: Cache, viewer: UUID, now: datetime) -> None:
+        self.gone = False
+        self._cache = cache
+        self._viewer = viewer
+        self._now = now
+
+    def read(self, at: Position) -> CacheEntry:
+        """Return what is held of page `at`; nothing where the cache is gone."""
+        try:
+            return self._cache.read(self._viewer, at, self._now)
+        except CacheUnavailableError:
+            self.gone = True
+            return CacheEntry()
+
+    def served(self, session: UUID) -> dict[UUID, int]:
+        """Return the posts of the session's pages, each with its place, as far as one can tell."""
+        if not self.gone:
+            try:
+                return self._cache.served(self._viewer, session, self._now)
+            except CacheUnavailableError:
+                self.gone = True
+        return {}
+
+    def remember(self, stored: StoredPage, new_queue: CachedQueue | None, *, expected: int) -> None:
+        """Write a committed page, if the cache answers."""
+        if not self.gone:
+            try:
+                self._cache.write(self._viewer, stored, new_queue, expected=expected, now=self._now)
+            except CacheUnavailableError:
+                self.gone = True
 
 
 def _seconds(now: datetime) -> int:

@@ -1,17 +1,12 @@
-"""The ledger of pages in Postgres: page n of a session is written once, or read as it was."""
+"""The ledger of pages in Postgres: page n of a session is written once, or read as it stands."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from functions.feed_ranker.sessions.page_document import (
-    Content,
-    content_by_id,
-    page_document,
-    read_page,
-)
+from functions.feed_ranker.sessions.packed_content import Content, content_by_id
+from functions.feed_ranker.sessions.stored_page import StoredPage, page_document, read_document
 from shared import sql
 from shared.postgres import Database, Json, Statement
 
@@ -23,111 +18,149 @@ if TYPE_CHECKING:
     from functions.feed_ranker.pages.page import Page
 
 
-class Status(StrEnum):
-    """How a commit ended."""
-
-    COMMITTED = "committed"  # the page stands as given
-    EXISTING = "existing"  # another version stands
-    REJECTED = "rejected"  # some posts may not be shown
-    OUTDATED = "outdated"  # ranked before the viewer's latest feedback
-
-
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """What must hold for a page to be written.
+class Submission:
+    """A page that is to be written, and what must hold for that.
 
     Attributes:
+        viewer: Whose page it is.
+        page: The page.
         expected: The version that stands; 0 where none does.
-        unserved: Posts that pass as unseen: no other page of the session may hold them, and no
-            impression after `cutoff`.
+        claimed_unseen: Posts that pass as unseen: no other page of the session may hold them, and
+            the viewer may have no impression of them after `cutoff`.
         cutoff: When the cooldown began.
-        revision: Of the viewer's feedback, as the ranking knew it, where nothing is written yet;
-            None: it may have changed.
+        revision: The revision of the viewer's feedback that the ranking knew; None where the
+            feedback may have changed since.
+        queue_expired: Whether the cursor's queue had expired.
+        hydrate: Posts whose content the cache is to hold.
+        request: The row of feed_requests.
     """
 
+    viewer: UUID
+    page: Page
     expected: int
-    unserved: Collection[UUID]
+    claimed_unseen: Collection[UUID]
     cutoff: datetime
-    revision: int | None = None
+    revision: int | None
+    queue_expired: bool
+    hydrate: Collection[UUID]
+    request: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
-    """The ledger's word on a page.
+class Committed:
+    """The page stands as it was given.
 
     Attributes:
-        status: How it ended.
-        version: Of the page that stands.
-        page: The page that stands; as given unless status is EXISTING.
-        stale: Whether the page that stands came of an expired queue.
-        bad: Posts of that page (or of the one given) that may not be shown.
-        content: What clients are shown of the page's posts.
-        cached: What they are shown of the posts asked for, in columns, as text; None: of none.
+        version: The version that it has.
+        content: What clients are shown of its posts.
+        content_columns: The same of the posts to hydrate, in columns, as text; None without any.
     """
 
-    status: Status
     version: int
-    page: Page
-    stale: bool
-    bad: frozenset[UUID]
     content: Content
-    cached: str | None = None
+    content_columns: str | None
 
 
-def commit(  # a page, a condition, what to read along
-    database: Database,
-    viewer: UUID,
-    page: Page,
-    conditions: Conditions,
-    *,
-    hydrate: Collection[UUID],
-    stale: bool,
-    request: Mapping[str, Any],
-    budget_s: float,
-) -> Commit:
-    """Write `page` where the conditions hold, in one round trip.
+@dataclass(frozen=True, slots=True)
+class AlreadyWritten:
+    """Another version of the page stands.
 
-    Args:
-        database: Postgres.
-        viewer: Whose page.
-        page: With `after.page_no - 1` as its number.
-        conditions: What must hold.
-        hydrate: Posts whose content the cache is to hold.
-        stale: Whether the page came of an expired queue.
-        request: The feed_requests row.
-        budget_s: Seconds for the round trip.
-
-    Raises:
-        DatabaseUnavailableError: No answer within the budget.
+    Attributes:
+        stored: That version.
+        withdrawn: Posts of it that may no longer be shown.
+        content: What clients are shown of the others.
     """
-    session, page_no = page.after.session, page.after.page_no - 1
-    statement = Statement(
+
+    stored: StoredPage
+    withdrawn: frozenset[UUID]
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Nothing was written, since some of the posts may no longer be shown.
+
+    Attributes:
+        posts: Those posts.
+    """
+
+    posts: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackChanged:
+    """Nothing was written, since the ranking did not know the viewer's latest feedback."""
+
+
+Outcome = Committed | AlreadyWritten | Withdrawn | FeedbackChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Writes pages.
+
+    Attributes:
+        database: Postgres.
+        budget_s: Seconds for one commit.
+    """
+
+    database: Database
+    budget_s: float
+
+    def commit(self, submission: Submission) -> Outcome:
+        """Write a page where its conditions hold, in one round trip.
+
+        Raises:
+            DatabaseUnavailableError: Postgres did not answer within the budget.
+        """
+        ((row,),) = self.database.run(
+            _statement(submission), viewer=submission.viewer, budget_s=self.budget_s
+        )
+        return _outcome(submission, *row)
+
+
+def _statement(submission: Submission) -> Statement:
+    page = submission.page
+    document = page_document(page, queue_expired=submission.queue_expired, lasting=True)
+    return Statement(
         sql.FEED["commit_page"],
         {
-            "viewer": viewer,
-            "session": session,
-            "page_no": page_no,
-            "expected": conditions.expected,
+            "viewer": submission.viewer,
+            "session": page.after.session,
+            "page_no": page.page_no,
+            "expected": submission.expected,
             "shown": page.ids,
-            "described": Json(page_document(page, stale=stale, lasting=True)),
-            "unserved": list(conditions.unserved),
-            "hydrate": list(hydrate),
-            "request": Json(request),
-            "cutoff": conditions.cutoff,
-            "revision": conditions.revision,
+            "described": Json(document),
+            "unserved": list(submission.claimed_unseen),
+            "hydrate": list(submission.hydrate),
+            "request": Json(submission.request),
+            "cutoff": submission.cutoff,
+            "revision": submission.revision,
         },
     )
-    ((status, version, document, bad, posts, cached),) = database.run(
-        statement, viewer=viewer, budget_s=budget_s
-    )[0]
-    existing = status == Status.EXISTING
+
+
+def _outcome(  # the columns of commit_page
+    submission: Submission,
+    status: str,
+    version: int,
+    document: Mapping[str, Any],
+    withdrawn: Collection[UUID],
+    posts: list[dict[str, Any]],
+    content_columns: str | None,
+) -> Outcome:
     content = content_by_id(posts)
-    return Commit(
-        status=Status(status),
-        version=version,
-        page=read_page(document, session, page_no, content) if existing else page,
-        stale=document["stale"] if existing else stale,
-        bad=frozenset(bad),
-        content=content,
-        cached=cached,
-    )
+    match status:
+        case "committed":
+            return Committed(version, content, content_columns)
+        case "existing":
+            after = submission.page.after
+            stored = read_document(document, after.session, after.page_no - 1, version, content)
+            return AlreadyWritten(stored, frozenset(withdrawn), content)
+        case "rejected":
+            return Withdrawn(frozenset(withdrawn))
+        case "outdated":
+            return FeedbackChanged()
+        case _:
+            raise ValueError(f"commit_page answered {status!r}")

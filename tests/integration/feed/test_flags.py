@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from functions.feed_ranker.telemetry import Reporter
+from functions.feed_ranker.telemetry import FeedTelemetry
 from shared.flags import place
 from shared.variants import Policy
 from tests.integration.feed.harness import Harness, Viewer, check_page, ids
@@ -159,7 +159,7 @@ def test_a_flag_that_cannot_be_followed_leaves_control_and_is_told(
     feed: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(Reporter, "flag_fault", lambda _self, name, _reason: told.append(name))
+    monkeypatch.setattr(FeedTelemetry, "flag_fault", lambda _self, name, _reason: told.append(name))
     feed.add_posts(30)
     put_flag(feed, "typo", metadata='{"variant": "engagement_bost"}')
     viewer = Viewer(feed, uuid4())
@@ -193,8 +193,8 @@ def test_a_ranking_requests_trace_tells_what_was_found_and_dropped(feed: Harness
         feed, "SELECT trace, sources FROM feed_requests WHERE request_id = %s", page["request_id"]
     )
     assert sum(trace["found"].values()) == 80
-    assert sum(trace["origins"].values()) == 80
-    assert trace["drops"]["seen"] > 0
+    assert sum(trace["found_by"].values()) == 80
+    assert trace["filtered"]["seen"] > 0
     assert trace["complete"] is True
     assert trace["flags"] == {"ranking_algorithm_v2": "engagement_boost"}
     drawn = [[p["position"]] for p in page["posts"] if p["source"] == "explore"]
@@ -210,7 +210,7 @@ def test_a_hits_trace_names_the_request_that_ranked_and_is_small(feed: Harness) 
     assert hit["cache"] == "hit"
     sizes = rows(
         feed,
-        "SELECT cache_hit, trace ->> 'by', octet_length(trace::text) FROM feed_requests"
+        "SELECT cache_hit, trace ->> 'ranked_by', octet_length(trace::text) FROM feed_requests"
         " ORDER BY page_no",
     )
     assert [(cache_hit, by) for cache_hit, by, _ in sizes] == [(False, None), (True, ranked)]

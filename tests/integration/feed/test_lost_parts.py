@@ -217,7 +217,7 @@ def test_a_page_whose_commit_was_not_answered_is_the_page_that_the_retry_gets(
     viewer = feed.viewer()
     viewer.next()
     flaky = feed.new_container()
-    object.__setattr__(flaky.feed, "database", _LosesTheAnswer(flaky))
+    object.__setattr__(flaky.feed.ledger, "database", _LosesTheAnswer(flaky))
     lost = viewer.page(cursor=viewer.cursor, container=flaky)
     assert lost["degraded"] == "database"
     assert ids(viewer.page(cursor=viewer.cursor)) == ids(lost)

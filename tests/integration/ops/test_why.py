@@ -91,7 +91,7 @@ def test_the_draws_are_those_of_the_page(feed: Harness, printed: Any) -> None:  
     assert [int(n) for n in re.findall(r"position (\d+) \(p =", text)] == drawn
 
 
-def test_a_mended_page_says_so(feed: Harness, printed: Any) -> None:  # noqa: ANN401
+def test_a_refilled_page_says_so(feed: Harness, printed: Any) -> None:  # noqa: ANN401
     feed.add_posts(60)
     viewer = feed.viewer()
     page = viewer.next()
@@ -100,8 +100,8 @@ def test_a_mended_page_says_so(feed: Harness, printed: Any) -> None:  # noqa: AN
     )
     again = viewer.page(session_id=page["session_id"])
     text = printed(feed, again)
-    assert "mended" in text
-    assert "lost while it was made │ 1" in text
+    assert "refilled" in text
+    assert "withdrawn while it was made │ 1" in text
 
 
 def test_what_is_past_its_retention_is_said_to_be_gone(feed: Harness, printed: Any) -> None:  # noqa: ANN401

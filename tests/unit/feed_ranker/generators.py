@@ -10,9 +10,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from functions.feed_ranker.ranking.exploration import Discovery
-from functions.feed_ranker.ranking.ladder import Entry
 from functions.feed_ranker.ranking.queue import Queue, ranked_length, wanted
-from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Signals, Source
+from functions.feed_ranker.ranking.stream import Entry
+from shared.models import UNSEEN_RUNGS, Candidate, Retrieved, Rung, Signals
 from shared.ranking import Parts, Ranker
 from shared.ranking_config import RankingConfig
 from tests.unit.shared.generators import MOMENT, NOW, post, varied
@@ -31,12 +31,12 @@ def entry(
     number: int,
     *,
     creator: int | None = None,
-    source: Source = Source.FRESH,
+    rung: Rung = Rung.FRESH,
     weight: float = 1.0,
 ) -> Entry:
     """Entry `number`, of a creator of its own unless one is given."""
     creator_id = UUID(int=10**6 + number if creator is None else creator)
-    return Entry(UUID(int=number), creator_id, source, PARTS, 0.5, followed=False, weight=weight)
+    return Entry(UUID(int=number), creator_id, rung, PARTS, 0.5, followed=False, weight=weight)
 
 
 @st.composite
@@ -47,13 +47,13 @@ def queues(draw: st.DrawFn, most: int = 40) -> Queue:
         entry(
             number,
             creator=draw(few),
-            source=draw(st.sampled_from(UNSEEN_RUNGS)),
+            rung=draw(st.sampled_from(UNSEEN_RUNGS)),
             weight=draw(st.floats(1e-6, 1.0)),
         )
         for number in range(draw(st.integers(0, most)))
     ]
     seen = [
-        entry(1_000 + number, creator=draw(few), source=Source.RECYCLED)
+        entry(1_000 + number, creator=draw(few), rung=Rung.RECYCLED)
         for number in range(draw(st.integers(0, 20)))
     ]
     complete = draw(st.booleans())
@@ -111,11 +111,11 @@ class Catalogue:
             for rank, i in enumerate(order, start=1)
         ]
 
-    def retrieve(self, page_size: int) -> Retrieval:
+    def retrieve(self, page_size: int) -> Retrieved:
         """Enough unseen candidates; seen ones where they do not fill a page."""
         unseen, want = self.unseen, wanted(ranked_length(page_size))
         seen = self.repeats[:page_size] if len(unseen) < page_size else []
-        return Retrieval.of(unseen[:want] + seen, complete=len(unseen) <= want)
+        return Retrieved.of(unseen[:want] + seen, complete=len(unseen) <= want)
 
     def serve(self, page: Page) -> None:
         """Note what the session was served."""

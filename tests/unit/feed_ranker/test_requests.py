@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from functions.feed_ranker.requests import FeedQuery, ImpressionBatch, ImpressionIn, timezones
-from shared.models import Connection, Device, Source
+from shared.models import Connection, Device, Rung
 
 ID = "0b7f3c1e-58a5-4f3c-9d3b-4a8a2f6f5c11"
 ROW = {
@@ -120,12 +120,12 @@ def test_parameters_that_the_feed_does_not_know_do_no_harm() -> None:
 def test_a_good_impression_is_read() -> None:
     row = ImpressionIn.model_validate(ROW)
     assert str(row.event_id) == str(row.post_id) == ID
-    assert row.source is Source.FRESH
+    assert row.source is Rung.FRESH
     assert row.seen_at == datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("source", Source)
-def test_every_source_that_a_page_names_may_be_reported_back(source: Source) -> None:
+@pytest.mark.parametrize("source", Rung)
+def test_every_source_that_a_page_names_may_be_reported_back(source: Rung) -> None:
     assert ImpressionIn.model_validate({**ROW, "source": str(source)}).source is source
 
 

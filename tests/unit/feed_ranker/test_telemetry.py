@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from functions.feed_ranker.feed.exchange import Served
+from functions.feed_ranker.feed.request import Served
 from functions.feed_ranker.feed.trace import of_page
 from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import Page, Placed
-from functions.feed_ranker.telemetry import Reporter
-from shared.models import Source
+from functions.feed_ranker.telemetry import FeedTelemetry
+from shared.models import Rung
 from shared.ranking import Parts
 from tests.unit.feed_ranker.generators import SESSION
 
@@ -31,31 +32,36 @@ class Notes:
         self.counts[name] += int(value)
 
 
-def page_of(*sources: Source, ranked_by: str = "me") -> Page:
+def page_of(*rungs: Rung, ranked_by: str = "me") -> Page:
     posts = tuple(
         Placed(
             UUID(int=i),
             UUID(int=100 + i),
-            source,
+            rung,
             Parts(0.5, 0.5, 0.5, 0.5),
             0.5,
             False,
-            0.01 if source is Source.EXPLORE else None,
+            0.01 if rung is Rung.EXPLORE else None,
         )
-        for i, source in enumerate(sources)
+        for i, rung in enumerate(rungs)
     )
     return Page(posts, len(posts), Position(SESSION, 1), None, ranked_by=ranked_by)
 
 
-def told(served: Served) -> Notes:
+def served(*rungs: Rung) -> Served:
+    """A page of these rungs, taken from a queue."""
+    return Served(page_of(*rungs), {}, from_cache=True, queue_expired=False, degraded=None)
+
+
+def told(page: Served) -> Notes:
     notes = Notes()
-    Reporter(cast("Telemetry", notes)).page(Position(SESSION), served)
+    FeedTelemetry(cast("Telemetry", notes)).page(Position(SESSION), page)
     return notes
 
 
-def test_a_pages_posts_are_counted_by_source() -> None:
-    page = page_of(Source.FRESH, Source.FRESH, Source.EXPLORE, Source.REPEAT, Source.RECYCLED)
-    counts = told(Served(page, {}, hit=True, stale=True, degraded=None)).counts
+def test_a_pages_posts_are_counted_by_rung() -> None:
+    page = served(Rung.FRESH, Rung.FRESH, Rung.EXPLORE, Rung.REPEAT, Rung.RECYCLED)
+    counts = told(replace(page, queue_expired=True)).counts
     assert {name: counts[name] for name in counts if name.startswith("Posts")} == {
         "PostsFresh": 2,
         "PostsFollowing": 0,
@@ -69,17 +75,31 @@ def test_a_pages_posts_are_counted_by_source() -> None:
 
 
 def test_a_degraded_page_is_counted_by_its_word_and_a_short_one_is_an_error() -> None:
-    served = Served(page_of(), {}, hit=False, stale=False, degraded="cache", rejected=3, short=True)
+    served = Served(
+        page_of(),
+        {},
+        from_cache=False,
+        queue_expired=False,
+        degraded="cache",
+        withdrawn=3,
+        underfilled=True,
+    )
     notes = told(served)
     assert notes.counts["Degraded"] == notes.counts["DegradedCache"] == 1
     assert notes.counts["FillFailures"] == 1
-    assert notes.counts["LateRejects"] == 3
+    assert notes.counts["WithdrawnPosts"] == 3
     assert notes.lines[-1][0] == "page shorter than promised"
 
 
 def test_the_line_of_a_page_has_the_propensities() -> None:
     notes = told(
-        Served(page_of(Source.FRESH, Source.EXPLORE), {}, hit=True, stale=False, degraded=None)
+        Served(
+            page_of(Rung.FRESH, Rung.EXPLORE),
+            {},
+            from_cache=True,
+            queue_expired=False,
+            degraded=None,
+        )
     )
     ((text, line),) = notes.lines
     assert text == "page served"
@@ -95,7 +115,7 @@ def test_rejected_rows_are_counted_by_field_and_a_clients_own_names_make_no_metr
         for i, reason in enumerate(["post_id: no such post", "post_id: x", "surprise: no", "odd"])
     ]
     answer = {"accepted": 5, "duplicates": 2, "rejected": rejected}
-    Reporter(cast("Telemetry", notes)).batch("Impressions", answer)
+    FeedTelemetry(cast("Telemetry", notes)).batch("Impressions", answer)
     assert dict(notes.counts) == {
         "ImpressionsAccepted": 5,
         "ImpressionsDuplicate": 2,
@@ -109,14 +129,21 @@ def test_feedback_is_counted_by_what_was_asked() -> None:
     notes = Notes()
     for undone in (False, True):
         answer = {"action": "hide_creator", "undone": undone}
-        Reporter(cast("Telemetry", notes)).feedback(answer)
+        FeedTelemetry(cast("Telemetry", notes)).feedback(answer)
     assert dict(notes.counts) == {"FeedbackHideCreator": 1, "FeedbackUndone": 1}
 
 
 def test_the_trace_of_a_page_is_empty_where_there_is_nothing_to_add() -> None:
-    assert of_page(page_of(Source.FRESH), "me", ()) == {}
+    assert of_page(page_of(Rung.FRESH), "me", 0) == {}
 
 
 def test_the_trace_names_the_request_that_ranked_the_draws_and_the_losses() -> None:
-    page = page_of(Source.FRESH, Source.EXPLORE, ranked_by="other")
-    assert of_page(page, "me", {UUID(int=9)}) == {"draws": [[1, 0.01]], "by": "other", "lost": 1}
+    page = page_of(Rung.FRESH, Rung.EXPLORE, ranked_by="other")
+    assert of_page(page, "me", 1) == {"draws": [[1, 0.01]], "ranked_by": "other", "withdrawn": 1}
+
+
+def test_a_request_without_a_page_is_counted_by_its_reason() -> None:
+    notes = Notes()
+    FeedTelemetry(cast("Telemetry", notes)).no_page(Position(SESSION), "queue_too_old")
+    assert notes.counts["NoPageQueueTooOld"] == 1
+    assert notes.lines == [("no page", {"page_no": 0, "reason": "queue_too_old"})]

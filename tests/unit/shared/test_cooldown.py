@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.cooldown import CooldownRules, label_repeats
-from shared.models import Source
+from shared.models import Rung
 
-REPEAT, RECYCLED = Source.REPEAT, Source.RECYCLED
+REPEAT, RECYCLED = Rung.REPEAT, Rung.RECYCLED
 rules_of_any_kind = st.builds(
     CooldownRules,
     max_repeats=st.integers(0, 6),
@@ -35,7 +35,7 @@ def test_repeats_keep_to_the_limits_and_everything_else_is_called_recycled(
 
 @pytest.mark.parametrize(("inventory", "label"), [(23, REPEAT), (24, RECYCLED)])
 def test_a_controlled_repeat_needs_an_inventory_below_the_waterline(
-    inventory: int, label: Source
+    inventory: int, label: Rung
 ) -> None:
     assert label_repeats(6, 1, inventory, CooldownRules()) == [label]
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.models import UNSEEN_RUNGS, Candidate, Connection, Retrieval, Source
+from shared.models import UNSEEN_RUNGS, Candidate, Connection, Retrieved, Rung
 from tests.unit.shared.generators import post
 
 
 def test_the_ladder_has_the_prescribed_rungs_in_order() -> None:
-    assert list(Source) == ["fresh", "following", "trending", "repeat", "recycled", "explore"]
-    assert UNSEEN_RUNGS == (Source.FRESH, Source.FOLLOWING, Source.TRENDING)
+    assert list(Rung) == ["fresh", "following", "trending", "repeat", "recycled", "explore"]
+    assert UNSEEN_RUNGS == (Rung.FRESH, Rung.FOLLOWING, Rung.TRENDING)
 
 
 def test_connections_stand_from_best_to_worst() -> None:
@@ -24,7 +24,7 @@ def test_splitting_candidates_loses_none_and_invents_none(
         post(number, rung="fresh" if rank is None else "seen", seen_rank=rank)
         for number, rank in enumerate(ranks)
     ]
-    retrieval = Retrieval.of(candidates, complete=complete)
+    retrieval = Retrieved.of(candidates, complete=complete)
     assert sorted((*retrieval.unseen, *retrieval.seen), key=by_id) == candidates
     assert all(c.seen_rank is None for c in retrieval.unseen)
     assert retrieval.complete is complete
@@ -33,7 +33,7 @@ def test_splitting_candidates_loses_none_and_invents_none(
 @given(st.permutations(range(1, 12)))
 def test_seen_candidates_stand_from_the_longest_ago_on(ranks: list[int]) -> None:
     seen = [post(100 - rank, rung="seen", seen_rank=rank) for rank in ranks]
-    retrieval = Retrieval.of(seen, complete=True)
+    retrieval = Retrieved.of(seen, complete=True)
     assert [c.seen_rank for c in retrieval.seen] == list(range(1, 12))
 
 

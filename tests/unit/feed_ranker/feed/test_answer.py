@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.feed_ranker.feed.answer import PlaybackUrls, reasons, render_posts, sources
+from functions.feed_ranker.feed.answer import PlaybackUrls, reasons, render_posts
+from functions.feed_ranker.feed.trace import by_rung
 from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import Page, Placed
-from shared.models import Source
+from shared.models import Rung
 from shared.ranking import Parts
 from shared.ranking_config import Weights
 from tests.unit.feed_ranker.generators import SESSION
@@ -21,7 +22,7 @@ figures = st.floats(0, 1)
 
 
 def placed(
-    number: int = 1, source: Source = Source.FRESH, parts: Parts = PARTS, *, followed: bool = False
+    number: int = 1, source: Rung = Rung.FRESH, parts: Parts = PARTS, *, followed: bool = False
 ) -> Placed:
     return Placed(UUID(int=number), UUID(int=100 + number), source, parts, 0.61, followed)
 
@@ -76,17 +77,17 @@ def test_posts_stand_in_the_order_of_the_page_and_positions_count_from_0() -> No
     assert [(p["position"], UUID(p["post_id"]).int) for p in posts] == [(0, 7), (1, 3), (2, 5)]
 
 
-@pytest.mark.parametrize("source", Source)
-def test_only_repeats_and_recycled_posts_are_marked_as_repeats(source: Source) -> None:
+@pytest.mark.parametrize("source", Rung)
+def test_only_repeats_and_recycled_posts_are_marked_as_repeats(source: Rung) -> None:
     (post,) = rendered(placed(source=source))
     assert post["is_repeat"] is (source in {"repeat", "recycled"})
     assert ("seen_before" in post["reasons"]) is post["is_repeat"]
 
 
 def test_what_put_a_post_there_is_named_before_the_parts_of_its_score() -> None:
-    explored = reasons(placed(source=Source.EXPLORE, followed=True), Weights())
+    explored = reasons(placed(source=Rung.EXPLORE, followed=True), Weights())
     assert explored[:2] == ["exploration", "followed_creator"]
-    seen = reasons(placed(source=Source.RECYCLED, followed=True), Weights())
+    seen = reasons(placed(source=Rung.RECYCLED, followed=True), Weights())
     assert seen[:2] == ["seen_before", "followed_creator"]
 
 
@@ -102,7 +103,7 @@ def test_the_parts_of_a_score_stand_by_what_they_gave_and_none_that_gave_nothing
 
 
 def test_the_posts_of_a_page_are_counted_by_their_source() -> None:
-    posts = (placed(1), placed(2), placed(3, Source.EXPLORE))
-    counts = sources(Page(posts, 12, Position(SESSION, 1), None))
+    posts = (placed(1), placed(2), placed(3, Rung.EXPLORE))
+    counts = by_rung(Page(posts, 12, Position(SESSION, 1), None))
     assert counts == {"fresh": 2, "explore": 1}
     assert all(type(name) is str for name in counts)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from functions.feed_ranker.feed.exchange import FeedRequest, Served
+from functions.feed_ranker.feed.drafting import Drafter
 from functions.feed_ranker.feed.executor import Feed
-from functions.feed_ranker.feed.queue_builder import Builder
+from functions.feed_ranker.feed.queue_builder import QueueBuilder
+from functions.feed_ranker.feed.request import FeedRequest, Served
 from functions.feed_ranker.pages.cursor import Position
-from functions.feed_ranker.retrieval.candidates import Sources
-from functions.feed_ranker.retrieval.flag_reader import Steering
+from functions.feed_ranker.retrieval.candidates import Retrieval
+from functions.feed_ranker.retrieval.flag_reader import FlagReader
 from functions.feed_ranker.sessions.cache import Cache
-from functions.feed_ranker.sessions.page_document import page_document
+from functions.feed_ranker.sessions.ledger import Ledger
+from functions.feed_ranker.sessions.stored_page import page_document
 from shared.cooldown import CooldownRules
 from shared.errors import UnavailableError
 from shared.ranking_config import RankingConfig
@@ -50,11 +52,11 @@ class Session:
         self.at = Position(SESSION)
         self.moment = MOMENT
         self.pages: list[Served] = []
-        steering = cast("Steering", _Unsteered(self.database))
+        flags = cast("FlagReader", _Unflagged(self.database))
         cache = Cache(cast("SessionStore", self.store), ttl_s=60)
-        sources = Sources(steering, timedelta(days=30), timedelta(days=7), 1.0)
-        builder = Builder(sources, cache, steering, CooldownRules())
-        self.feed = Feed(steering, cache, builder, 1.0)
+        retrieval = Retrieval(flags, timedelta(days=30), timedelta(days=7), 1.0)
+        drafter = Drafter(QueueBuilder(retrieval, flags), CooldownRules())
+        self.feed = Feed(Ledger(flags, 1.0), cache, drafter, timedelta(days=30))
 
     def page(self, at: Position | None = None, size: int = SIZE) -> Served:
         at = at or self.at
@@ -87,7 +89,7 @@ class Session:
         self.at = Position(SESSION)
 
 
-class _Unsteered(Steering):
+class _Unflagged(FlagReader):
     """Hands on to the stand-in; there are no flags."""
 
     def __init__(self, database: ScriptedDatabase) -> None:
@@ -106,19 +108,18 @@ class Outcome:
         prepare: What the session has behind it.
         script: How the commits end.
         calls: What is called, in order.
-        unavailable: There is no page.
+        reason: Why there is no page; empty where there is one.
     """
 
     name: str
     prepare: Callable[[Session], Any]
     calls: str
     script: tuple[Reply, ...] = ()
-    hit: bool = False
-    stale: bool = False
+    from_cache: bool = False
+    queue_expired: bool = False
     degraded: str | None = None
     posts: int = SIZE
-    unavailable: bool = False
-    tail: str = field(default="")
+    reason: str = ""
 
 
 def new(session: Session) -> None:
@@ -146,7 +147,7 @@ def others_page(session: Session) -> None:
     other.database.posts = list(range(50, 100))
     other.page()
     there = replace(other.pages[0].page, after=replace(session.at, page_no=2))
-    document = page_document(there, stale=False, lasting=True)
+    document = page_document(there, queue_expired=False, lasting=True)
     session.database.script = [Reply("existing", document=document, version=1)]
 
 
@@ -229,43 +230,44 @@ TABLE = [
     Outcome("a first page while the cache cannot be written",
             lambda s: s.store.gone.add("write"), "retrieve commit write", degraded="cache"),
     Outcome("a first page while Postgres is gone", database_gone_at_first, "retrieve",
-            unavailable=True),
-    Outcome("the next page, from the queue", begun, "read commit write", hit=True),
+            reason="nothing_cached"),
+    Outcome("the next page, from the queue", begun, "read commit write", from_cache=True),
     Outcome("a post lost late, the queue has others", begun, "read commit commit write",
-            (REJECTED,), hit=True),
+            (REJECTED,), from_cache=True),
     Outcome("posts lost late twice: the queue is old", begun,
             "read commit commit retrieve commit write", (REJECTED, REJECTED)),
     Outcome("feedback that the queue does not know", begun, "read commit retrieve commit write",
             (OUTDATED,)),
-    Outcome("another request was first", others_page, "read commit", hit=True),
+    Outcome("another request was first", others_page, "read commit", from_cache=True),
     Outcome("another request was first, its page has lost a post", others_page_with_a_lost_post,
-            "read commit retrieve commit write", hit=True),
-    Outcome("posts lost without end", begun, "", (REJECTED,) * 20, unavailable=True),
-    Outcome("the queue has expired", expired, "read retrieve commit write", stale=True),
-    Outcome("the cache has forgotten", forgotten, "read retrieve commit write", stale=True),
+            "read commit retrieve commit write", from_cache=True),
+    Outcome("posts lost without end", begun, "", (REJECTED,) * 20, reason="posts_keep_changing"),
+    Outcome("the queue has expired", expired, "read retrieve commit write", queue_expired=True),
+    Outcome("the cache has forgotten", forgotten, "read retrieve commit write", queue_expired=True),
     Outcome("another page size than the queue's", other_size, "read retrieve commit write"),
     Outcome("the cache is gone", cache_gone, "read retrieve commit", degraded="cache"),
     Outcome("the cache cannot be written", cache_cannot_be_written, "read commit write",
-            hit=True, degraded="cache"),
-    Outcome("a retry", again, "read commit", hit=True),
+            from_cache=True, degraded="cache"),
+    Outcome("a retry", again, "read commit", from_cache=True),
     Outcome("a retry, a post lost since", again, "read commit retrieve commit write", (REJECTED,),
-            hit=True),
-    Outcome("a retry, posts lost without end", again, "", (REJECTED,) * 20, unavailable=True),
+            from_cache=True),
+    Outcome("a retry, posts lost without end", again, "", (REJECTED,) * 20,
+            reason="posts_keep_changing"),
     Outcome("a retry of what the cache has forgotten", again_without_cache_item,
             "read retrieve commit write"),
-    Outcome("Postgres is gone", database_gone, "read commit write", hit=True,
+    Outcome("Postgres is gone", database_gone, "read commit write", from_cache=True,
             degraded="database"),
-    Outcome("Postgres is gone, a retry", database_gone_and_again, "read commit", hit=True,
+    Outcome("Postgres is gone, a retry", database_gone_and_again, "read commit", from_cache=True,
             degraded="database"),
     Outcome("Postgres is gone, another request was first", database_gone_in_a_race,
-            "read commit write", hit=True, degraded="database"),
+            "read commit write", from_cache=True, degraded="database"),
     Outcome("Postgres goes while a queue is ranked anew", expired,
-            "read retrieve commit write", (GONE,), hit=True, degraded="database"),
+            "read retrieve commit write", (GONE,), from_cache=True, degraded="database"),
     Outcome("Postgres has been gone for long", database_gone_for_long, "read retrieve",
-            unavailable=True),
+            reason="queue_too_old"),
     Outcome("Postgres is gone, the queue knows not the latest feedback",
-            database_gone_after_feedback, "read commit", unavailable=True),
-    Outcome("both are gone", both_gone, "read retrieve", unavailable=True),
+            database_gone_after_feedback, "read commit", reason="feedback_not_in_queue"),
+    Outcome("both are gone", both_gone, "read retrieve", reason="nothing_cached"),
 ]  # fmt: skip
 
 
@@ -274,14 +276,16 @@ def test_a_request_ends_as_the_table_says(row: Outcome) -> None:
     session = Session()
     row.prepare(session)
     session.database.script += row.script
-    if row.unavailable:
-        with pytest.raises(UnavailableError):
+    if row.reason:
+        with pytest.raises(UnavailableError) as raised:
             session.page()
+        assert raised.value.reason == row.reason
         assert row.calls in {"", " ".join(session.calls)}
         return
     served = session.page()
     assert " ".join(session.calls) == row.calls
-    assert (served.hit, served.stale, served.degraded) == (row.hit, row.stale, row.degraded)
+    assert (served.from_cache, served.queue_expired) == (row.from_cache, row.queue_expired)
+    assert served.degraded == row.degraded
     assert len(served.page.posts) == row.posts
     assert set(served.page.ids) <= set(served.content)
 
@@ -320,4 +324,4 @@ def test_a_post_that_is_lost_late_is_shown_nowhere() -> None:
     served = session.page()
     lost = {session.database.commits[0]["shown"][place] for place in (0, 5)}
     assert not lost & set(served.page.ids)
-    assert served.rejected == 2
+    assert served.withdrawn == 2

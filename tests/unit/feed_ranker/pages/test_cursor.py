@@ -28,10 +28,10 @@ positions = st.builds(
     Position,
     session=st.uuids(),
     page_no=st.integers(0, 2**32 - 1),
-    built=st.integers(0, 2**32 - 1),
+    queue_page_no=st.integers(0, 2**32 - 1),
     used=st.integers(0, 2**170 - 1),
     last_creator=st.binary(min_size=8, max_size=8),
-    gap=st.booleans(),
+    cache_only_pages=st.booleans(),
 )
 secrets = st.binary(min_size=1, max_size=40)
 EXAMPLE = encode(Position(SESSION, 3, 2, used=0b1011, last_creator=b"creator!"), VIEWER, SECRETS)

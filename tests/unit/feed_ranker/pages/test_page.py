@@ -14,14 +14,14 @@ from functions.feed_ranker.ranking.diversity import NO_CREATOR, creator_tag
 from functions.feed_ranker.ranking.exploration import Explorer
 from functions.feed_ranker.ranking.queue import Queue
 from shared.cooldown import CooldownRules
-from shared.models import Source
+from shared.models import Rung
 from tests.unit.feed_ranker.generators import SESSION, entry, queues
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from uuid import UUID
 
-    from functions.feed_ranker.ranking.ladder import Entry
+    from functions.feed_ranker.ranking.stream import Entry
 
 RULES = CooldownRules()
 START = Position(SESSION)
@@ -31,10 +31,10 @@ positions = st.builds(
     Position,
     st.just(SESSION),
     page_no=st.integers(0, 100),
-    built=st.integers(0, 100),
+    queue_page_no=st.integers(0, 100),
     used=st.integers(0, 2**40 - 1) | st.just(0),
     last_creator=st.sampled_from([NO_CREATOR, *(creator_tag(entry(1).creator_id),)]),
-    gap=st.booleans(),
+    cache_only_pages=st.booleans(),
 )
 
 
@@ -57,8 +57,8 @@ def left_of(queue: Queue, at: Position, dropped: Collection[UUID]) -> tuple[list
     """What ranking may show, what only exploration may, and what would repeat."""
     left = [(i, e) for i, e in queue.left(at.used).items() if e.post_id not in dropped]
     return (
-        [e for i, e in left if i < queue.ranked],
-        [e for i, e in left if i >= queue.ranked],
+        [e for i, e in left if i < queue.ranked_count],
+        [e for i, e in left if i >= queue.ranked_count],
         [e for e in queue.seen if e.post_id not in dropped],
     )
 
@@ -101,9 +101,9 @@ def test_a_post_keeps_its_creator_its_figures_and_its_rung(request_: Request) ->
     by_id = {e.post_id: e for e in (*queue.entries, *queue.seen)}
     for placed in page_of(*request_).posts:
         offered = by_id[placed.post_id]
-        assert placed[:6] == (*offered[:2], placed.source, *offered[3:6])
+        assert placed[:6] == (*offered[:2], placed.rung, *offered[3:6])
         assert placed.is_repeat is (offered in queue.seen)
-        assert placed.is_repeat or placed.source in {offered.source, Source.EXPLORE}
+        assert placed.is_repeat or placed.rung in {offered.rung, Rung.EXPLORE}
 
 
 @given(requests())
@@ -128,13 +128,13 @@ def test_controlled_repeats_keep_their_limits_and_recycling_says_so(request_: Re
     queue, at, size, _, dropped = request_
     ranked, _, _ = left_of(queue, at, dropped)
     page = page_of(*request_)
-    repeats = [i for i, p in enumerate(page.posts) if p.source is Source.REPEAT]
+    repeats = [i for i, p in enumerate(page.posts) if p.rung is Rung.REPEAT]
     late = [i for i, p in enumerate(page.posts) if p.is_repeat and i >= 6]
     below = queue.complete and len(ranked) < 24
     assert repeats == (late[:2] if below else [])
     if len(page.posts) < size:
         assert page.degraded == "catalogue"
-    elif any(p.source is Source.RECYCLED for p in page.posts):
+    elif any(p.rung is Rung.RECYCLED for p in page.posts):
         assert page.degraded == "inventory"
     else:
         assert page.degraded is None
@@ -153,16 +153,16 @@ def test_creators_vary_while_another_ones_post_is_left(request_: Request) -> Non
         creator = creator_tag(placed.creator_id)
         if creator == last or counts[creator] >= 2:
             gave_up = True
-            assert placed.source is not Source.EXPLORE
+            assert placed.rung is not Rung.EXPLORE
             assert not any(c != last and counts[c] < 2 for c in creators)
         if creator == last:
             assert set(creators) == {last}
         beyond = placed.post_id in {e.post_id for e in kept_for_discovery}
-        gave_up = gave_up or (beyond and placed.source is not Source.EXPLORE)
+        gave_up = gave_up or (beyond and placed.rung is not Rung.EXPLORE)
         left = [e for e in left if e.post_id != placed.post_id]
         last = creator
         counts[creator] += 1
-    assert page.uniform is (gave_up and not queue.complete)
+    assert page.variety_exhausted is (gave_up and not queue.complete)
 
 
 @given(requests())
@@ -181,7 +181,7 @@ def test_a_ranked_position_takes_the_first_of_the_queue_that_variety_allows(
     for placed in page_of(*request_).posts:
         if placed.is_repeat:
             break
-        if placed.source is not Source.EXPLORE:
+        if placed.rung is not Rung.EXPLORE:
             assert placed.post_id == min(left, key=fault).post_id
         left = [e for e in left if e.post_id != placed.post_id]
         last = creator_tag(placed.creator_id)
@@ -194,9 +194,7 @@ def test_exploration_shows_only_what_ranking_alone_would_not_have_shown(
 ) -> None:
     queue, at, size, rate, dropped = request_
     alone = {p.post_id for p in page_of(queue, at, size, 0.0, dropped).posts}
-    explored = [
-        (i, p) for i, p in enumerate(page_of(*request_).posts) if p.source is Source.EXPLORE
-    ]
+    explored = [(i, p) for i, p in enumerate(page_of(*request_).posts) if p.rung is Rung.EXPLORE]
     assert not alone & {p.post_id for _, p in explored}
     explorer = Explorer(at.session, at.page_no, rate)
     assert all(explorer.explores(i) for i, _ in explored)
@@ -206,7 +204,7 @@ def test_exploration_shows_only_what_ranking_alone_would_not_have_shown(
 def test_only_an_explored_post_has_a_propensity(request_: Request) -> None:
     rate = request_[3]
     for placed in page_of(*request_).posts:
-        if placed.source is Source.EXPLORE:
+        if placed.rung is Rung.EXPLORE:
             assert placed.propensity is not None
             assert 0.0 < placed.propensity <= rate + 1e-12
         else:
@@ -217,7 +215,7 @@ def test_a_propensity_is_the_rate_times_the_share_of_the_weight_among_what_may_b
     weights = {100: 0.5, 101: 0.2, 102: 0.3}
     queue = Queue(
         (entry(1), entry(2, creator=9), *(entry(n, weight=w) for n, w in weights.items())),
-        ranked=2,
+        ranked_count=2,
         seen=(),
         complete=False,
         page_size=1,
@@ -226,7 +224,7 @@ def test_a_propensity_is_the_rate_times_the_share_of_the_weight_among_what_may_b
     (placed,) = page.posts
     total = 0.5 + 0.2 + 0.3 + 1.0  # the second ranked post may be drawn too: it has weight 1
     weight = weights.get(placed.post_id.int, 1.0)
-    assert placed.source is Source.EXPLORE
+    assert placed.rung is Rung.EXPLORE
     assert placed.propensity == pytest.approx(weight / total)
 
 
@@ -235,7 +233,7 @@ def test_a_creator_who_may_not_stand_next_is_not_drawn() -> None:
     queue = whole(entry(2), entry(3, creator=10**6 + 1))
     page = page_of(queue, at, size=1, rate=1.0)
     assert [p.post_id.int for p in page.posts] == [2]
-    assert page.posts[0].source is Source.FRESH
+    assert page.posts[0].rung is Rung.FRESH
 
 
 @given(requests())
@@ -254,7 +252,7 @@ def test_the_place_of_the_next_page_marks_what_was_taken_and_what_was_dropped(
 def test_consecutive_pages_of_a_queue_never_repeat_and_show_all_of_it(
     queue: Queue, size: int, rate: float
 ) -> None:
-    queue = replace(queue, ranked=len(queue.entries), seen=(), complete=True)
+    queue = replace(queue, ranked_count=len(queue.entries), seen=(), complete=True)
     at = START
     shown: list[UUID] = []
     while len(shown) < len(queue.entries):
@@ -276,14 +274,14 @@ def test_controlled_repeats_begin_below_the_waterline(unseen: int, labels: list[
     seen = tuple(entry(1_000 + n) for n in range(9))
     queue = whole(*(entry(n) for n in range(unseen)), seen=seen)
     page = page_of(queue, size=25)
-    assert [p.source for p in page.posts if p.is_repeat] == labels
+    assert [p.rung for p in page.posts if p.is_repeat] == labels
     assert page.degraded == ("inventory" if "recycled" in labels else None)
 
 
 def test_recycled_posts_stand_around_the_controlled_repeats() -> None:
     queue = whole(entry(1), entry(2), seen=tuple(entry(1_000 + n) for n in range(20)))
     page = page_of(queue)
-    assert [str(p.source) for p in page.posts] == (
+    assert [str(p.rung) for p in page.posts] == (
         ["fresh"] * 2 + ["recycled"] * 4 + ["repeat"] * 2 + ["recycled"] * 4
     )
     assert [p.post_id.int for p in page.posts[2:]] == list(range(1_000, 1_010))

@@ -12,7 +12,7 @@ from functions.feed_ranker.pages.page import Page, assemble
 from functions.feed_ranker.ranking.exploration import Explorer
 from functions.feed_ranker.ranking.queue import Queue, build
 from shared.cooldown import CooldownRules
-from shared.models import Source
+from shared.models import Rung
 from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, SESSION, Catalogue
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def pages(catalogue: Catalogue, page_size: int, count: int) -> Iterator[tuple[Pa
     at = Position(SESSION)
     queue: Queue | None = None
     for _ in range(count):
-        if queue is None or sum(i < queue.ranked for i in queue.left(at.used)) < page_size:
+        if queue is None or sum(i < queue.ranked_count for i in queue.left(at.used)) < page_size:
             retrieval = catalogue.retrieve(page_size)
             queue = build(retrieval, PLAIN, page_size, at.last_creator, DISCOVERY)
             at = replace(at, used=0)
@@ -61,7 +61,7 @@ def check_page(page: Page, catalogue: Catalogue, page_size: int) -> None:
     longest_ago_first = [p.post_id for p in catalogue.repeats]
     shown = [p.post_id for p in page.posts if not p.is_repeat]
     repeats = [p.post_id for p in page.posts if p.is_repeat]
-    controlled = [i for i, p in enumerate(page.posts) if p.source is Source.REPEAT]
+    controlled = [i for i, p in enumerate(page.posts) if p.rung is Rung.REPEAT]
 
     assert len(page.posts) == min(page_size, len(catalogue.posts))
     assert len(set(page.ids)) == len(page.ids)
@@ -125,6 +125,6 @@ def test_about_a_tenth_of_the_places_are_explored_while_there_is_something_to_di
         queue = build(Catalogue.of(300).retrieve(12), PLAIN, 12, session.last_creator, DISCOVERY)
         page = assemble(queue, session, 12, Explorer(session.session, 0, 0.1), RULES)
         shown += len(page.posts)
-        explored += sum(p.source is Source.EXPLORE for p in page.posts)
+        explored += sum(p.rung is Rung.EXPLORE for p in page.posts)
     assert abs(explored - 0.1 * shown) <= 5 * (shown * 0.1 * 0.9) ** 0.5
     assert explored > 0

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.feed_ranker.pages.cursor import Position
-from functions.feed_ranker.pages.page import Page, assemble, mend
+from functions.feed_ranker.pages.page import Page, assemble
+from functions.feed_ranker.pages.refill import refill
 from functions.feed_ranker.ranking.exploration import Explorer
 from functions.feed_ranker.ranking.queue import build
 from shared.cooldown import CooldownRules
-from shared.models import Candidate, Retrieval
+from shared.models import Candidate, Retrieved
 from shared.variants import Policy
 from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, SESSION, Catalogue
 
@@ -36,7 +37,7 @@ def queue_of(catalogue: Catalogue, page_size: int) -> Queue:
     """Ranked from the newest unseen posts, as retrieval finds them for such a feed."""
     everything = catalogue.retrieve(page_size)
     newest = by_age(catalogue.unseen)[: len(everything.unseen)]
-    retrieval = Retrieval(tuple(newest), everything.seen, everything.complete)
+    retrieval = Retrieved(tuple(newest), everything.seen, everything.complete)
     return build(retrieval, PLAIN, page_size, b"", DISCOVERY, POLICY)
 
 
@@ -45,7 +46,7 @@ def pages(catalogue: Catalogue, page_size: int, count: int) -> Iterator[Page]:
     at = Position(SESSION)
     queue: Queue | None = None
     for _ in range(count):
-        if queue is None or sum(i < queue.ranked for i in queue.left(at.used)) < page_size:
+        if queue is None or sum(i < queue.ranked_count for i in queue.left(at.used)) < page_size:
             queue, at = queue_of(catalogue, page_size), replace(at, used=0)
         explorer = Explorer(SESSION, at.page_no, POLICY.exploration_rate)
         page = assemble(queue, at, page_size, explorer, RULES)
@@ -81,6 +82,6 @@ def test_a_page_that_lost_posts_is_filled_with_the_next_older_ones(
     gone = {page.ids[i] for i in lost}
     catalogue.posts = [c for c in catalogue.posts if c.post_id not in gone]
     catalogue.served = {i: at for i, at in catalogue.served.items() if i not in gone}
-    mended = mend(page, gone, queue_of(catalogue, 12), RULES)
+    mended = refill(page, gone, queue_of(catalogue, 12), RULES)
     assert mended.unseen_ids == [i for i in order if i not in gone][:12]
     assert len(mended.posts) == min(12, len(catalogue.posts))

@@ -15,7 +15,7 @@ from functions.feed_ranker.ranking.diversity import (
 from tests.unit.feed_ranker.generators import entry
 
 if TYPE_CHECKING:
-    from functions.feed_ranker.ranking.ladder import Entry
+    from functions.feed_ranker.ranking.stream import Entry
 
 creators = st.integers(1, 5)
 
@@ -72,7 +72,7 @@ def test_a_creator_may_stand_next_who_is_no_neighbour_and_below_two_posts(
 ) -> None:
     variety = page_of(taken)
     neighbour = taken[-1:] == [creator]
-    assert variety.neighbours(UUID(int=creator)) is neighbour
+    assert variety._neighbours(UUID(int=creator), None) is neighbour
     assert variety.allows(UUID(int=creator)) is (not neighbour and taken.count(creator) < 2)
 
 
@@ -85,14 +85,14 @@ def test_a_third_post_of_a_creator_goes_before_a_neighbour() -> None:
 
 def test_the_last_post_of_the_page_before_is_a_neighbour() -> None:
     variety = PageVariety(creator_tag(UUID(int=1)))
-    assert variety.neighbours(UUID(int=1))
-    assert not variety.neighbours(UUID(int=2))
+    assert variety._neighbours(UUID(int=1), None)
+    assert not variety._neighbours(UUID(int=2), None)
     variety.take(UUID(int=2))
-    assert not variety.neighbours(UUID(int=1))
+    assert not variety._neighbours(UUID(int=1), None)
 
 
 def test_the_first_page_has_no_neighbour() -> None:
-    assert not PageVariety(NO_CREATOR).neighbours(UUID(int=0))
+    assert not PageVariety(NO_CREATOR)._neighbours(UUID(int=0), None)
 
 
 @given(st.lists(creators, max_size=5), creators)

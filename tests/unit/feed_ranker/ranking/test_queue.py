@@ -14,10 +14,10 @@ from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import assemble
 from functions.feed_ranker.ranking.diversity import NO_CREATOR, PageVariety
 from functions.feed_ranker.ranking.exploration import Explorer
-from functions.feed_ranker.ranking.ladder import Entry, by_ladder
+from functions.feed_ranker.ranking.ladder import by_ladder
 from functions.feed_ranker.ranking.queue import Queue, build, ranked_length, wanted
 from shared.cooldown import CooldownRules
-from shared.models import UNSEEN_RUNGS, Candidate, Retrieval, Source
+from shared.models import UNSEEN_RUNGS, Candidate, Retrieved, Rung
 from shared.ranking_config import Weights
 from shared.variants import Policy
 from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, SESSION, Catalogue, queues
@@ -25,6 +25,8 @@ from tests.unit.shared.generators import NOW, post
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from functions.feed_ranker.ranking.stream import Entry
 
 
 @st.composite
@@ -74,7 +76,7 @@ def built(
     seen: tuple[Candidate, ...] = (),
     complete: bool = True,
 ) -> Queue:
-    retrieval = Retrieval(tuple(candidates), seen, complete)
+    retrieval = Retrieved(tuple(candidates), seen, complete)
     return build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY)
 
 
@@ -128,10 +130,10 @@ def test_unexplored_pages_are_the_ladder_with_creator_variety_page_by_page(
 def test_the_posts_of_ranked_positions_stand_in_the_ladders_order(
     candidates: list[Candidate], page_size: int, length: int, *, complete: bool
 ) -> None:
-    retrieval = Retrieval(tuple(candidates), (), complete)
+    retrieval = Retrieved(tuple(candidates), (), complete)
     made = build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY, length=length)
     ladder = [e.post_id for e in by_ladder(candidates, PLAIN, DISCOVERY)]
-    ranked = ids(made.entries[: made.ranked])
+    ranked = ids(made.entries[: made.ranked_count])
     assert ranked == [post_id for post_id in ladder if post_id in set(ranked)]
 
 
@@ -149,9 +151,9 @@ def test_a_post_that_a_draw_displaced_waits_behind_the_higher_rungs(
     left = {e.post_id: e for e in made.left(at.used).values()}
     variety = PageVariety(at.last_creator)
     for placed in page.posts:
-        allowed = [e.source for e in left.values() if variety.allows(e.creator_id)]
+        allowed = [e.rung for e in left.values() if variety.allows(e.creator_id)]
         if allowed:
-            assert placed.source is min(allowed, key=UNSEEN_RUNGS.index)
+            assert placed.rung is min(allowed, key=UNSEEN_RUNGS.index)
         del left[placed.post_id]
         variety.take(placed.creator_id)
 
@@ -178,7 +180,7 @@ def test_a_queue_says_complete_only_if_it_holds_every_unseen_post(size: int) -> 
     made = built(Catalogue.of(size).posts)
     assert len(made.entries) == len(set(ids(made.entries))) == min(size, 64)
     assert made.complete is (size <= 64)
-    assert made.ranked == (size if size <= 64 else 48)
+    assert made.ranked_count == (size if size <= 64 else 48)
 
 
 def test_a_queue_of_an_incomplete_retrieval_is_incomplete() -> None:
@@ -187,24 +189,24 @@ def test_a_queue_of_an_incomplete_retrieval_is_incomplete() -> None:
 
 def test_rungs_stand_in_order_where_no_creator_stands_twice() -> None:
     entries = built(Catalogue.of(64).posts).entries
-    rungs = [UNSEEN_RUNGS.index(e.source) for e in entries]
+    rungs = [UNSEEN_RUNGS.index(e.rung) for e in entries]
     assert rungs == sorted(rungs)
     assert set(rungs) == {0, 1, 2}
     for before, after in pairwise(entries):
-        assert before.source is not after.source or before.score >= after.score
+        assert before.rung is not after.rung or before.score >= after.score
 
 
 def test_a_queue_that_holds_every_unseen_post_keeps_to_the_ladder_to_its_end() -> None:
     made = built(Catalogue.of(63).posts)
     assert made.complete
-    rungs = [UNSEEN_RUNGS.index(e.source) for e in made.entries]
+    rungs = [UNSEEN_RUNGS.index(e.rung) for e in made.entries]
     assert rungs == sorted(rungs)
 
 
 def test_an_entry_keeps_the_rung_that_its_candidate_came_from() -> None:
     posts = Catalogue.of(64).posts
     rung_of = {c.post_id: c.rung for c in posts}
-    assert all(e.source == rung_of[e.post_id] for e in built(posts).entries)
+    assert all(e.rung == rung_of[e.post_id] for e in built(posts).entries)
 
 
 def test_a_queue_ends_with_the_likeliest_discoveries_among_what_ranking_left_out() -> None:
@@ -214,7 +216,7 @@ def test_a_queue_ends_with_the_likeliest_discoveries_among_what_ranking_left_out
     ranked, discovery = made.entries[:48], made.entries[48:]
     left_out = [e.weight for i, e in everything.items() if i not in ids(made.entries)]
     assert ids(ranked) == list(everything)[:48]
-    assert made.ranked == 48
+    assert made.ranked_count == 48
     assert len(discovery) == 16
     assert min(e.weight for e in discovery) >= max(left_out)
 
@@ -248,7 +250,7 @@ def test_seen_posts_keep_the_order_of_retrieval_and_are_scored_too() -> None:
     seen = tuple(post(n, rung="seen", seen_rank=n, creator_served=1) for n in (9, 4, 7))
     entries = built([], seen=seen).seen
     assert ids(entries) == [c.post_id for c in seen]
-    assert all(e.source is Source.RECYCLED and e.parts.diversity == 0.5 for e in entries)
+    assert all(e.rung is Rung.RECYCLED and e.parts.diversity == 0.5 for e in entries)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,7 @@ def test_a_queue_holds_four_pages_within_bounds(page_size: int, length: int) -> 
 def test_a_queue_for_a_viewer_who_outran_the_last_one_is_longer(
     page_size: int, length: int
 ) -> None:
-    assert ranked_length(page_size, outrun=True) == length
+    assert ranked_length(page_size, used_up_early=True) == length
 
 
 def test_half_as_many_candidates_again_are_wanted() -> None:
@@ -275,13 +277,13 @@ def test_half_as_many_candidates_again_are_wanted() -> None:
 def test_a_queue_is_as_long_as_asked_for_and_begins_as_a_shorter_one_does(
     candidates: list[Candidate], page_size: int, length: int
 ) -> None:
-    retrieval = Retrieval(tuple(candidates), (), complete=False)
+    retrieval = Retrieved(tuple(candidates), (), complete=False)
     short, long = (
         build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY, length=n)
         for n in (length, length + page_size)
     )
-    assert short.ranked <= length
-    whole_pages = min(short.ranked, length - length % page_size)
+    assert short.ranked_count <= length
+    whole_pages = min(short.ranked_count, length - length % page_size)
     assert short.entries[:whole_pages] == long.entries[:whole_pages]
 
 
@@ -302,7 +304,7 @@ CHRONOLOGICAL = Policy(variant="chronological", exploration_rate=0.0, chronologi
 
 
 def chronological(candidates: list[Candidate], page_size: int, *, complete: bool) -> Queue:
-    retrieval = Retrieval(tuple(candidates), (), complete)
+    retrieval = Retrieved(tuple(candidates), (), complete)
     return build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY, CHRONOLOGICAL)
 
 
@@ -314,16 +316,16 @@ def test_a_chronological_queue_is_the_newest_first_whatever_the_rung_score_and_c
     newest = sorted(candidates, key=lambda c: (-c.published_at.timestamp(), c.post_id))
     assert ids(made.entries) == ids(newest)[: len(made.entries)]
     assert len(made.entries) == min(len(candidates), ranked_length(page_size) + 16)
-    assert made.ranked == len(made.entries)
+    assert made.ranked_count == len(made.entries)
     assert made.policy is CHRONOLOGICAL
 
 
 def test_reasons_of_taste_are_kept_with_the_entry() -> None:
     posts = [
-        post(1, origin="covisit", creator_affinity=1.0),
-        post(2, origin="tag", creator_affinity=0.3, tag_affinity=2.0),
-        post(3, origin="tag", tag_affinity=0.3),
-        post(4, origin="hot", creator_affinity=0.2, tag_affinity=-3.0),
+        post(1, source="covisit", creator_affinity=1.0),
+        post(2, source="tag", creator_affinity=0.3, tag_affinity=2.0),
+        post(3, source="tag", tag_affinity=0.3),
+        post(4, source="hot", creator_affinity=0.2, tag_affinity=-3.0),
     ]
-    because = {entry.post_id.int: entry.because for entry in built(posts).entries}
+    because = {entry.post_id.int: entry.reason for entry in built(posts).entries}
     assert because == {1: "similar_to_watched", 2: "liked_creator", 3: "liked_tags", 4: ""}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from functions.feed_ranker.retrieval.flag_reader import EVERY_S, Steering
+from functions.feed_ranker.retrieval.flag_reader import EVERY_S, FlagReader
 from shared.errors import DatabaseUnavailableError
 from shared.flags import FEED_FLAG
 from shared.postgres import Statement
@@ -48,17 +48,17 @@ def world() -> World:
 
 
 @pytest.fixture
-def steering(world: World) -> Steering:
+def steering(world: World) -> FlagReader:
     fault: Callable[[str, str], None] = lambda name, reason: world.faults.append((name, reason))  # noqa: E731
-    return Steering(world, Policy(), RankingConfig(), fault, lambda: world.now)  # type: ignore[arg-type]  # a fake
+    return FlagReader(world, Policy(), RankingConfig(), fault, lambda: world.now)  # type: ignore[arg-type]  # a fake
 
 
-def ask(steering: Steering) -> None:
+def ask(steering: FlagReader) -> None:
     assert steering.run(OWN, OWN, viewer=VIEWER, budget_s=1.0) == [[(1,)], [(1,)]]
 
 
 def test_the_flags_come_along_with_the_first_round_trip_and_then_once_a_minute(
-    world: World, steering: Steering
+    world: World, steering: FlagReader
 ) -> None:
     for seconds in (0, 1, 58.9, 0.1, 1, 59, 0):
         world.now += seconds
@@ -66,7 +66,7 @@ def test_the_flags_come_along_with_the_first_round_trip_and_then_once_a_minute(
     assert world.sent == [3, 2, 2, 3, 2, 3, 2]
 
 
-def test_what_was_read_steers(world: World, steering: Steering) -> None:
+def test_what_was_read_steers(world: World, steering: FlagReader) -> None:
     assert steering.decide(VIEWER).policy.variant == "control"
     world.flags = [[FEED_FLAG, False, 100, {}]]
     world.norms = [[0, 1e9, 0.5e9]]
@@ -76,7 +76,7 @@ def test_what_was_read_steers(world: World, steering: Steering) -> None:
     assert steering.ranking.watch[1] == RankingConfig().watch[1]
 
 
-def test_norms_do_not_pile_up_from_one_read_to_the_next(world: World, steering: Steering) -> None:
+def test_norms_do_not_pile_up_from_one_read_to_the_next(world: World, steering: FlagReader) -> None:
     world.norms = [[0, 20.0, 2.0]]
     ask(steering)
     first = steering.ranking
@@ -86,7 +86,7 @@ def test_norms_do_not_pile_up_from_one_read_to_the_next(world: World, steering: 
 
 
 def test_a_failed_read_keeps_what_was_known_and_is_soon_repeated(
-    world: World, steering: Steering
+    world: World, steering: FlagReader
 ) -> None:
     world.flags = [[FEED_FLAG, False, 100, {}]]
     ask(steering)
@@ -105,7 +105,7 @@ def test_a_failed_read_keeps_what_was_known_and_is_soon_repeated(
 
 
 def test_a_clock_that_goes_back_does_not_put_the_next_read_off(
-    world: World, steering: Steering
+    world: World, steering: FlagReader
 ) -> None:
     ask(steering)
     world.now -= 3_600
@@ -114,7 +114,7 @@ def test_a_clock_that_goes_back_does_not_put_the_next_read_off(
 
 
 def test_a_flag_that_cannot_be_followed_is_reported_at_every_read(
-    world: World, steering: Steering
+    world: World, steering: FlagReader
 ) -> None:
     world.flags = [["broken", True, 100, {"variant": "nothing"}]]
     for _ in range(3):

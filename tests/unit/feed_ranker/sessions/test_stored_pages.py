@@ -15,19 +15,23 @@ from hypothesis import strategies as st
 
 from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import Page, Placed
-from functions.feed_ranker.ranking.ladder import Entry
 from functions.feed_ranker.ranking.queue import Queue
+from functions.feed_ranker.ranking.stream import Entry
 from functions.feed_ranker.sessions.packed_content import PackedContent
-from functions.feed_ranker.sessions.packing import (
-    CachedQueue,
-    owners,
+from functions.feed_ranker.sessions.stored_page import (
+    StoredPage,
     pack_page,
-    pack_queue,
+    page_document,
+    read_document,
     unpack_page,
+)
+from functions.feed_ranker.sessions.stored_queue import (
+    CachedQueue,
+    pack_queue,
+    posts_with_creators,
     unpack_queue,
 )
-from functions.feed_ranker.sessions.page_document import page_document, read_page
-from shared.models import UNSEEN_RUNGS, Source
+from shared.models import UNSEEN_RUNGS, Rung
 from shared.ranking import Parts
 from shared.ranking_config import Weights
 from shared.variants import Policy
@@ -42,7 +46,7 @@ placed = st.builds(
     Placed,
     st.uuids(),
     st.uuids(),
-    st.sampled_from(Source),
+    st.sampled_from(Rung),
     parts,
     figures,
     st.booleans(),
@@ -52,10 +56,10 @@ positions = st.builds(
     Position,
     session=st.uuids(),
     page_no=st.integers(1, 2**32 - 1),
-    built=st.integers(0, 2**32 - 1),
+    queue_page_no=st.integers(0, 2**32 - 1),
     used=st.integers(0, 2**170),
     last_creator=st.binary(min_size=8, max_size=8),
-    gap=st.booleans(),
+    cache_only_pages=st.booleans(),
 )
 pages = st.builds(
     Page,
@@ -101,7 +105,7 @@ def cached_queues(draw: st.DrawFn) -> CachedQueue:
     held = tuple(draw(st.lists(entries, max_size=8)))
     queue = Queue(
         entries=held,
-        ranked=draw(st.integers(0, len(held))),
+        ranked_count=draw(st.integers(0, len(held))),
         seen=(),
         complete=draw(st.booleans()),
         page_size=draw(st.integers(1, 50)),
@@ -112,28 +116,31 @@ def cached_queues(draw: st.DrawFn) -> CachedQueue:
     return CachedQueue(queue, content, draw(st.integers(0, 2**33)))
 
 
-@given(page=pages, stale=st.booleans())
-def test_a_page_is_read_as_it_was_written(page: Page, *, stale: bool) -> None:
-    session, page_no = page.after.session, page.after.page_no - 1
-    document = json.loads(json.dumps(page_document(page, stale=stale)))
-    assert read_page(document, session, page_no) == page
-    assert document["stale"] is stale
-    assert unpack_page(pack_page(page, stale=stale), session, page_no) == (page, stale)
+@given(page=pages, queue_expired=st.booleans())
+def test_a_page_is_read_as_it_was_written(page: Page, *, queue_expired: bool) -> None:
+    session, page_no = page.after.session, page.page_no
+    document = json.loads(json.dumps(page_document(page, queue_expired=queue_expired)))
+    stored = StoredPage(page, 3, queue_expired)
+    assert read_document(document, session, page_no, 3) == stored
+    packed = pack_page(page, queue_expired=queue_expired)
+    assert unpack_page(packed, session, page_no, 3) == stored
 
 
 @given(pages)
 def test_a_lasting_page_names_no_creator_and_is_whole_again_with_its_content(page: Page) -> None:
-    document = page_document(page, stale=False, lasting=True)
-    session, page_no = page.after.session, page.after.page_no - 1
+    document = page_document(page, queue_expired=False, lasting=True)
+    session, page_no = page.after.session, page.page_no
     creators = {post.creator_id for post in page.posts}
     assert not any(
         str(creator) in json.dumps(document["posts"]) for creator in creators - set(page.ids)
     )
     content = {p.post_id: {"creator_id": str(p.creator_id)} for p in page.posts}
-    assert [p.creator_id for p in read_page(document, session, page_no, content).posts] == [
+    again = read_document(document, session, page_no, 1, content).page
+    assert [p.creator_id for p in again.posts] == [
         UUID(content[p.post_id]["creator_id"]) for p in page.posts
     ]
-    stand_ins = [p.creator_id for p in read_page(document, session, page_no).posts]
+    nameless = read_document(document, session, page_no, 1).page
+    stand_ins = [p.creator_id for p in nameless.posts]
     for (one, a), (other, b) in itertools.combinations(zip(page.posts, stand_ins, strict=True), 2):
         assert (one.creator_id == other.creator_id) == (a == b)
 
@@ -145,7 +152,7 @@ def test_a_queue_is_read_as_it_was_written(cached: CachedQueue) -> None:
 
 @given(cached_queues(), st.lists(entries, min_size=1, max_size=3))
 def test_posts_that_would_repeat_are_never_cached(cached: CachedQueue, seen: list[Entry]) -> None:
-    with_seen = replace(cached, queue=replace(cached.queue, seen=tuple(seen)))
+    with_seen = replace(cached, ranked=replace(cached.ranked, seen=tuple(seen)))
     assert unpack_queue(pack_queue(with_seen)) == cached
 
 
@@ -153,22 +160,20 @@ def test_posts_that_would_repeat_are_never_cached(cached: CachedQueue, seen: lis
 def test_the_policy_is_read_as_it_was_written(page: Page, cached: CachedQueue) -> None:
     policy = Policy("newest", Weights(0.25, 0.25, 0.5, 0.0), 0.0, chronological=True)
     page, session = replace(page, policy=policy), page.after.session
-    assert unpack_page(pack_page(page, stale=False), session, page.after.page_no - 1) == (
-        page,
-        False,
-    )
-    cached = replace(cached, queue=replace(cached.queue, policy=policy))
+    packed = pack_page(page, queue_expired=False)
+    assert unpack_page(packed, session, page.page_no, 1) == StoredPage(page, 1, queue_expired=False)
+    cached = replace(cached, ranked=replace(cached.ranked, policy=policy))
     assert unpack_queue(pack_queue(cached)) == cached
 
 
 @given(pages)
 def test_sources_are_read_as_sources_not_as_text(page: Page) -> None:
-    session, page_no = page.after.session, page.after.page_no - 1
-    document = json.loads(json.dumps(page_document(page, stale=False)))
-    packed = unpack_page(pack_page(page, stale=False), session, page_no)
+    session, page_no = page.after.session, page.page_no
+    document = json.loads(json.dumps(page_document(page, queue_expired=False)))
+    packed = unpack_page(pack_page(page, queue_expired=False), session, page_no, 1)
     assert packed is not None
-    for again in (read_page(document, session, page_no), packed[0]):
-        assert all(type(post.source) is Source for post in again.posts)
+    for again in (read_document(document, session, page_no, 1), packed):
+        assert all(type(post.rung) is Rung for post in again.page.posts)
 
 
 @given(st.lists(st.tuples(st.uuids(), st.uuids(), described), max_size=5))
@@ -198,9 +203,9 @@ def test_what_clients_are_shown_is_read_as_it_was_given(
 def test_the_content_of_repeats_on_the_page_is_cached_with_the_queue() -> None:
     held = tuple(entry(n) for n in range(3))
     queue = Queue(held, 3, (), complete=True, page_size=12)
-    repeat = Placed(UUID(int=9), UUID(int=8), Source.REPEAT, held[0].parts, 0.5, followed=False)
+    repeat = Placed(UUID(int=9), UUID(int=8), Rung.REPEAT, held[0].parts, 0.5, followed=False)
     page = Page((repeat,), 12, Position(UUID(int=1), 1), None)
-    assert owners(queue, page) == [
+    assert posts_with_creators(queue, page) == [
         *((e.post_id, e.creator_id) for e in held),
         (repeat.post_id, repeat.creator_id),
     ]
@@ -208,11 +213,11 @@ def test_the_content_of_repeats_on_the_page_is_cached_with_the_queue() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x03", b"\x02\x00\x00", b"\x04\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
+    [b"", b"\x04", b"\x03\x00\x00", b"\x05\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
 )
 def test_what_another_release_has_packed_is_not_there(data: bytes) -> None:
     assert unpack_queue(data) is None
-    assert unpack_page(data, UUID(int=1), 0) is None
+    assert unpack_page(data, UUID(int=1), 0, 1) is None
 
 
 def test_the_largest_queue_fits_an_item_of_the_cache() -> None:
@@ -235,7 +240,7 @@ def test_an_ordinary_page_costs_one_write_unit() -> None:
         Placed(
             UUID(int=random.getrandbits(128)),
             UUID(int=random.getrandbits(128)),
-            random.choice((Source.FRESH, Source.TRENDING)),
+            random.choice((Rung.FRESH, Rung.TRENDING)),
             Parts(*(round(random.random(), 6) for _ in range(4))),
             round(random.random(), 6),
             random.random() < 0.2,
@@ -249,4 +254,4 @@ def test_an_ordinary_page_costs_one_write_unit() -> None:
     ranked_by = str(UUID(int=random.getrandbits(128)))
     page = Page(posts, 12, after, None, ranked_by=ranked_by)
     # beside it: key, version, expiry, and the attributes' names
-    assert len(pack_page(page, stale=False)) + 130 <= 1024
+    assert len(pack_page(page, queue_expired=False)) + 130 <= 1024

@@ -1,0 +1,139 @@
+"""How rows of posts become bytes: DynamoDB charges by the kilobyte.
+
+A version byte comes first, then the ids as they are, since no compressor finds anything in them,
+then a compressed text. Columns compress better than rows, and whole millionths better than decimal
+fractions.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from uuid import UUID
+
+from functions.feed_ranker.sessions.packed_content import RAW, deflated
+from shared.models import Rung
+from shared.ranking import Parts
+from shared.ranking_config import Weights
+from shared.variants import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from functions.feed_ranker.pages.page import Placed
+    from functions.feed_ranker.ranking.stream import Entry
+
+_VERSION: Final = 4
+_HEAD: Final = struct.Struct(">BH")  # version, how many posts
+_ID: Final = 16
+_MILLIONTHS: Final = 1_000_000
+
+
+class Row(NamedTuple):
+    """What a stored page and a stored queue say of a post alike."""
+
+    post_id: UUID
+    creator_id: UUID
+    rung: Rung
+    parts: Parts
+    score: float
+    followed: bool
+    reason: str
+
+
+def joined(posts_with_creators: Sequence[tuple[UUID, UUID]], document: list[Any]) -> bytes:
+    """Put ids and a document into bytes."""
+    ids = b"".join(post.bytes + creator.bytes for post, creator in posts_with_creators)
+    text = json.dumps(document, separators=(",", ":"))
+    return _HEAD.pack(_VERSION, len(posts_with_creators)) + ids + deflated(text)
+
+
+def split(data: bytes) -> tuple[list[tuple[UUID, UUID]], Any, bytes] | None:
+    """Read posts with their creators, the document, and what follows it.
+
+    Returns:
+        None where another release has written the bytes in a form of its own.
+    """
+    if len(data) < _HEAD.size:
+        return None
+    version, count = _HEAD.unpack_from(data)
+    if version != _VERSION:
+        return None
+    end = _HEAD.size + 2 * count * _ID
+    ids = [UUID(bytes=data[at : at + _ID]) for at in range(_HEAD.size, end, _ID)]
+    stream = zlib.decompressobj(RAW)
+    document = json.loads(stream.decompress(data[end:]))
+    return list(zip(ids[::2], ids[1::2], strict=True)), document, stream.unused_data
+
+
+def columns_of(posts: Sequence[Entry | Placed], weights: Weights) -> list[Any]:
+    """Make columns of rungs, reasons, who is followed, and scores, then one of each part.
+
+    A score in whole millionths stands as its distance from what its parts give, which is next to
+    nothing.
+    """
+    parts = [whole_figures(post.parts[i] for post in posts) for i in range(len(Parts._fields))]
+    return [
+        [post.rung for post in posts],
+        [post.reason for post in posts],
+        [int(post.followed) for post in posts],
+        [
+            score - _expected(post.parts, weights) if isinstance(score, int) else score
+            for post, score in zip(posts, whole_figures(post.score for post in posts), strict=True)
+        ],
+        *parts,
+    ]
+
+
+def rows_of(
+    posts_with_creators: Sequence[tuple[UUID, UUID]], columns: Sequence[Any], weights: Weights
+) -> Iterator[Row]:
+    """Read the rows that `columns_of` made columns of."""
+    rungs, reasons, followed, scores, *parts = columns
+    shares = [read_figures(part) for part in parts]
+    for (post, creator), rung, reason, follows, packed, *own in zip(
+        posts_with_creators, rungs, reasons, followed, scores, *shares, strict=True
+    ):
+        given = Parts(*own)
+        whole = isinstance(packed, int)
+        score = (_expected(given, weights) + packed) / _MILLIONTHS if whole else packed
+        yield Row(post, creator, Rung(rung), given, score, bool(follows), reason)
+
+
+def _expected(parts: Parts, weights: Weights) -> int:
+    """Return the score that parts give, in millionths."""
+    total = parts.total(weights)
+    return round(total * _MILLIONTHS) if math.isfinite(total) else 0
+
+
+def whole_figures(values: Iterable[float | None]) -> list[Any]:
+    """Turn figures of six decimals into whole millionths, and leave any other as it is."""
+    found: list[Any] = []
+    for value in values:
+        if value is None or not 0.0 <= value < _MILLIONTHS:
+            found.append(value)
+            continue
+        whole = round(value * _MILLIONTHS)
+        found.append(whole if whole / _MILLIONTHS == value else value)
+    return found
+
+
+def read_figures(values: Iterable[Any]) -> list[Any]:
+    """Read the figures that `whole_figures` has turned into whole millionths."""
+    return [value / _MILLIONTHS if type(value) is int else value for value in values]
+
+
+def packed_policy(policy: Policy) -> list[Any]:
+    """Pack what pages need of a policy: its tuning has done its work by then."""
+    weights = list(astuple(policy.weights))
+    return [policy.variant, weights, policy.exploration_rate, int(policy.chronological)]
+
+
+def read_policy(packed: list[Any]) -> Policy:
+    """Read the policy that `packed_policy` has packed."""
+    variant, weights, rate, chronological = packed
+    return Policy(variant, Weights(*weights), rate, bool(chronological))
