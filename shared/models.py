@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
 
 class Rung(StrEnum):
-    """The step of the ladder that put a post on a page, in order; or else the exploration.
-
-    Clients read it as `source`.
-    """
+    """Why a post stands on a page: the rungs of the ladder in order, and the exploration."""
 
     FRESH = "fresh"
     FOLLOWING = "following"

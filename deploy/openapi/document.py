@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _REF: Final = "#/components/schemas/{model}"
+_PUBLISHED_AS: Final = {"Rung": "Source"}
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 _DESCRIPTION: Final = (
     "JSON, snake_case; ids are UUIDs, times RFC 3339 in UTC. The viewer is the `sub` of the token, "
@@ -34,7 +36,7 @@ def build(operations: Sequence[Operation] = OPERATIONS) -> dict[str, Any]:
         + [(m, "serialization") for m in told.values()],
         ref_template=_REF,
     )
-    schemas = definitions["$defs"]
+    schemas = _named_as_published(definitions["$defs"])
     for operation in operations:
         if operation.body and operation.rows:
             name, row = operation.rows
@@ -56,6 +58,16 @@ def build(operations: Sequence[Operation] = OPERATIONS) -> dict[str, Any]:
         },
         "security": [{"ViewerToken": []}],
     }
+
+
+def _named_as_published(schemas: dict[str, Any]) -> dict[str, Any]:
+    """Give each schema the name that clients know, where the class has another one."""
+    text = json.dumps(schemas)
+    for name, published in _PUBLISHED_AS.items():
+        text = text.replace(f'"{name}"', f'"{published}"')
+        text = text.replace(f'"{_REF.format(model=name)}"', f'"{_REF.format(model=published)}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
 def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
