@@ -21,6 +21,17 @@ class MuxError(Exception):
         return {"error": {"type": self.kind, "messages": self.messages}}
 
 
+class TooManyRequestsError(MuxError):
+    """The account has made too many requests (429). The answer has a form of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(429, "too_many_requests", "Too many requests, retry later.")
+
+    def body(self) -> dict[str, object]:
+        """Return the JSON body of the answer."""
+        return {"errors": self.messages}
+
+
 class InvalidParametersError(MuxError):
     """A field of the request is invalid (400, or 422 for an unknown resolution tier)."""
 

@@ -15,6 +15,9 @@ IngestType = Literal["on_demand_direct_upload", "on_demand_clip"]
 TIER_PIXELS = {"720p": 921_600, "1080p": 2_073_600, "1440p": 4_194_304, "2160p": 8_294_400}
 STORED_RESOLUTION = {"720p": "HD", "1080p": "FHD", "1440p": "UHD", "2160p": "UHD"}
 SD_PIXELS = 720 * 576
+# The deprecated name of each video quality.
+ENCODING_TIERS = {"basic": "baseline", "plus": "smart", "premium": "premium"}
+PROGRESS = {"preparing": ("ingesting", 0), "ready": ("completed", 100), "errored": ("errored", -1)}
 
 
 class Media(BaseModel):
@@ -29,6 +32,10 @@ class Media(BaseModel):
         frame_rate: Frames a second. -1 where it is unknown.
         aspect_ratio: The aspect ratio, such as `16:9`. None without a video track.
         channels: The audio channels. None without an audio track.
+        container: The name of the container format.
+        video_codec: The name of the video codec. None without a video track.
+        audio_codec: The name of the audio codec. None without an audio track.
+        sample_rate: The samples a second of the audio track. None without one.
     """
 
     duration: float
@@ -39,14 +46,28 @@ class Media(BaseModel):
     frame_rate: float | None = None
     aspect_ratio: str | None = None
     channels: int | None = None
+    container: str = ""
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    sample_rate: int | None = None
 
 
 class SigningKey(BaseModel):
-    """A key that signs tokens for signed playback. `private_key` is a PEM file in Base64."""
+    """A key that signs tokens for signed playback.
+
+    Attributes:
+        private_key: A PEM file in Base64, which is shown only once.
+        deleted: True once the key is no longer valid.
+    """
 
     id: str
     created_at: float
     private_key: str
+    deleted: bool = False
+
+    def view(self) -> Json:
+        """Return the key as Mux shows it, without its private half."""
+        return {"id": self.id, "created_at": str(int(self.created_at))}
 
 
 class PlaybackId(BaseModel):
@@ -72,8 +93,10 @@ class Upload(BaseModel):
     error: Json | None = None
 
     def view(self) -> Json:
-        """Return the upload as Mux's API and webhooks show it."""
-        return self.model_dump(exclude={"secret", "created_at"}, exclude_none=True)
+        """Return the upload as Mux's API and webhooks show it. Only a waiting one has a URL."""
+        hidden = {"secret", "created_at"} | ({"url"} if self.status != "waiting" else set())
+        shown = self.model_dump(exclude=hidden, exclude_none=True)
+        return {"cors_origin": ""} | shown
 
 
 class Asset(BaseModel):
@@ -117,8 +140,44 @@ class Asset(BaseModel):
             del shown["playback_ids"]
         seconds = int(self.created_at)
         shown["created_at"] = seconds if webhook else str(seconds)
-        shown |= {"master_access": "none", "mp4_support": "none"}
+        state, percentage = PROGRESS[self.status]
+        shown |= {
+            "encoding_tier": ENCODING_TIERS[self.video_quality],
+            "master_access": "none",
+            "mp4_support": "none",
+            "progress": {"state": state, "progress": percentage},
+        }
         return shown | (self._media_view() if self.media else {})
+
+    def input_info(self) -> list[Json]:
+        """Return what is known of the input, as Mux's `input-info` shows it."""
+        settings: Json = {}
+        if self.source_asset_id:
+            start, end = self.clip or (0.0, None)
+            settings = {"url": f"mux://assets/{self.source_asset_id}", "start_time": start}
+            settings |= {} if end is None else {"end_time": end}
+        media = self.media
+        if media is None:
+            return [{"settings": settings, "file": {"container_format": "", "tracks": []}}]
+        video = {
+            "type": "video",
+            "duration": media.video_duration or media.duration,
+            "encoding": media.video_codec,
+            "width": media.width,
+            "height": media.height,
+            "frame_rate": media.frame_rate,
+        }
+        audio = {
+            "type": "audio",
+            "duration": media.audio_duration or media.duration,
+            "encoding": media.audio_codec,
+            "sample_rate": media.sample_rate,
+            "channels": media.channels,
+        }
+        tracks = [track for track in (video, audio) if track["encoding"]]
+        return [
+            {"settings": settings, "file": {"container_format": media.container, "tracks": tracks}}
+        ]
 
     def _media_view(self) -> Json:
         media = self.media
@@ -126,7 +185,7 @@ class Asset(BaseModel):
             return {}
         shown: Json = {"duration": media.duration, "tracks": self._tracks()}
         if media.width is None or media.height is None:
-            return shown | {"resolution_tier": "audio-only"}
+            return shown | {"resolution_tier": "audio-only", "max_stored_resolution": "Audio only"}
         pixels = media.width * media.height
         tier = next((name for name, most in TIER_PIXELS.items() if pixels <= most), "2160p")
         tier = min(tier, self.max_resolution_tier, key=TIER_PIXELS.__getitem__)

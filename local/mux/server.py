@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.mux.api.middleware import ApiMiddleware
 from local.mux.api.routes import Api
+from local.mux.api.system import SystemApi
 from local.mux.control.routes import Control, page
 from local.mux.playback.routes import Playback
 from local.mux.stand_in import StandIn
@@ -35,6 +36,7 @@ def application(stand_in: StandIn) -> Starlette:
     return Starlette(
         routes=[
             Mount("/video/v1", ApiMiddleware(Api(stand_in).app, stand_in)),
+            Mount("/system/v1", ApiMiddleware(SystemApi(stand_in).app, stand_in)),
             Route("/control", page),
             Mount("/control", OwnPagesOnly(Control(stand_in).app)),
             UploadEndpoint(stand_in).route,

@@ -14,7 +14,7 @@ from local.mux.fault_rules import seeded
 from local.mux.media.files import Files
 from local.mux.media.samples import SampleClips
 from local.mux.media.transcoder import Transcoder
-from local.mux.records import Asset, Json, Upload
+from local.mux.records import Asset, Json, SigningKey, Upload
 from local.mux.settings import Settings, Tunables
 from local.mux.state.mux_state import MuxState
 from local.mux.state.store import Store
@@ -59,7 +59,8 @@ class StandIn:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Continue where an earlier run ended, and work until the context ends."""
-        self.state.restore(self._store.load(Upload), self._store.load(Asset))
+        keys = (key for key in self._store.load(SigningKey) if not key.deleted)
+        self.state.restore(self._store.load(Upload), self._store.load(Asset), keys)
         self.outbox.restore(self._store.load(Delivery))
         for asset in reversed(self.state.live_assets()):
             if asset.status == "preparing":
@@ -135,7 +136,7 @@ class StandIn:
             setattr(self.tunables, name, getattr(checked, name))
         self.sender.wake()
 
-    def _record_changed(self, record: Upload | Asset) -> None:
+    def _record_changed(self, record: Upload | Asset | SigningKey) -> None:
         self._store.put(record.id, record)
         if isinstance(record, Asset) and record.deleted_at is not None:
             self.files.delete(record)

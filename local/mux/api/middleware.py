@@ -5,13 +5,14 @@ import base64
 import contextlib
 import hmac
 import time
+from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.mux.api.faults import ApiFault
-from local.mux.errors import MuxError
+from local.mux.errors import MuxError, TooManyRequestsError
 from local.mux.stand_in import StandIn
 
 
@@ -43,10 +44,10 @@ class ApiMiddleware:
         method = scope["method"]
         given = Headers(scope=scope).get("authorization", "").encode()
         if not hmac.compare_digest(given, self._credentials):
-            await _refuse(401, "unauthorized", "Unauthorized request")(scope, receive, send)
+            refusal = MuxError(401, "unauthorized", "Unauthorized request")
+            await _refuse(refusal)(scope, receive, send)
         elif not self._stand_in.limits.allow(method):
-            refusal = _refuse(429, "too_many_requests", "Too many requests")
-            await refusal(scope, receive, send)
+            await _refuse(TooManyRequestsError())(scope, receive, send)
         elif fault := self._stand_in.faults.find(method, scope["path"]):
             await self._apply_fault(fault, scope, receive, send)
         else:
@@ -62,7 +63,10 @@ class ApiMiddleware:
         if fault.done:
             await self._app(scope, receive, _swallow)
         if fault.kind == "status":
-            refusal = _refuse(fault.status, "fault", "This answer was asked for by a rule")
+            error = MuxError(fault.status, "fault", "This answer was asked for by a rule")
+            if fault.status == HTTPStatus.TOO_MANY_REQUESTS:
+                error = TooManyRequestsError()
+            refusal = _refuse(error)
             if fault.retry_after is not None:
                 refusal.headers["retry-after"] = str(fault.retry_after)
             await refusal(scope, receive, send)
@@ -76,8 +80,8 @@ class ApiMiddleware:
         await _disconnection(receive)
 
 
-def _refuse(status: int, kind: str, message: str) -> JSONResponse:
-    return JSONResponse(MuxError(status, kind, message).body(), status)
+def _refuse(error: MuxError) -> JSONResponse:
+    return JSONResponse(error.body(), error.status)
 
 
 async def _swallow(_message: Message) -> None:

@@ -30,8 +30,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from local.mux.api.answers import refusal
 from local.mux.api.faults import ApiFault
-from local.mux.api.routes import refusal
 from local.mux.control.bodies import Custom, EventId, MadeUp, Message, Seconds, Seed
 from local.mux.errors import InvalidParametersError, MuxError, NotFoundError
 from local.mux.media.samples import CLIPS

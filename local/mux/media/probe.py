@@ -20,6 +20,9 @@ _SIZE = re.compile(r", (\d{1,5})x(\d{1,5})(?=[, \n]|$)")
 _FRAME_RATE = re.compile(r"([\d.]+)(k?) fps")
 _DISPLAY_RATIO = re.compile(r"DAR (\d+):(\d+)")
 _ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
+_CONTAINER = re.compile(r"^Input #0, (.+?), from ", re.MULTILINE)
+_CODEC = re.compile(r"\w+")
+_SAMPLE_RATE = re.compile(r"(\d+) Hz")
 _LAYOUT = re.compile(r" Hz, ([^,\n]+)")
 _LAYOUTS = {"mono": 1, "stereo": 2, "2.1": 3, "quad": 4, "4.0": 4, "5.0": 5, "5.1": 6, "7.1": 8}
 
@@ -60,23 +63,32 @@ def parse(text: str) -> Contents:
     rotation, and with square pixels.
     """
     description = text.partition("\nOutput #")[0]
-    media = Media(duration=_duration(description))
+    container = _CONTAINER.search(description)
+    media = Media(duration=_duration(description), container=container[1] if container else "")
     found = list(_STREAM.finditer(description))
     begins = [stream.start() for stream in found]
     largest, video, audio = 0, None, None
     for stream, end in zip(found, [*begins[1:], len(description)], strict=False):
         number, kind, about = int(stream[1]), stream[2], stream[3]
         if kind == "Audio" and audio is None:
-            layout = _LAYOUT.search(about)
-            audio, media.channels = number, _channels(layout[1].strip() if layout else "")
+            audio = number
+            _describe_sound(media, about)
         size = _SIZE.search(about)
         if kind == "Audio" or size is None or "(attached pic)" in about:
             continue
         pixels = int(size[1]) * int(size[2])
         if pixels > largest:
             largest, video = pixels, number
+            media.video_codec = _codec(about)
             _describe_picture(media, size, description[stream.start() : end])
     return Contents(media, video, audio)
+
+
+def _describe_sound(media: Media, about: str) -> None:
+    layout, rate = _LAYOUT.search(about), _SAMPLE_RATE.search(about)
+    media.channels = _channels(layout[1].strip() if layout else "")
+    media.audio_codec = _codec(about)
+    media.sample_rate = int(rate[1]) if rate else None
 
 
 def _describe_picture(media: Media, size: re.Match[str], about: str) -> None:
@@ -93,6 +105,11 @@ def _describe_picture(media: Media, size: re.Match[str], about: str) -> None:
     media.aspect_ratio = f"{across // divisor}:{down // divisor}"
     rate = _FRAME_RATE.search(about)
     media.frame_rate = float(rate[1]) * (1000 if rate[2] else 1) if rate else -1.0
+
+
+def _codec(about: str) -> str:
+    found = _CODEC.match(about)
+    return found[0] if found else "unknown"
 
 
 def _duration(text: str) -> float:

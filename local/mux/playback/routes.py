@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from local.mux.api.routes import refusal
+from local.mux.api.answers import refusal
 from local.mux.errors import InvalidParametersError, MediaError, MuxError
 from local.mux.media.encode import MASTER, RENDITION
 from local.mux.media.pictures import make_animation, make_picture, make_storyboard

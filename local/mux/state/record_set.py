@@ -25,7 +25,7 @@ class RecordSet:
         clock: Callable[[], float],
         rng: random.Random,
         base_url: str = "http://127.0.0.1",
-        on_change: Callable[[Upload | Asset], None] = lambda _record: None,
+        on_change: Callable[[Upload | Asset | SigningKey], None] = lambda _record: None,
         on_event: Callable[[Json], None] = lambda _event: None,
     ) -> None:
         self.uploads: dict[str, Upload] = {}
@@ -38,8 +38,11 @@ class RecordSet:
         self._on_change = on_change
         self._on_event = on_event
 
-    def restore(self, uploads: Iterable[Upload], assets: Iterable[Asset]) -> None:
+    def restore(
+        self, uploads: Iterable[Upload], assets: Iterable[Asset], keys: Iterable[SigningKey] = ()
+    ) -> None:
         """Add records that were stored, oldest first."""
+        self.signing_keys.update((key.id, key) for key in keys)
         self.uploads.update((upload.id, upload) for upload in uploads)
         self.assets.update((asset.id, asset) for asset in assets)
 
@@ -86,6 +89,38 @@ class RecordSet:
         if asset is None or asset.deleted_at is not None:
             raise NotFoundError("asset", asset_id)
         return asset
+
+    def add_signing_key(self, private_key: str) -> SigningKey:
+        """Add a key that signs playback tokens.
+
+        Args:
+            private_key: A PEM file in Base64.
+        """
+        key = SigningKey(id=self._new_id(), created_at=self._clock(), private_key=private_key)
+        self.signing_keys[key.id] = key
+        self._on_change(key)
+        return key
+
+    def signing_key(self, key_id: str) -> SigningKey:
+        """Return a signing key.
+
+        Raises:
+            NotFoundError: No signing key has this id.
+        """
+        if key_id not in self.signing_keys:
+            raise NotFoundError("signing key", key_id)
+        return self.signing_keys[key_id]
+
+    def delete_signing_key(self, key_id: str) -> None:
+        """Delete a signing key.
+
+        Raises:
+            NotFoundError: No signing key has this id.
+        """
+        key = self.signing_key(key_id)
+        key.deleted = True
+        del self.signing_keys[key_id]
+        self._on_change(key)
 
     def live_assets(self) -> list[Asset]:
         """Return every asset that was not deleted, newest first."""

@@ -4,7 +4,6 @@ import asyncio
 import hmac
 from collections import defaultdict
 
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -21,6 +20,7 @@ from local.mux.uploads.resumable import (
 )
 
 METHODS = "PUT, OPTIONS"
+ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 EXPOSED = "Range, Content-Length"
 
 
@@ -31,19 +31,25 @@ class UploadEndpoint:
         self._stand_in = stand_in
         self._files = stand_in.files
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self.route = Route("/upload/{upload_id}/{secret}", self._answer, methods=["PUT", "OPTIONS"])
+        # Every method is routed here, so that pages can read refusals too.
+        self.route = Route("/upload/{upload_id}/{secret}", self._answer, methods=ALL_METHODS)
 
     async def _answer(self, request: Request) -> Response:
         upload = self._stand_in.state.uploads.get(request.path_params["upload_id"])
         secret = request.path_params["secret"].encode()
-        if upload is None or not hmac.compare_digest(secret, upload.secret.encode()):
-            raise HTTPException(404)
+        if upload is not None and not hmac.compare_digest(secret, upload.secret.encode()):
+            upload = None
+        response: Response
         if request.method == "OPTIONS":
             response = Response(status_code=204)
+        elif upload is None:
+            response = PlainTextResponse("There is no such upload", 404)
+        elif request.method != "PUT":
+            response = Response(status_code=405, headers={"allow": METHODS})
         else:
             async with self._locks[upload.id]:
                 response = await self._put(request, upload)
-        response.headers.update(cors_headers(upload, request))
+        response.headers.update(cors_headers(request, upload.cors_origin if upload else "*"))
         return response
 
     async def _put(self, request: Request, upload: Upload) -> Response:
@@ -98,10 +104,14 @@ class UploadEndpoint:
         return Response()
 
 
-def cors_headers(upload: Upload, request: Request) -> dict[str, str]:
-    """Return the headers that let a page of the upload's `cors_origin` send and read."""
+def cors_headers(request: Request, allowed: str | None) -> dict[str, str]:
+    """Return the headers that let a page of an allowed origin send and read.
+
+    Args:
+        request: The request of the page.
+        allowed: The upload's `cors_origin`.
+    """
     origin = request.headers.get("origin")
-    allowed = upload.cors_origin
     if origin is None or allowed is None or (allowed != "*" and origin != allowed.rstrip("/")):
         return {}
     headers = {

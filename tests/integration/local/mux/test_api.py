@@ -82,7 +82,7 @@ def test_a_sound_is_ready_without_a_video_track(mux: Running, videos: dict[str, 
     asset = mux.upload(videos["audio"])
     assert (asset.status, asset.resolution_tier) == ("ready", "audio-only")
     assert [track.type for track in asset.tracks] == ["audio"]
-    assert asset.max_stored_resolution is None
+    assert asset.max_stored_resolution == "Audio only"
     assert media_seconds(f"{mux.url}/{asset.playback_ids[0].id}.m3u8") > 2.5
 
 
@@ -124,6 +124,79 @@ def test_assets_are_listed_by_page_and_by_upload(mux: Running, videos: dict[str,
     assert refused.value.status == 400
 
 
+def test_assets_are_listed_by_cursor_however_the_list_changes(
+    mux: Running, videos: dict[str, Path]
+) -> None:
+    first, second, third, fourth = (mux.upload(videos["broken"]).id for _ in range(4))
+
+    def listed(**query: object) -> tuple[list[str], str | None]:
+        answer = mux.assets.list_assets(_request_timeout=TIMEOUT, limit=1, **query)
+        return [asset.id for asset in answer.data], answer.next_cursor
+
+    page, cursor = listed()
+    assert page == [fourth]
+    page, cursor = listed(cursor=cursor)
+    assert page == [third]
+    mux.assets.delete_asset(third, _request_timeout=TIMEOUT)
+    mux.upload(videos["broken"])
+    page, cursor = listed(cursor=cursor)
+    assert page == [second]
+    assert listed(cursor=cursor) == ([first], None)
+    with pytest.raises(mux_python.ApiException) as refused:
+        listed(cursor="no cursor")
+    assert refused.value.status == 400
+
+
+def test_who_am_i_tells_the_account_to_its_owner_alone(mux: Running) -> None:
+    answer = mux.http.get("/system/v1/whoami", auth=("token-id", "token-secret"))
+    assert answer.json()["data"]["environment_type"] == "development"
+    assert mux.http.get("/system/v1/whoami").status_code == 401
+
+
+def test_the_asset_of_a_playback_id_is_found(mux: Running, videos: dict[str, Path]) -> None:
+    asset = mux.upload(videos["broken"])
+    finder = mux_python.PlaybackIDApi(mux.client)
+    playback_id = asset.playback_ids[0].id
+    found = finder.get_asset_or_livestream_id(playback_id, _request_timeout=TIMEOUT).data
+    assert (found.policy, found.object.type, found.object.id) == ("public", "asset", asset.id)
+    mux.assets.delete_asset_playback_id(asset.id, playback_id, _request_timeout=TIMEOUT)
+    with pytest.raises(mux_python.ApiException) as refused:
+        finder.get_asset_or_livestream_id(playback_id, _request_timeout=TIMEOUT)
+    assert refused.value.status == 404
+
+
+def test_the_input_of_an_asset_is_described(mux: Running, videos: dict[str, Path]) -> None:
+    asset = mux.upload(videos["short"])
+    (info,) = mux.assets.get_asset_input_info(asset.id, _request_timeout=TIMEOUT).data
+    assert info.file.container_format == "mov,mp4,m4a,3gp,3g2,mj2"
+    video, audio = info.file.tracks
+    assert (video.type, video.encoding, video.width, video.height) == ("video", "h264", 128, 72)
+    assert (audio.type, audio.encoding, audio.sample_rate) == ("audio", "aac", 16000)
+    clip = mux.clip(asset.id, 1, 3)
+    mux.settle()
+    (info,) = mux.assets.get_asset_input_info(clip.id, _request_timeout=TIMEOUT).data
+    assert info.settings.url == f"mux://assets/{asset.id}"
+    assert (info.settings.start_time, info.settings.end_time) == (1, 3)
+
+
+def test_a_video_whose_playback_id_is_deleted_or_replaced_is_told_of(
+    mux: Running, receiver: Receiver, videos: dict[str, Path]
+) -> None:
+    asset = mux.upload(videos["short"])
+    (old,) = asset.playback_ids
+    mux.assets.delete_asset_playback_id(asset.id, old.id, _request_timeout=TIMEOUT)
+    assert mux.http.get(f"/{old.id}.m3u8").status_code == 404
+    policy = mux_python.CreatePlaybackIDRequest(policy="public")
+    new = mux.assets.create_asset_playback_id(asset.id, policy, _request_timeout=TIMEOUT).data
+    assert mux.http.get(f"/{new.id}.m3u8").status_code == 200
+    mux.settle()
+    updated = [r.event for r in receiver.received if r.event["type"] == "video.asset.updated"]
+    assert [event["data"].get("playback_ids") for event in updated] == [
+        None,
+        [{"id": new.id, "policy": "public"}],
+    ]
+
+
 def test_playback_ids_and_passthrough_can_be_changed(mux: Running, videos: dict[str, Path]) -> None:
     asset = mux.upload(videos["broken"])
     made = mux.assets.create_asset_playback_id(
@@ -138,6 +211,12 @@ def test_playback_ids_and_passthrough_can_be_changed(mux: Running, videos: dict[
         asset.id, mux_python.UpdateAssetRequest(passthrough="new"), _request_timeout=TIMEOUT
     ).data
     assert changed.passthrough == "new"
+    meta = mux_python.AssetMetadata(title="A title")
+    mux.assets.update_asset(
+        asset.id, mux_python.UpdateAssetRequest(meta=meta), _request_timeout=TIMEOUT
+    )
+    changed = mux.assets.get_asset(asset.id, _request_timeout=TIMEOUT).data
+    assert (changed.passthrough, changed.meta.title) == ("new", "A title")
     assert len(changed.playback_ids) == 1
 
 

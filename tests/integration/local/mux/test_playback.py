@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import mux_python
@@ -48,6 +49,8 @@ def test_pictures_are_made_on_demand(mux: Running, videos: dict[str, Path]) -> N
         ("thumbnail.exe", 404),
         ("animated.webp?start=0&end=0", 400),
         ("00099.ts", 404),
+        ("storyboard.exe", 404),
+        ("storyboard.json?format=gif", 400),
         ("master.m3u8", 404),
         ("..%2f..%2fbooks.sqlite", 404),
     ],
@@ -57,6 +60,41 @@ def test_what_cannot_be_shown_is_refused(
 ) -> None:
     key = mux.upload(videos["short"]).playback_ids[0].id
     assert mux.http.get(f"/{key}/{name}").status_code == status
+
+
+def test_an_instant_clip_has_the_segments_that_it_touches(
+    mux: Running, videos: dict[str, Path]
+) -> None:
+    key = mux.upload(videos["long"]).playback_ids[0].id
+    query = "asset_start_time=6&asset_end_time=13"
+    master = mux.http.get(f"/{key}.m3u8?{query}").text
+    assert f"{key}/rendition.m3u8?{query}" in master
+    rendition = mux.http.get(f"/{key}/rendition.m3u8?{query}").text
+    # Segments last 4 s.
+    assert [line for line in rendition.splitlines() if line.endswith(".ts")] == [
+        *("00001.ts", "00002.ts", "00003.ts")
+    ]
+    assert media_seconds(f"{mux.url}/{key}.m3u8?{query}") == pytest.approx(12, abs=1)
+    for wrong in ("asset_start_time=9&asset_end_time=9", "asset_start_time=900"):
+        assert mux.http.get(f"/{key}.m3u8?{wrong}").status_code == 400
+
+
+def test_a_storyboard_has_a_tile_a_second_and_at_most_fifty(
+    mux: Running, videos: dict[str, Path]
+) -> None:
+    short, long = (mux.upload(videos[name]).playback_ids[0].id for name in ("short", "long"))
+    board = mux.http.get(f"/{short}/storyboard.json").json()
+    assert [tile["start"] for tile in board["tiles"]] == pytest.approx([0, 1, 2, 3], abs=0.1)
+    assert [(tile["x"], tile["y"]) for tile in board["tiles"]] == [(284 * n, 0) for n in range(4)]
+    assert mux.http.get(board["url"]).headers["content-type"] == "image/jpeg"
+    vtt = mux.http.get(f"/{long}/storyboard.vtt", headers=PAGE)
+    assert vtt.headers["access-control-allow-origin"] == "*"
+    cues = vtt.text.split("\n\n")[1:]
+    assert len(cues) == 50
+    assert re.match(r"00:00:0[34]\.\d{3} --> 00:00:0[78]\.\d{3}\n", cues[1])
+    assert cues[-1].strip().endswith("#xywh=1136,1440,284,160")
+    part = mux.http.get(f"/{long}/storyboard.json?asset_start_time=20&asset_end_time=30").json()
+    assert (part["duration"], len(part["tiles"])) == (10, 10)
 
 
 def test_only_ready_assets_with_public_ids_are_shown(mux: Running, videos: dict[str, Path]) -> None:
@@ -75,4 +113,5 @@ def test_only_ready_assets_with_public_ids_are_shown(mux: Running, videos: dict[
 
 def test_a_sound_has_no_thumbnail(mux: Running, videos: dict[str, Path]) -> None:
     key = mux.upload(videos["audio"]).playback_ids[0].id
-    assert mux.http.get(f"/{key}/thumbnail.webp").status_code == 404
+    for name in ("thumbnail.webp", "storyboard.jpg", "storyboard.vtt"):
+        assert mux.http.get(f"/{key}/{name}").status_code == 404

@@ -171,6 +171,42 @@ def test_a_page_of_the_right_origin_may_upload_and_read_the_range(
         assert "Range" in answer.headers["access-control-expose-headers"]
 
 
+def test_other_methods_are_refused_where_a_page_can_read_it(mux: Running) -> None:
+    upload = mux.create_upload()
+    for method in ("GET", "POST", "PATCH", "DELETE"):
+        answer = mux.http.request(method, upload.url, headers={"origin": "https://app.test"})
+        assert answer.status_code == 405
+        assert "PUT" in answer.headers["allow"]
+        assert answer.headers["access-control-allow-origin"] == "*"
+    assert status(mux, upload.id) == "waiting"
+
+
+def test_a_page_can_read_every_refusal(mux: Running) -> None:
+    cancelled = mux.create_upload()
+    mux.uploads.cancel_direct_upload(cancelled.id, _request_timeout=TIMEOUT)
+    waiting = mux.create_upload()
+    page = {"origin": "https://app.test", "access-control-request-method": "PUT"}
+    for url, header, code in [
+        (f"{mux.url}/upload/unknown/unknown", {}, 404),
+        (cancelled.url, {}, 410),
+        (waiting.url, {"content-range": "bytes 0-9/5"}, 400),
+    ]:
+        preflight = mux.http.options(url, headers=page)
+        answer = mux.http.put(url, content=b"abc", headers=page | header)
+        assert (preflight.status_code, answer.status_code) == (204, code)
+        for one in (preflight, answer):
+            assert one.headers["access-control-allow-origin"] == "*"
+
+
+def test_only_a_waiting_upload_shows_its_address(mux: Running) -> None:
+    sent, cancelled = mux.create_upload(), mux.create_upload()
+    assert mux.http.put(sent.url, content=b"abc").status_code == 200
+    mux.uploads.cancel_direct_upload(cancelled.id, _request_timeout=TIMEOUT)
+    for upload in (sent, cancelled):
+        read = mux.uploads.get_direct_upload(upload.id, _request_timeout=TIMEOUT).data
+        assert (read.url, read.status != "waiting") == (None, True)
+
+
 def test_a_failing_upload_ends_as_errored(mux: Running) -> None:
     mux.control("settings", {"fail_uploads": 1}, "PATCH")
     upload = mux.create_upload()

@@ -23,13 +23,26 @@ Input #0, mp3, from 'source':
 
 
 def test_a_video_held_upright_is_described_as_it_is_displayed() -> None:
-    assert parse(PHONE).media == Media(
-        duration=200.05, width=1080, height=1920, frame_rate=29.97, aspect_ratio="9:16", channels=6
+    contents = parse(PHONE)
+    assert (contents.video, contents.audio) == (0, 1)
+    assert contents.media == Media(
+        duration=200.05,
+        width=1080,
+        height=1920,
+        frame_rate=29.97,
+        aspect_ratio="9:16",
+        channels=6,
+        container="mov,mp4,m4a,3gp,3g2,mj2",
+        video_codec="h264",
+        audio_codec="aac",
+        sample_rate=44100,
     )
 
 
 def test_a_cover_picture_is_no_video_track() -> None:
-    assert parse(SONG).media == Media(duration=3603.1, channels=1)
+    assert parse(SONG).media == Media(
+        duration=3603.1, channels=1, container="mp3", audio_codec="mp3", sample_rate=44100
+    )
 
 
 def test_a_frame_rate_that_is_not_told_is_minus_one() -> None:
@@ -40,3 +53,36 @@ def test_a_frame_rate_that_is_not_told_is_minus_one() -> None:
 @pytest.mark.parametrize("text", ["", "source: Invalid data found when processing input\n"])
 def test_nothing_is_found_where_nothing_is(text: str) -> None:
     assert parse(text) == Contents(Media(duration=0), video=None, audio=None)
+
+
+def test_the_largest_of_several_video_tracks_is_taken_with_its_own_rotation() -> None:
+    contents = parse(
+        "  Stream #0:0: Video: h264, yuv420p, 320x180, 25 fps, 25 tbr\n"
+        "  Stream #0:1: Audio: aac, 48000 Hz, stereo, fltp\n"
+        "  Stream #0:2: Video: hevc, yuv420p, 1280x720 [SAR 1:1 DAR 16:9], 50 fps, 50 tbr\n"
+        "      Side data:\n"
+        "        displaymatrix: rotation of 90.00 degrees\n"
+        "  Stream #0:3: Audio: opus, 48000 Hz, 5.1, fltp\n"
+    )
+    assert (contents.video, contents.audio) == (2, 1)
+    media = contents.media
+    assert (media.width, media.height, media.aspect_ratio) == (720, 1280, "9:16")
+    assert (media.video_codec, media.frame_rate) == ("hevc", 50)
+    assert (media.audio_codec, media.channels, media.sample_rate) == ("aac", 2, 48000)
+
+
+@pytest.mark.parametrize(
+    ("about", "size", "ratio"),
+    [
+        ("720x576 [SAR 16:11 DAR 20:11], 25 fps", (1047, 576), "20:11"),
+        ("720x576 [SAR 64:45 DAR 16:9], 25 fps", (1024, 576), "16:9"),
+        ("1440x1080 [SAR 4:3 DAR 16:9], 25 fps", (1920, 1080), "16:9"),
+        ("640x360, 25 fps", (640, 360), "16:9"),
+    ],
+)
+def test_pixels_that_are_not_square_are_described_as_displayed(
+    about: str, size: tuple[int, int], ratio: str
+) -> None:
+    media = parse(f"  Stream #0:0: Video: h264, yuv420p, {about}, 25 tbr\n").media
+    assert (media.width, media.height) == size
+    assert media.aspect_ratio == ratio

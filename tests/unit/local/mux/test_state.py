@@ -145,12 +145,13 @@ def test_a_failed_asset_says_why_and_is_not_billed(state: MuxState) -> None:
     assert not asset.billed
 
 
-def test_audio_only_is_ready_without_video_track_or_stored_resolution(state: MuxState) -> None:
+def test_audio_only_is_ready_without_a_video_track(state: MuxState) -> None:
     view = ready(state, Media(duration=3.0, channels=2)).view()
     assert view["status"] == "ready"
     assert [track["type"] for track in view["tracks"]] == ["audio"]
     assert view["resolution_tier"] == "audio-only"
-    assert not {"max_stored_resolution", "aspect_ratio"} & view.keys()
+    assert view["max_stored_resolution"] == "Audio only"
+    assert "aspect_ratio" not in view
 
 
 @pytest.mark.parametrize(
