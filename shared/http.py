@@ -152,14 +152,16 @@ def parse_query(model: type[ModelT], event: APIGatewayProxyEventV2) -> ModelT:
     return _parse(model, event.raw_event.get("queryStringParameters") or {})
 
 
-def parse_body(model: type[ModelT], event: APIGatewayProxyEventV2, viewer: UUID) -> ModelT:
-    """The JSON body as `model`.
+def parse_body(
+    model: type[ModelT], event: APIGatewayProxyEventV2, viewer: UUID, *, optional: bool = False
+) -> ModelT:
+    """The JSON body as `model`; where it is optional, none is as good as an empty object.
 
     Raises:
         InvalidInputError: No JSON, or naming each bad field.
         ForbiddenError: The body names another viewer, whatever else is wrong with it.
     """
-    data = _json_object(event)
+    data = {} if optional and not event.raw_event.get("body") else _json_object(event)
     _refuse_others(data, viewer)
     return _parse(model, data)
 

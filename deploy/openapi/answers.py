@@ -22,6 +22,24 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Viewability(Answer):
+    """What counts as seen: this much of a post, for this long, without a break."""
+
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    dwell_ms: Annotated[int, Field(gt=0)]
+
+
+class SessionStarted(Answer):
+    """A new session."""
+
+    session_id: UUID
+    expires_at: Annotated[datetime, Field(description="Until when its pages are kept at hand")]
+    server_time: datetime
+    cooldown_days: Annotated[int, Field(gt=0)]
+    viewability: Viewability
+    variant: Annotated[str, Field(min_length=1, description="The experiment's arm")]
+
+
 class FeedPost(Answer):
     """A post of a page."""
 

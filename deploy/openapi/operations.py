@@ -11,6 +11,7 @@ from deploy.openapi.answers import (
     Erased,
     FeedbackAnswer,
     FeedPage,
+    SessionStarted,
     UploadMade,
     UploadState,
     ViewerExport,
@@ -22,6 +23,7 @@ from functions.feed_ranker.requests import (
     FeedQuery,
     ImpressionBatch,
     ImpressionIn,
+    SessionIn,
     WatchBatch,
     WatchIn,
 )
@@ -71,6 +73,16 @@ class Operation:
 
 
 OPERATIONS: Final = (
+    Operation(
+        "post",
+        "/v1/sessions",
+        "startSession",
+        "A new session; its first page is ranked by then.",
+        SessionStarted,
+        status=HTTPStatus.CREATED,
+        errors=(*_BAD, *_VIEWER, *_LOST),
+        body=SessionIn,
+    ),
     Operation(
         "get",
         "/v1/feed",

@@ -6,11 +6,18 @@ import os
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from functions.feed_ranker.container import Container
 from functions.feed_ranker.events import feedback, impressions, watch_progress
-from functions.feed_ranker.requests import FeedbackIn, FeedQuery, ImpressionBatch, WatchBatch
+from functions.feed_ranker.requests import (
+    FeedbackIn,
+    FeedQuery,
+    ImpressionBatch,
+    SessionIn,
+    WatchBatch,
+)
 from functions.feed_ranker.settings import FeedSettings
 from shared.http import answer, create_app, parse_body, parse_query, request_id, viewer_of
 from shared.observability import Telemetry
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 telemetry = Telemetry(
     "feed_ranker",
     {
+        "POST /v1/sessions": "Session",
         "GET /v1/feed": "Feed",
         "POST /v1/impressions": "Impressions",
         "POST /v1/watch-progress": "WatchProgress",
@@ -65,6 +73,24 @@ def get_feed() -> Response[str]:
             datetime.now(UTC),
             lambda: (time.perf_counter() - started) * 1000,
         )
+    )
+
+
+@app.post("/v1/sessions")
+def post_sessions() -> Response[str]:
+    """A new session, its first page written."""
+    started = time.perf_counter()
+    viewer = viewer_of(app.current_event)
+    wanted = parse_body(SessionIn, app.current_event, viewer, optional=True)
+    return answer(
+        container().start_session(
+            viewer,
+            wanted,
+            request_id(app),
+            datetime.now(UTC),
+            lambda: (time.perf_counter() - started) * 1000,
+        ),
+        HTTPStatus.CREATED,
     )
 
 

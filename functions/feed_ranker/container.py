@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from functions.feed_ranker import upkeep
+from functions.feed_ranker.events.impressions import VIEWABLE_FRACTION, VIEWABLE_MS
 from functions.feed_ranker.feed.answer import PlaybackUrls, render_posts
 from functions.feed_ranker.feed.drafting import Drafter
 from functions.feed_ranker.feed.executor import Feed
@@ -18,13 +19,14 @@ from functions.feed_ranker.pages import cursor
 from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.retrieval.candidates import Retrieval
 from functions.feed_ranker.retrieval.flag_reader import FlagReader
-from functions.feed_ranker.sessions.cache import Cache
+from functions.feed_ranker.sessions.cache import SESSION_S, Cache
 from functions.feed_ranker.sessions.ledger import Ledger
 from functions.feed_ranker.sessions.session_store import SessionStore
 from functions.feed_ranker.telemetry import FeedTelemetry
 from functions.feed_ranker.viewer_data import ViewerData
 from shared.dynamodb import connect
 from shared.errors import UnavailableError
+from shared.http import timestamp
 from shared.models import Moment
 from shared.postgres import Postgres
 from shared.ranking_config import RankingConfig
@@ -33,7 +35,7 @@ from shared.variants import Policy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.feed_ranker.requests import FeedQuery
+    from functions.feed_ranker.requests import FeedQuery, SessionIn
     from functions.feed_ranker.settings import FeedSettings
     from shared.observability import Telemetry
 
@@ -115,6 +117,29 @@ class Container:
             "stale_cursor": served.queue_expired,
             "degraded": served.degraded,
             "variant": served.page.policy.variant,
+        }
+
+    def start_session(
+        self,
+        viewer: UUID,
+        wanted: SessionIn,
+        request_id: str,
+        now: datetime,
+        elapsed_ms: Callable[[], float],
+    ) -> dict[str, Any]:
+        """Start a session and write its first page, which the next request then finds.
+
+        Raises:
+            UnavailableError: No part that holds a page answers.
+        """
+        page = self.page(viewer, wanted.first_page, request_id, now, elapsed_ms)
+        return {
+            "session_id": page["session_id"],
+            "expires_at": timestamp(now + timedelta(seconds=SESSION_S)),
+            "server_time": timestamp(now),
+            "cooldown_days": self.cooldown.days,
+            "viewability": {"fraction": VIEWABLE_FRACTION, "dwell_ms": VIEWABLE_MS},
+            "variant": page["variant"],
         }
 
     def upkeep(self, seconds_left: float) -> dict[str, Any]:

@@ -85,6 +85,25 @@ class FeedQuery(BaseModel):
     timezone: Timezone = "UTC"
 
 
+class SessionIn(Body):
+    """Body of POST /v1/sessions: what the session's first page is ranked for."""
+
+    page_size: Annotated[int, Field(strict=True, ge=1, le=MAX_PAGE_SIZE)] = 12
+    device: Device = Device.PHONE
+    connection: Connection = Connection.WIFI
+    timezone: Timezone = "UTC"
+
+    @property
+    def first_page(self) -> FeedQuery:
+        """The query that asks for the session's first page."""
+        return FeedQuery(
+            page_size=self.page_size,
+            device=self.device,
+            connection=self.connection,
+            timezone=self.timezone,
+        )
+
+
 class ImpressionIn(BaseModel):
     """One row of POST /v1/impressions."""
 

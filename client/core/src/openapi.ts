@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new session; its first page is ranked by then. */
+        post: operations["startSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/feed": {
         parameters: {
             query?: never;
@@ -479,6 +496,62 @@ export interface components {
             reason: string;
         };
         /**
+         * SessionIn
+         * @description Body of POST /v1/sessions: what the session's first page is ranked for.
+         */
+        SessionIn: {
+            /**
+             * User Id
+             * @default null
+             */
+            user_id?: string | null;
+            /**
+             * Page Size
+             * @default 12
+             */
+            page_size?: number;
+            /** @default phone */
+            device?: components["schemas"]["Device"];
+            /** @default wifi */
+            connection?: components["schemas"]["Connection"];
+            /**
+             * Timezone
+             * Format: iana-time-zone
+             * @default UTC
+             */
+            timezone?: string;
+        };
+        /**
+         * SessionStarted
+         * @description A new session.
+         */
+        SessionStarted: {
+            /**
+             * Session Id
+             * Format: uuid
+             */
+            session_id: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description Until when its pages are kept at hand
+             */
+            expires_at: string;
+            /**
+             * Server Time
+             * Format: date-time
+             */
+            server_time: string;
+            /** Cooldown Days */
+            cooldown_days: number;
+            viewability: components["schemas"]["Viewability"];
+            /**
+             * Variant
+             * @description The experiment's arm
+             */
+            variant: string;
+        };
+        /**
          * Source
          * @description Why a post stands on a page: the rungs of the ladder in order, and the exploration.
          * @enum {string}
@@ -558,6 +631,16 @@ export interface components {
             state: "waiting" | "processing" | "trimming" | "ready" | "failed" | "cancelled" | "expired";
             /** Reason */
             reason: string | null;
+        };
+        /**
+         * Viewability
+         * @description What counts as seen: this much of a post, for this long, without a break.
+         */
+        Viewability: {
+            /** Fraction */
+            fraction: number;
+            /** Dwell Ms */
+            dwell_ms: number;
         };
         /**
          * ViewerExport
@@ -647,6 +730,68 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    startSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionIn"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionStarted"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getFeed: {
         parameters: {
             query?: {

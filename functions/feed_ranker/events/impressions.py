@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 VIEWABLE_MS = 500  # shorter is no impression
+VIEWABLE_FRACTION = 0.5  # of the post, or of the screen
 _CLOCK_SKEW = timedelta(minutes=2)
 
 

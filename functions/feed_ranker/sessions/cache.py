@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.pages.page import Page
     from functions.feed_ranker.sessions.session_store import SessionStore
 
-_SESSION_S = 86_400  # how long a page can be replayed from the cache
+SESSION_S = 86_400  # how long a page can be replayed from the cache
 _PLACES_PER_PAGE = 64  # as feed_candidates orders what was served
 
 
@@ -118,7 +118,7 @@ class Cache:
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
         """
-        expires_at = _seconds(now) + _SESSION_S
+        expires_at = _seconds(now) + SESSION_S
         self.store.feedback.note(viewer, revision, expires_at=expires_at, now=_seconds(now))
 
     def knows_feedback(self, viewer: UUID, cached: CachedQueue, now: datetime) -> bool:
@@ -153,7 +153,7 @@ class Cache:
             page.page_no,
             item,
             expected=expected,
-            expires_at=_seconds(now) + _SESSION_S,
+            expires_at=_seconds(now) + SESSION_S,
             now=_seconds(now),
         )
 

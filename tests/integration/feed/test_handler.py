@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -132,6 +132,54 @@ def test_a_page_and_its_cursor(api: Api) -> None:
     query = {"cursor": first.body["next_cursor"], "session_id": first.body["session_id"]}
     second = api.call("GET", "/v1/feed", query)
     assert not set(ids(first.body)) & set(ids(second.body))
+
+
+def test_a_session_starts_with_its_first_page_written(api: Api) -> None:
+    api.feed.add_posts(40)
+    wanted = {"device": "tablet", "connection": "4g", "timezone": "Asia/Tokyo", "page_size": 9}
+    started = api.call("POST", "/v1/sessions", body=wanted)
+    assert started.status == 201
+    assert started.body["cooldown_days"] == 30
+    assert started.body["viewability"] == {"fraction": 0.5, "dwell_ms": 500}
+    server_time = datetime.fromisoformat(started.body["server_time"])
+    assert datetime.fromisoformat(started.body["expires_at"]) > server_time
+    session = started.body["session_id"]
+    first = api.call("GET", "/v1/feed", {"session_id": session, "page_size": 9})
+    assert (first.body["session_id"], first.body["cache"]) == (session, "hit")
+    assert first.body["variant"] == started.body["variant"]
+    assert len(first.body["posts"]) == 9
+    cursor = {"cursor": first.body["next_cursor"], "page_size": 9}
+    second = api.call("GET", "/v1/feed", cursor)
+    assert second.body["session_id"] == session
+    assert not set(ids(first.body)) & set(ids(second.body))
+
+
+def test_a_session_needs_nothing_said(api: Api) -> None:
+    api.feed.add_posts(40)
+    session = api.call("POST", "/v1/sessions").body["session_id"]
+    assert api.call("GET", "/v1/feed", {"session_id": session}).body["cache"] == "hit"
+    assert api.call("POST", "/v1/sessions", body={}).body["session_id"] != session
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("page_size", 0),
+        ("page_size", 51),
+        ("page_size", "12"),
+        ("page_size", None),
+        ("device", "fridge"),
+        ("connection", "6g"),
+        ("timezone", "Mars/Olympus"),
+        ("session_id", OTHER),
+    ],
+)
+def test_a_bad_field_of_a_session_is_named(api: Api, field: str, value: object) -> None:
+    is_problem(api.call("POST", "/v1/sessions", body={field: value}), 400, field)
+
+
+def test_a_session_is_started_for_nobody_else(api: Api) -> None:
+    is_problem(api.call("POST", "/v1/sessions", body={"user_id": OTHER}), 403)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CONTRACT = {
     ("GET", "/v1/feed"): "feed_ranker",
     ("POST", "/v1/impressions"): "feed_ranker",
+    ("POST", "/v1/sessions"): "feed_ranker",
     ("POST", "/v1/watch-progress"): "feed_ranker",
     ("POST", "/v1/feedback"): "feed_ranker",
     ("GET", "/v1/me/data"): "feed_ranker",

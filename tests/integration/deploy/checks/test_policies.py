@@ -135,6 +135,7 @@ def test_feed_ranker_may_do_exactly_what_it_does(
     account.call(feed_app, "GET", "/v1/me/data")
     feed_app.lambda_handler(scheduled_event(datetime.now(UTC)), Context())  # type: ignore[arg-type]
     account.call(feed_app, "DELETE", "/v1/me/history")
+    account.call(feed_app, "POST", "/v1/sessions", {})
     account.call(feed_app, "GET", "/v1/feed")
     account.call(feed_app, "DELETE", "/v1/me")
     feed_app.container().database.close()
