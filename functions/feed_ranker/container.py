@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from functions.feed_ranker import upkeep
-from functions.feed_ranker.events.impressions import VIEWABLE_FRACTION, VIEWABLE_MS
 from functions.feed_ranker.feed.answer import PlaybackUrls, render_posts
 from functions.feed_ranker.feed.drafting import Drafter
 from functions.feed_ranker.feed.executor import Feed
@@ -17,6 +16,7 @@ from functions.feed_ranker.feed.queue_builder import QueueBuilder
 from functions.feed_ranker.feed.request import FeedRequest
 from functions.feed_ranker.pages import cursor
 from functions.feed_ranker.pages.cursor import Position
+from functions.feed_ranker.requests import VIEWABLE_FRACTION, VIEWABLE_MS
 from functions.feed_ranker.retrieval.candidates import Retrieval
 from functions.feed_ranker.retrieval.flag_reader import FlagReader
 from functions.feed_ranker.sessions.cache import SESSION_S, Cache

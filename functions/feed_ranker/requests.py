@@ -27,6 +27,8 @@ from shared.models import Connection, Device, Rung
 
 MAX_PAGE_SIZE = 50
 MAX_BATCH = 100
+VIEWABLE_MS = 500  # shorter is no impression
+VIEWABLE_FRACTION = 0.5  # of the post, or of the screen
 _DAY_MS = 86_400_000
 _PAGE_SIZE: Final = re.compile("[1-9][0-9]?")
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from functions.feed_ranker.events.batches import parsed, record_rows
-from functions.feed_ranker.requests import ImpressionBatch, ImpressionIn
+from functions.feed_ranker.requests import VIEWABLE_MS, ImpressionBatch, ImpressionIn
 from shared import sql
 from shared.postgres import Database, Json, Statement
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-VIEWABLE_MS = 500  # shorter is no impression
-VIEWABLE_FRACTION = 0.5  # of the post, or of the screen
 _CLOCK_SKEW = timedelta(minutes=2)
 
 
