@@ -1,0 +1,34 @@
+/** What the codes of the API mean, in words for people. */
+
+export const RUNGS: Record<string, string> = {
+  fresh: 'New this week',
+  following: 'From creators you follow',
+  trending: 'Popular now',
+  repeat: 'Seen before',
+  recycled: 'Seen before: nothing new is left',
+  explore: 'Something different',
+};
+
+const REASONS: Record<string, string> = {
+  exploration: 'It was picked for discovery, from what you would not have been shown otherwise.',
+  seen_before: 'You have seen it before; there is little left that you have not.',
+  followed_creator: 'You follow its creator.',
+  similar_to_watched: 'People who finished what you finished went on to this.',
+  liked_creator: 'You like what this creator makes.',
+  liked_tags: 'You like its topics.',
+  engagement: 'You are likely to watch it: people are watching it now, and it is like what you watch.',
+  freshness: 'It is new, or it is gaining attention.',
+  context: 'It suits the time of day, your device and your connection.',
+  diversity: 'It brings another creator than the videos around it.',
+};
+
+export function reason(code: string): string {
+  return REASONS[code] ?? code.replaceAll('_', ' ');
+}
+
+export const DEGRADED: Record<string, string> = {
+  cache: 'The session cache does not answer: pages come from the database.',
+  database: 'The database does not answer: pages come from what is cached.',
+  inventory: 'There is too little left that you have not seen: some videos come again.',
+  catalogue: 'There are fewer videos than a page holds.',
+};
