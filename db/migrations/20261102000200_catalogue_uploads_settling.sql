@@ -90,9 +90,9 @@ $$;
 
 -- What is left to be done at Mux for an upload: [{do, id, age_s}]
 --
--- With `thorough` false only what is known to be possible now; with true also what can only be learnt
+-- With `include_polling` false only what is known to be possible now; with true also what can only be learnt
 -- by asking (the sweep's part), since an event may have been lost.
-CREATE OR REPLACE FUNCTION vroom_private.upload_steps(u public.uploads, thorough boolean) RETURNS jsonb
+CREATE OR REPLACE FUNCTION vroom_private.upload_steps(u public.uploads, include_polling boolean) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -100,14 +100,14 @@ AS $$
   FROM (
     SELECT 1 AS place, 'find_upload' AS do, u.post_id::text AS id,
            extract(epoch FROM now() - u.created_at)::integer AS age_s
-    WHERE thorough AND u.mux_upload_id IS NULL AND u.mux_upload_status IS NULL AND u.source_asset_id IS NULL
+    WHERE include_polling AND u.mux_upload_id IS NULL AND u.mux_upload_status IS NULL AND u.source_asset_id IS NULL
     UNION ALL
     SELECT 2, 'cancel_upload', u.mux_upload_id, 0
     WHERE u.cancelled AND u.mux_upload_id IS NOT NULL AND NOT vroom_private.is_source_certain(u)
       AND coalesce(u.mux_upload_status, 'waiting') = 'waiting'
     UNION ALL
     SELECT 3, 'ask_upload', u.mux_upload_id, 0
-    WHERE thorough AND u.mux_upload_id IS NOT NULL
+    WHERE include_polling AND u.mux_upload_id IS NOT NULL
       AND (u.source_asset_id IS NULL AND u.state IN ('waiting', 'processing')
            OR EXISTS (SELECT FROM vroom_private.undecided_assets(u)))
     UNION ALL
@@ -116,17 +116,17 @@ AS $$
     WHERE a.post_id = u.post_id  -- by an index, however many assets there are
       AND (u.state = 'processing' AND a.asset_id = u.source_asset_id
            OR u.state = 'trimming' AND a.asset_id = u.clip_asset_id)
-      AND (a.status = 'ready' OR thorough)
+      AND (a.status = 'ready' OR include_polling)
     UNION ALL
     SELECT 5, CASE WHEN u.trim_claim IS NULL THEN 'clip' ELSE 'look_for_clip' END,
            coalesce(u.trim_claim::text, u.source_asset_id),
            coalesce(extract(epoch FROM now() - u.trim_claimed_at), 0)::integer
-    WHERE u.state = 'trimming' AND u.clip_asset_id IS NULL AND (u.trim_claim IS NULL OR thorough)
+    WHERE u.state = 'trimming' AND u.clip_asset_id IS NULL AND (u.trim_claim IS NULL OR include_polling)
     UNION ALL
     SELECT 6, 'delete_asset', a.asset_id, 0
     FROM mux_assets a
     WHERE a.post_id = u.post_id AND a.unwanted AND a.status <> 'deleted'
-      AND (a.status = 'ready' OR thorough)
+      AND (a.status = 'ready' OR include_polling)
   ) s
 $$;
 
@@ -261,7 +261,7 @@ CREATE OR REPLACE TRIGGER posts_deleted_uploads AFTER DELETE ON public.posts
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.uploads_of_deleted_posts();
 
 -- What callers are told of an upload.
-CREATE OR REPLACE FUNCTION vroom_private.upload_report(post uuid, was text, thorough boolean) RETURNS jsonb
+CREATE OR REPLACE FUNCTION vroom_private.upload_snapshot(post uuid, was text, include_polling boolean) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -269,7 +269,7 @@ AS $$
     'post_id', u.post_id, 'creator_id', u.creator_id, 'state', u.state, 'was', was, 'reason', u.reason,
     'mux_upload_id', u.mux_upload_id, 'source_asset_id', u.source_asset_id, 'cap_ms', u.cap_ms,
     'resolution_tier', u.resolution_tier, 'created_at', extract(epoch FROM u.created_at),
-    'steps', vroom_private.upload_steps(u, thorough))
+    'steps', vroom_private.upload_steps(u, include_polling))
   FROM uploads u
   WHERE u.post_id = post
 $$;
@@ -280,6 +280,6 @@ REVOKE ALL ON FUNCTION vroom_private.choose_assets(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.upload_steps(public.uploads, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.settle_upload(uuid, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.uploads_of_deleted_posts() FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.upload_report(uuid, text, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.upload_snapshot(uuid, text, boolean) FROM PUBLIC;
 
 COMMIT;

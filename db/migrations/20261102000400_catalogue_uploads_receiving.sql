@@ -6,9 +6,9 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 -- What mux_webhook may do: take in facts, claim a trim, sweep.
 
 -- Takes in what an event says (event_id given: once only) or what Mux answered (event_id null), settles
--- the post concerned and reports it. {"state": null} where the facts are about none of our posts.
+-- the post concerned and returns its snapshot. {"state": null} where the facts are about none of our posts.
 CREATE OR REPLACE FUNCTION public.receive_mux_facts(
-  event_id text, event_type text, facts jsonb, stream_base text, thorough boolean
+  event_id text, event_type text, facts jsonb, stream_base text, include_polling boolean
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -77,7 +77,7 @@ BEGIN
     END IF;
     PERFORM vroom_private.settle_upload(v_post, stream_base);
   END IF;
-  RETURN vroom_private.upload_report(v_post, u.state, thorough);
+  RETURN vroom_private.upload_snapshot(v_post, u.state, include_polling);
 END
 $$;
 
@@ -96,7 +96,7 @@ END
 $$;
 
 -- Gives a claim back, since Mux surely made no clip. `refusal`: it never will, and why.
-CREATE OR REPLACE FUNCTION public.release_trim(post uuid, token uuid, refusal text, thorough boolean) RETURNS jsonb
+CREATE OR REPLACE FUNCTION public.release_trim(post uuid, token uuid, refusal text, include_polling boolean) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -109,14 +109,14 @@ BEGIN
   IF FOUND THEN
     PERFORM vroom_private.settle_upload(post, '');
   END IF;
-  RETURN vroom_private.upload_report(post, v_was, thorough);
+  RETURN vroom_private.upload_snapshot(post, v_was, include_polling);
 END
 $$;
 
 -- The uploads whose turn it is, each for one sweep only. The next turn comes after twice the time; for one
 -- that waits for its file no later than when it expires, then after as long again as it is overdue. Those
 -- unfinished for `give_up_s` seconds beyond the time to upload are given up.
-CREATE OR REPLACE FUNCTION public.claim_upload_checks(most integer, give_up_s integer) RETURNS SETOF jsonb
+CREATE OR REPLACE FUNCTION public.claim_upload_checks(max_rows integer, give_up_s integer) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -126,7 +126,7 @@ DECLARE
 BEGIN
   FOR u IN
     SELECT * FROM uploads x WHERE x.next_check_at <= now()
-    ORDER BY x.next_check_at LIMIT most FOR UPDATE SKIP LOCKED
+    ORDER BY x.next_check_at LIMIT max_rows FOR UPDATE SKIP LOCKED
   LOOP
     v_was := u.state;
     UPDATE uploads x
@@ -139,7 +139,7 @@ BEGIN
         given_up = x.given_up OR x.expires_at < now() - make_interval(secs => give_up_s)
     WHERE x.post_id = u.post_id;
     PERFORM vroom_private.settle_upload(u.post_id, '');
-    RETURN NEXT vroom_private.upload_report(u.post_id, v_was, true);
+    RETURN NEXT vroom_private.upload_snapshot(u.post_id, v_was, true);
   END LOOP;
 END
 $$;

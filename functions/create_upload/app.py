@@ -1,4 +1,4 @@
-"""Lambda handler of uploads: parse, one call, map."""
+"""Handle the upload routes: parse the request, make one call, map its result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOREC
 
 @cache
 def container() -> Container:
-    """Build the parts from the environment, once."""
+    """Build the container's parts from the environment, once."""
     return build(os.environ, telemetry)
 
 
@@ -47,7 +47,7 @@ if at_cold_start():
 
 @app.post("/v1/uploads")
 def create_upload() -> Response[str]:
-    """A post, not ready, and the address that takes its file."""
+    """Create a post that is not ready yet, and answer the address that takes its file."""
     viewer = viewer_of(app.current_event)
     request = parse_body(UploadRequest, app.current_event, viewer)
     key = idempotency_key(app.current_event.headers.get("idempotency-key"))
@@ -62,18 +62,18 @@ def create_upload() -> Response[str]:
 
 @app.get("/v1/uploads/<post_id>")
 def upload_state(post_id: str) -> Response[str]:
-    """How far an upload is."""
+    """Answer the state of an upload."""
     return answer(container().uploads.state(viewer_of(app.current_event), _post(post_id)))
 
 
 @app.delete("/v1/uploads/<post_id>")
 def cancel_upload(post_id: str) -> Response[str]:
-    """Cancel an upload, or remove its post and asset."""
+    """Cancel an upload, or remove its post and its video."""
     return answer(container().uploads.cancel(viewer_of(app.current_event), _post(post_id)))
 
 
 def _post(text: str) -> UUID:
-    # The route's pattern passes over a newline at the end of the path.
+    # The route's pattern ignores a newline at the end of the path.
     if not _ID.fullmatch(text) or not app.current_event.path.endswith(text):
         raise NotFoundError
     return UUID(text)
@@ -81,5 +81,5 @@ def _post(text: str) -> UUID:
 
 @telemetry.handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """API Gateway v2 event in, answer out."""
+    """Answer an API Gateway v2 event."""
     return app.resolve(event, context)

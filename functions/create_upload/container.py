@@ -1,4 +1,4 @@
-"""What one Lambda container of create_upload keeps between requests."""
+"""Compose create_upload from its settings, once for each Lambda container."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functions.create_upload.settings import UploadSettings
 from functions.create_upload.store import UploadStore
 from functions.create_upload.uploads import Uploads
 from shared import dynamodb, settings
-from shared.mux import MuxClient
+from shared.mux_client import MuxClient
 from shared.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """The parts."""
+    """Keep the parts that outlive an invocation."""
 
     uploads: Uploads
     keys: IdempotencyKeys
 
 
 def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
-    """The parts, from the environment.
+    """Build the parts from the environment.
 
     Raises:
-        SettingsError: Naming every variable that is missing or invalid.
+        SettingsError: Variables are missing or invalid; the error names all of them.
     """
     config = settings.load(UploadSettings, environ)
     telemetry.configure(config)

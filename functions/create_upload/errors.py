@@ -1,4 +1,4 @@
-"""Errors of uploads that no other function has."""
+"""Define the errors that only uploads have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.errors import UnavailableError, VroomError
 
 
 class TooLargeError(VroomError):
-    """The file is larger than uploads may be."""
+    """The file is larger than the largest upload allowed."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
@@ -21,12 +21,12 @@ class TooManyUploadsError(UnavailableError):
 
 
 class InProgressError(VroomError):
-    """A request with this Idempotency-Key is under way."""
+    """A request with this Idempotency-Key is still under way."""
 
     status = HTTPStatus.CONFLICT
 
 
 class KeyReusedError(VroomError):
-    """This Idempotency-Key was used for another request."""
+    """This Idempotency-Key was already used for another request."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY

@@ -1,4 +1,4 @@
-"""What clients send to create an upload."""
+"""Define what clients send to create an upload."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from functions.create_upload.settings import ResolutionTier
 from shared.errors import FieldProblem, InvalidInputError
@@ -21,11 +22,11 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def _without_controls(allowed: str) -> AfterValidator:
-    """Refuse control characters but `allowed`. Marks of direction and joiners are text."""
+    """Refuse control characters except `allowed`. Direction marks and joiners count as text."""
 
     def check(text: str) -> str:
         if any(unicodedata.category(c) == "Cc" and c not in allowed for c in text):
-            raise ValueError("holds a control character")
+            raise PydanticCustomError("control_character", "The text holds a control character.")
         return text
 
     return AfterValidator(check)
@@ -45,7 +46,7 @@ class Content(BaseModel):
 
 
 class UploadRequest(Body):
-    """A new upload; sizes in bytes, durations in milliseconds."""
+    """A new upload, with sizes in bytes and durations in milliseconds."""
 
     content: Content = Content()
     size_bytes: Annotated[StrictInt, Field(ge=1, le=_MAX_BIGINT)]
@@ -54,13 +55,13 @@ class UploadRequest(Body):
 
 
 def idempotency_key(header: str | None) -> str | None:
-    """The Idempotency-Key of a request; None where it has none.
+    """Return the Idempotency-Key of a request; None where it has none.
 
     Raises:
-        InvalidInputError: It is empty, longer than 255 characters or not printable ASCII.
+        InvalidInputError: The key is empty, longer than 255 characters or not printable ASCII.
     """
     if header is not None and not _KEY.fullmatch(header):
         raise InvalidInputError(
-            FieldProblem("Idempotency-Key", "is not 1 to 255 printable ASCII characters")
+            FieldProblem("Idempotency-Key", "The key is not 1 to 255 printable ASCII characters.")
         )
     return header

@@ -1,4 +1,4 @@
-"""The upload function's settings."""
+"""Define the settings of create_upload."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ResolutionTier = Literal["1080p", "1440p", "2160p"]
 
 
 class UploadSettings(MuxSettings, LogSettings):
-    """Settings of create_upload, by the names of the environment in lower case."""
+    """Settings of create_upload. Field names are the variables' names in lower case."""
 
     database_url: DatabaseUrl
     session_table: Annotated[str, Field(min_length=3, description="Holds the idempotency keys")]

@@ -1,4 +1,4 @@
-"""Uploads in Postgres, as their owners may touch them."""
+"""Read and change a viewer's uploads in Postgres as the role vroom_app."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SQL: Final = sql.load("uploads")
 
 @dataclass(frozen=True, slots=True)
 class UploadState:
-    """What an owner is told: state, and the reason's code where it failed."""
+    """Hold an upload's state, and the reason's code where it failed."""
 
     state: str
     reason: str | None
@@ -28,7 +28,12 @@ class UploadState:
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """What is still at Mux of a cancelled upload: `cancel_upload` or `delete_asset`, and an id."""
+    """Name what Mux still has of a cancelled upload.
+
+    Attributes:
+        do: `cancel_upload` or `delete_asset`.
+        id: The id of the upload or asset.
+    """
 
     do: str
     id: str
@@ -36,13 +41,16 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class UploadStore:
-    """Uploads of viewers; every call raises DatabaseUnavailableError without an answer in time."""
+    """Keep viewers' uploads.
+
+    Every method raises DatabaseUnavailableError where Postgres does not answer in time.
+    """
 
     database: Database
     budget_s: float
 
     def begin(self, viewer: UUID, post_id: UUID, row: Mapping[str, Any]) -> datetime:
-        """Make post and upload; when the upload expires.
+        """Create a post with its upload, and return when the upload expires.
 
         Args:
             viewer: The creator.
@@ -50,7 +58,7 @@ class UploadStore:
             row: The other parameters of the statement begin_upload.
 
         Raises:
-            TooManyUploadsError: As many as allowed wait for their file.
+            TooManyUploadsError: As many uploads as allowed wait for their file.
         """
         accepted, expires_at = self._run("begin_upload", viewer, post_id, row)[0]
         if not accepted:
@@ -63,11 +71,11 @@ class UploadStore:
         return bool(found[0][0])
 
     def abandon(self, viewer: UUID, post_id: UUID, *, certain: bool) -> None:
-        """Take post and upload back; `certain` where Mux surely has no upload for it."""
+        """Take post and upload back. `certain` says that Mux has no upload for it."""
         self._run("abandon_upload", viewer, post_id, {"certain": certain})
 
     def state(self, viewer: UUID, post_id: UUID) -> UploadState:
-        """How far an upload is.
+        """Return the state of an upload.
 
         Raises:
             NotFoundError: The viewer has no such upload.
@@ -78,7 +86,7 @@ class UploadStore:
         return UploadState(*found[0])
 
     def cancel(self, viewer: UUID, post_id: UUID) -> tuple[UploadState, list[Leftover]]:
-        """Remove a post, whatever its state; what of it is left at Mux.
+        """Remove a post in whatever state, and return what Mux still has of it.
 
         Raises:
             NotFoundError: The viewer has no such upload.

@@ -1,4 +1,4 @@
-"""Uploads: a post and a Mux upload that come and go together."""
+"""Create, describe and cancel uploads, each a post and an upload at Mux."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from functions.create_upload.store import UploadState, UploadStore
 
 _MIB: Final = 1024 * 1024
-# Encoders round: a video this little above the cap is published as it is (see the migrations).
+# Encoders round durations, so a video this little above the cap is published as it is. The database
+# decides by the same number.
 _TOLERANCE_MS: Final = 500
 _TIERS: Final[tuple[ResolutionTier, ...]] = ("1080p", "1440p", "2160p")
-_LOOK_AT: Final = 100  # newest uploads among which one with a lost answer is looked for
+_NEWEST: Final = 100  # uploads among which one with a lost answer is searched for
 
 _REASONS: Final = {
     "upload_failed": "The file did not arrive whole.",
@@ -38,22 +39,22 @@ _REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """Creates uploads, tells how far they are, cancels them."""
+    """Create uploads, describe their state and cancel them."""
 
     store: UploadStore
     mux: Mux
     settings: UploadSettings
 
     def create(self, viewer: UUID, request: UploadRequest) -> dict[str, Any]:
-        """Make a post, not ready, and a place for its file.
+        """Create a post that is not ready, and an upload that takes its file.
 
-        The post comes first, so that there is never an upload whose events lead nowhere.
+        The post comes first, so that the events of every upload find their post.
 
         Raises:
             TooLargeError: The file is above the limit.
             TooManyUploadsError: Too many of the viewer's uploads wait for their file.
-            MuxError: No upload could be made; the post is taken back.
-            DatabaseUnavailableError: No answer in time.
+            MuxError: Mux made no upload, and the post was taken back.
+            DatabaseUnavailableError: Postgres did not answer in time.
         """
         cap_ms = self.settings.max_feed_duration_ms
         if request.size_bytes > self.settings.max_upload_mb * _MIB:
@@ -82,7 +83,7 @@ class Uploads:
         }
 
     def state(self, viewer: UUID, post_id: UUID) -> dict[str, Any]:
-        """How far the viewer's own upload is.
+        """Describe the state of the viewer's own upload.
 
         Raises:
             NotFoundError: The viewer has no such upload.
@@ -90,9 +91,9 @@ class Uploads:
         return _described(post_id, self.store.state(viewer, post_id))
 
     def cancel(self, viewer: UUID, post_id: UUID) -> dict[str, Any]:
-        """Remove the viewer's own post, and what Mux holds of it.
+        """Remove the viewer's own post and what Mux has of it.
 
-        The post is gone with the first step. Where Mux does not answer the sweep does the rest.
+        The post is gone after the first step. Where Mux does not answer, the sweep does the rest.
 
         Raises:
             NotFoundError: The viewer has no such upload.
@@ -127,7 +128,7 @@ class Uploads:
             found = self._made_all_the_same(post_id)
             if found is not None:
                 return found
-            # It may still turn up: the sweep looks again, and cancels it.
+            # It may still turn up. The sweep searches again, and cancels it.
             self.store.abandon(viewer, post_id, certain=False)
             raise
         except MuxError:
@@ -135,9 +136,9 @@ class Uploads:
             raise
 
     def _made_all_the_same(self, post_id: UUID) -> dict[str, Any] | None:
-        """The upload of a request whose answer was lost; None where it cannot be found."""
+        """Find the upload of a request whose answer was lost; None where there is none."""
         try:
-            newest = self.mux.list_uploads(1, _LOOK_AT, budget_s=self._mux_budget_s)
+            newest = self.mux.list_uploads(1, _NEWEST, budget_s=self._mux_budget_s)
         except MuxError:
             return None
         return next((u for u in newest if _passthrough_of(u) == str(post_id)), None)
@@ -146,7 +147,7 @@ class Uploads:
         try:
             confirmed = self.store.confirm(viewer, post_id, upload_id)
         except DatabaseUnavailableError:
-            # Nobody will learn the upload's address. The sweep clears the post.
+            # Nobody will learn the upload's address, and the sweep removes the post.
             self._cancel_at_mux(upload_id)
             raise
         if not confirmed:
@@ -159,7 +160,7 @@ class Uploads:
 
 
 def _passthrough_of(upload: dict[str, Any]) -> object:
-    """The passthrough that an upload will give to its asset."""
+    """Return the passthrough that an upload will give to its asset."""
     return (upload.get("new_asset_settings") or {}).get("passthrough")
 
 

@@ -1,4 +1,4 @@
-"""Lambda handler of Mux's webhooks and of the schedule that sweeps: parse, one call, map."""
+"""Handle Mux's webhooks, and the schedule's events that start the sweep."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from functions.mux_webhook.changes import Changes
 from functions.mux_webhook.container import Container, build
-from functions.mux_webhook.signature import InvalidSignatureError
+from functions.mux_webhook.signature import InvalidSignatureError, SignatureFault
+from functions.mux_webhook.upload_telemetry import UploadTelemetry
 from shared.errors import InvalidInputError
 from shared.http import answer, create_app, raw_body
 from shared.observability import Telemetry
@@ -24,15 +24,15 @@ telemetry = Telemetry(
     "mux_webhook",
     {"POST /v1/webhooks/mux": "Webhook", "aws.events": "Sweep", "aws.scheduler": "Sweep"},
 )
-changes = Changes(telemetry)
+uploads = UploadTelemetry(telemetry)
 app = create_app(telemetry.logger)
 
-_SPARE_S = 2.0  # of the function's time, to end a sweep in order
+_SPARE_S = 2.0  # left of the function's time when a sweep ends
 
 
 @cache
 def container() -> Container:
-    """Build the parts from the environment, once."""
+    """Build the container's parts from the environment, once."""
     return build(os.environ, telemetry)
 
 
@@ -44,24 +44,28 @@ if at_cold_start():
 @app.post("/v1/webhooks/mux")
 def receive_webhook() -> Response[str]:
     """Take in one event of Mux."""
+    webhook = container().webhook(uploads.note_change, uploads.note_lag)
     try:
-        body = raw_body(app.current_event)
+        snapshot = webhook.receive(app.current_event.headers.get("mux-signature"), _body())
+    except InvalidSignatureError as error:
+        uploads.note_refusal(error.fault)
+        raise
+    return answer({"status": "received" if snapshot and snapshot.state else "ignored"})
+
+
+def _body() -> bytes:
+    try:
+        return raw_body(app.current_event)
     except InvalidInputError:
-        raise InvalidSignatureError from None
-    report = (
-        container()
-        .webhook(changes.note, changes.note_lag)
-        .receive(app.current_event.headers.get("mux-signature"), body)
-    )
-    return answer({"status": "received" if report and report.state else "ignored"})
+        raise InvalidSignatureError(SignatureFault.UNREADABLE_BODY) from None
 
 
 @telemetry.handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """API Gateway v2 event in, answer out; an EventBridge event sweeps."""
+    """Answer an API Gateway v2 event, or sweep on an EventBridge event."""
     if event.get("source") in {"aws.events", "aws.scheduler"}:
         seconds = context.get_remaining_time_in_millis() / 1000 - _SPARE_S
-        result = asdict(container().sweep(seconds, changes.note).run())
-        changes.note_sweep(result)
+        result = asdict(container().sweep(seconds, uploads.note_change).run())
+        uploads.note_sweep(result)
         return result
     return app.resolve(event, context)

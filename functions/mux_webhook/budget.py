@@ -1,4 +1,4 @@
-"""How long and how often Mux may be called."""
+"""Limit how long and how often Mux is called in one invocation."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A shorter call would mostly end in an outcome that nobody knows.
-_LEAST_CALL_S: Final = 0.5
+# A shorter call would mostly end without an answer, and so with an unknown outcome.
+_SHORTEST_CALL_S: Final = 0.5
 
 
 class OutOfTimeError(Exception):
-    """What is left to be done does not fit into this invocation."""
+    """The rest of the work does not fit into this invocation."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """Seconds left for calls to Mux, and their pace.
+    """Keep the time left for calls to Mux, and their pace.
 
     Attributes:
-        ends_at: When the last call has to be over, by `clock`.
-        longest_call_s: For one call.
-        post_per_s: Highest pace of POST requests; None = whatever comes.
-        other_per_s: Likewise for all others.
-        clock: Seconds that never go back.
-        sleep: Waits for seconds.
+        ends_at: The time on `clock` at which the last call has to be over.
+        longest_call_s: The most seconds that one call may take.
+        post_per_s: The most POST requests a second; None sets no limit.
+        other_per_s: The same for requests of all other verbs.
+        clock: A clock in seconds that never goes back.
+        sleep: Waits for a number of seconds.
     """
 
     ends_at: float
@@ -39,15 +39,15 @@ class Budget:
     _free_at: dict[str, float] = field(default_factory=dict)
 
     def call(self, verb: str) -> float:
-        """Wait until a request of this verb may be sent; the seconds it may last.
+        """Wait until a request of this verb may be sent, and return the seconds it may take.
 
         Raises:
-            OutOfTimeError: Too little time would be left for it.
+            OutOfTimeError: Too little time would be left for the request.
         """
         kind, pace = ("post", self.post_per_s) if verb == "POST" else ("other", self.other_per_s)
         wait = max(0.0, self._free_at.get(kind, 0.0) - self.clock()) if pace else 0.0
         left = self.ends_at - self.clock() - wait
-        if left < _LEAST_CALL_S:
+        if left < _SHORTEST_CALL_S:
             raise OutOfTimeError
         if wait:
             self.sleep(wait)

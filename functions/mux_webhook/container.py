@@ -1,4 +1,4 @@
-"""What one Lambda container of mux_webhook keeps between invocations."""
+"""Compose mux_webhook from its settings, once for each Lambda container."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ from functions.mux_webhook.store import WebhookStore
 from functions.mux_webhook.sweep import Sweep
 from functions.mux_webhook.webhook import Webhook
 from shared import settings
-from shared.mux import Mux, MuxClient
+from shared.mux_client import MuxClient
 from shared.postgres import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from functions.mux_webhook.store import Report
+    from functions.mux_webhook.store import UploadSnapshot
+    from shared.mux import Mux
     from shared.observability import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """The parts, and how they are put together for one invocation."""
+    """Keep the parts that outlive an invocation, and put them together for each one."""
 
     config: WebhookSettings
     store: WebhookStore
     mux: Mux
 
     def webhook(
-        self, on_change: Callable[[Report], None], on_lag: Callable[[float], None]
+        self, on_snapshot: Callable[[UploadSnapshot], None], on_lag: Callable[[float], None]
     ) -> Webhook:
-        """The receiver of one delivery, whose time runs from now on."""
+        """Make the receiver of one delivery, whose time begins now."""
         budget = Budget(
             ends_at=time.monotonic() + self.config.webhook_budget_ms / 1000,
             longest_call_s=self.config.mux_call_budget_ms / 1000,
         )
         secrets = [s.get_secret_value() for s in self.config.mux_webhook_secret]
-        stepper = self._stepper(budget, on_change, thorough=False)
+        stepper = self._stepper(budget, on_snapshot, include_polling=False)
         return Webhook(secrets, stepper, time.time, on_lag)
 
-    def sweep(self, seconds_left: float, on_change: Callable[[Report], None]) -> Sweep:
-        """One run of the sweep, within `seconds_left`."""
+    def sweep(self, seconds_left: float, on_snapshot: Callable[[UploadSnapshot], None]) -> Sweep:
+        """Make one run of the sweep, which ends within `seconds_left`."""
         budget = Budget(
             ends_at=time.monotonic() + min(seconds_left, self.config.sweep_budget_s),
             longest_call_s=self.config.mux_call_budget_ms / 1000,
@@ -52,25 +53,31 @@ class Container:
             other_per_s=self.config.mux_other_per_s,
         )
         return Sweep(
-            stepper=self._stepper(budget, on_change, thorough=True),
-            most=self.config.sweep_most,
+            stepper=self._stepper(budget, on_snapshot, include_polling=True),
+            max_rows=self.config.sweep_max_rows,
             lease_s=self.config.sweep_lease_s,
             give_up_s=self.config.sweep_give_up_s,
         )
 
     def _stepper(
-        self, budget: Budget, on_change: Callable[[Report], None], *, thorough: bool
+        self,
+        budget: Budget,
+        on_snapshot: Callable[[UploadSnapshot], None],
+        *,
+        include_polling: bool,
     ) -> Stepper:
         config = self.config
         quality, patience = config.mux_video_quality, config.trim_patience_s
-        return Stepper(self.store, self.mux, budget, quality, patience, thorough, on_change)
+        return Stepper(
+            self.store, self.mux, budget, quality, patience, include_polling, on_snapshot
+        )
 
 
 def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
-    """The parts, from the environment.
+    """Build the parts from the environment.
 
     Raises:
-        SettingsError: Naming every variable that is missing or invalid.
+        SettingsError: Variables are missing or invalid; the error names all of them.
     """
     config = settings.load(WebhookSettings, environ)
     telemetry.configure(config)

@@ -1,4 +1,4 @@
-"""Mux's events: from a verified body to facts, by a table of the types that matter."""
+"""Read the facts in Mux's events, by a table of the event types that matter."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _EVENT_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
-_MOST_DIGITS: Final = 100  # beyond, nothing that Mux counts
+_MAX_DIGITS: Final = 100  # Mux sends no numbers of more
 
-# What an event's type says goes before the status in its data, which may be of a later moment.
+# An event's type goes before the status in its data, which may be of a later moment.
 _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Facts]]] = {
     "video.upload.created": partial(of_upload, status="waiting"),
     "video.upload.asset_created": partial(of_upload, status="asset_created"),
@@ -35,13 +35,13 @@ _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Facts]]] = {
 
 @dataclass(frozen=True, slots=True)
 class MuxEvent:
-    """An event that concerns uploads.
+    """Hold an event that concerns uploads.
 
     Attributes:
-        id: The same for each of its deliveries.
-        type: Such as `video.asset.ready`.
-        facts: What it says.
-        created_at: When Mux made it, in Unix seconds; None where it does not say.
+        id: The event's id, which is the same for each of its deliveries.
+        type: The event's type, such as `video.asset.ready`.
+        facts: What the event says.
+        created_at: When Mux made the event, in Unix seconds; None where it does not say.
     """
 
     id: str
@@ -51,17 +51,17 @@ class MuxEvent:
 
 
 def parse(body: bytes) -> MuxEvent | None:
-    """The event in a verified body; None for one that does not concern us.
+    """Read the event in a verified body; None for one that does not concern uploads.
 
     Raises:
-        InvalidInputError: The body is no JSON object.
+        InvalidInputError: The body is not a JSON object.
     """
     try:
         envelope = json.loads(body, parse_int=_integer)
     except (ValueError, RecursionError):
-        raise InvalidInputError(FieldProblem("body", "is not JSON in UTF-8")) from None
+        raise InvalidInputError(FieldProblem("body", "The body is not JSON in UTF-8.")) from None
     if not isinstance(envelope, dict):
-        raise InvalidInputError(FieldProblem("body", "is not a JSON object"))
+        raise InvalidInputError(FieldProblem("body", "The body is not a JSON object."))
     kind, data = envelope.get("type"), envelope.get("data")
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None or not isinstance(kind, str) or not isinstance(data, dict):
@@ -73,12 +73,12 @@ def parse(body: bytes) -> MuxEvent | None:
 
 
 def _integer(digits: str) -> float:
-    """A whole number of any length: int() refuses those of thousands of digits."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+    """Read a whole number of any length, because int() refuses thousands of digits."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def _seconds(made: object) -> float | None:
-    """A time as Mux writes it, in Unix seconds."""
+    """Read a time that Mux wrote, in Unix seconds; None where it is not one."""
     try:
         when = datetime.fromisoformat(made) if isinstance(made, str) else None
     except ValueError:

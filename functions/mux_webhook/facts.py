@@ -1,4 +1,7 @@
-"""What Mux says about uploads and assets, read liberally: what makes no sense was not said."""
+"""Read facts from what Mux says about uploads and assets.
+
+Reading is liberal: a value that makes no sense counts as not said.
+"""
 
 from __future__ import annotations
 
@@ -14,30 +17,30 @@ if TYPE_CHECKING:
 _ID: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAX_TEXT: Final = 500
-_MAX_DURATION_S: Final = 2_000_000  # beyond, milliseconds would not fit Postgres' integer
-# Tuples: what is looked up in them may be anything, hashable or not.
+_MAX_DURATION_S: Final = 2_000_000  # more would not fit Postgres' integer as milliseconds
+# These are tuples because the values looked up in them need not be hashable.
 _UPLOAD_STATUSES: Final = ("waiting", "timed_out", "cancelled", "errored", "asset_created")
 _ASSET_STATUSES: Final = ("preparing", "errored", "ready", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts about one upload, one asset or both; None = nothing was said.
+    """Hold facts about one upload, one asset or both. None means that nothing was said.
 
     Attributes:
-        post_id: Whose passthrough it carries.
-        upload_id: Mux's upload.
-        upload_status: Mux's word for it.
-        asset_id: Mux's asset.
+        post_id: The post whose id is the passthrough.
+        upload_id: The id of Mux's upload.
+        upload_status: The upload's status at Mux.
+        asset_id: The id of Mux's asset.
         asset_status: preparing, errored, ready or deleted.
-        is_clip: Made of another asset; None where that cannot be told.
-        clip_of: The asset it was made of.
-        playback_id: The public one.
-        duration_ms: Milliseconds.
-        audio_only: It has no picture; None where that cannot be told.
-        aspect_ratio: As in `16:9`.
-        resolution: Mux's resolution tier of what is stored.
-        error: What went wrong.
+        is_clip: Whether it was made of another asset; None where that is not known.
+        clip_of: The asset that it was made of.
+        playback_id: The public playback id.
+        duration_ms: The duration in milliseconds.
+        audio_only: Whether it has no picture; None where that is not known.
+        aspect_ratio: Such as `16:9`.
+        resolution: The resolution tier of the stored video.
+        error: Mux's message where something went wrong.
     """
 
     post_id: UUID | None = None
@@ -55,17 +58,17 @@ class Facts:
     error: str | None = None
 
     def as_row(self) -> dict[str, Any]:
-        """The facts by name, as JSON holds them."""
+        """Return the facts by name, in types that JSON has."""
         row = asdict(self)
         return row | {"post_id": str(self.post_id) if self.post_id else None}
 
 
 def of_upload(data: Mapping[str, Any], status: str | None = None) -> Facts:
-    """Facts about an upload.
+    """Read the facts about an upload.
 
     Args:
-        data: The upload, as an event or the API shows it.
-        status: What the event's type says; None = the upload's own word.
+        data: The upload as an event or the API shows it.
+        status: The status that the event's type implies; None takes the upload's own.
     """
     said = status or data.get("status")
     settings = _mapping(data.get("new_asset_settings"))
@@ -79,11 +82,11 @@ def of_upload(data: Mapping[str, Any], status: str | None = None) -> Facts:
 
 
 def of_asset(data: Mapping[str, Any], status: str | None = None) -> Facts:
-    """Facts about an asset.
+    """Read the facts about an asset.
 
     Args:
-        data: The asset, as an event or the API shows it.
-        status: What the event's type says; None = the asset's own word.
+        data: The asset as an event or the API shows it.
+        status: The status that the event's type implies; None takes the asset's own.
     """
     said = status or data.get("status")
     source = _id(data.get("source_asset_id"))
@@ -120,7 +123,7 @@ def _id(value: object) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    """A text that Postgres can store, of bounded length; None for an empty one."""
+    """Make a text that Postgres can store, of bounded length; None for an empty one."""
     if not isinstance(value, str):
         return None
     storable = value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
@@ -130,14 +133,14 @@ def _text(value: object) -> str | None:
 def _milliseconds(seconds: object) -> int | None:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return None
-    # An integer beyond a float's range is compared exactly; NaN fails every comparison.
+    # Python compares integers beyond a float's range exactly, and NaN fails every comparison.
     if not 0 < seconds < _MAX_DURATION_S or not math.isfinite(seconds):
         return None
     return max(1, round(seconds * 1000))
 
 
 def _playback(value: object) -> str | None:
-    """The first public playback id. A signed one would not play under a plain address."""
+    """Find the first public playback id. A signed one does not play without a token."""
     entries = value if isinstance(value, list) else []
     for entry in map(_mapping, entries):
         if entry.get("policy") in ("public", None) and _id(entry.get("id")):

@@ -1,4 +1,4 @@
-"""The webhook function's settings."""
+"""Define the settings of mux_webhook."""
 
 from __future__ import annotations
 
@@ -12,43 +12,56 @@ from shared.settings import MuxSettings, RotatedSecrets, WebAddress
 
 
 class WebhookSettings(MuxSettings, LogSettings):
-    """Settings of mux_webhook, by the names of the environment in lower case."""
+    """Settings of mux_webhook. Field names are the variables' names in lower case."""
 
     database_url: DatabaseUrl
     mux_webhook_secret: Annotated[
-        RotatedSecrets, Field(min_length=1, description="Any of them verifies a signature")
+        RotatedSecrets, Field(min_length=1, description="Each of them verifies a signature")
     ]
     mux_stream_base_url: Annotated[
-        WebAddress, Field(description="Where playlists are; posts.mux_hls_url starts so")
+        WebAddress,
+        Field(description="Where Mux serves playlists; posts.mux_hls_url begins with it"),
     ] = "https://stream.mux.com"
 
     database_budget_ms: Annotated[int, Field(ge=10, le=10_000)] = 1_000
     webhook_budget_ms: Annotated[
         int,
-        Field(ge=0, le=4_500, description="A webhook calls Mux no later than this; Mux waits 5 s"),
+        Field(
+            ge=0, le=4_500, description="Time for a webhook's calls to Mux, which itself waits 5 s"
+        ),
     ] = 3_500
     mux_call_budget_ms: Annotated[
-        int, Field(ge=10, le=10_000, description="Longest call to Mux")
+        int, Field(ge=10, le=10_000, description="Longest time that one call to Mux takes")
     ] = 2_500
     trim_patience_s: Annotated[
         int,
         Field(
-            ge=15,  # longer than the longest mux_call_budget_ms: no request is under way any more
+            ge=15,  # longer than any mux_call_budget_ms, so that no request is still under way
             le=86_400,
-            description="A clip asked for and not found is asked for again",
+            description="Time after which a clip that Mux does not have is asked for again",
         ),
     ] = 30
-    sweep_most: Annotated[int, Field(ge=1, le=1_000, description="Uploads looked at in a run")] = (
-        100
-    )
+    sweep_max_rows: Annotated[
+        int, Field(ge=1, le=1_000, description="Most uploads that one run looks at")
+    ] = 100
     sweep_budget_s: Annotated[
-        int, Field(ge=1, le=800, description="A run ends earlier where the function's time does")
+        int,
+        Field(
+            ge=1,
+            le=800,
+            description="Time for a run, which ends earlier if the function's time does",
+        ),
     ] = 45
     sweep_lease_s: Annotated[
-        int, Field(ge=0, le=900, description="Until then a run that broke off keeps others away")
+        int,
+        Field(ge=0, le=900, description="Time for which a run that broke off keeps others away"),
     ] = 60
     sweep_give_up_s: Annotated[
-        int, Field(ge=60, description="Unfinished so long after its time to upload: failed")
+        int, Field(ge=60, description="Time after an upload's deadline until it counts as failed")
     ] = 86_400
-    mux_post_per_s: Annotated[float, Field(gt=0, description="Mux's limit of POST requests")] = 1
-    mux_other_per_s: Annotated[float, Field(gt=0, description="Mux's limit of all others")] = 5
+    mux_post_per_s: Annotated[
+        float, Field(gt=0, description="Mux's limit of POST requests a second")
+    ] = 1
+    mux_other_per_s: Annotated[
+        float, Field(gt=0, description="Mux's limit of all other requests a second")
+    ] = 5

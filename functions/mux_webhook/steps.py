@@ -1,7 +1,8 @@
-"""Steps at Mux: what the database says is left to be done for a post, one call each.
+"""Carry out the steps at Mux that the database says a post still needs.
 
-Each step ends in facts, and the database decides anew. A step that breaks off anywhere is found
-again as long as the facts call for it, so nothing here needs to be remembered.
+Each step makes one request, gives what it learns to the database as facts, and lets the database
+decide anew. A step that breaks off is listed again for as long as the facts call for it, so nothing
+has to be remembered here.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.mux_webhook.budget import Budget
-    from functions.mux_webhook.store import Report, Step, WebhookStore
+    from functions.mux_webhook.store import Step, UploadSnapshot, WebhookStore
     from shared.mux import Json, Mux
 
 _PAGE: Final = 100
-_UPLOAD_PAGES: Final = 3  # of Mux's newest uploads that one look goes through
-# Of its newest assets: more than Mux's rate limit lets come while an upload lasts. The look ends at
-# the first asset that is older than the upload, and with the budget.
+_UPLOAD_PAGES: Final = 3  # of Mux's newest uploads, read in one search
+# Pages of Mux's newest assets: more than its rate limit lets anybody make while an upload lasts.
+# The search ends at the first asset that is older than the upload, or with the budget.
 _ASSET_PAGES: Final = 50
-_CREATED_AFTER_S: Final = 60  # longer than a request for an upload can last
+_CREATED_AFTER_S: Final = 60  # longer than a request for an upload takes
 _SLACK_S: Final = 300  # between Mux's clock and ours
-_KNOWN_S: Final = 60  # Mux may tell of an asset before it finds it itself
-# A refusal of these kinds is about our credentials or the rate, not about the clip.
-_OF_THE_MOMENT: Final = {
+_KNOWN_S: Final = 60  # Mux may announce an asset some time before it can be read
+# These refusals concern our credentials or the rate. They say nothing about the clip.
+_PASSING_REFUSALS: Final = {
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.PAYMENT_REQUIRED,
     HTTPStatus.FORBIDDEN,
@@ -49,16 +50,16 @@ _OF_THE_MOMENT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Stepper:
-    """Carries out steps.
+    """Carry out a post's steps, within a budget.
 
     Attributes:
-        store: Takes in what is learnt.
-        mux: Is asked.
-        budget: Time and pace of the calls.
-        video_quality: Mux's encoding quality of clips.
-        patience_s: Seconds after which a clip asked for in vain may be asked for again.
-        thorough: Whether steps are wanted that only asking can show to be needed.
-        on_change: Told of each report once.
+        store: Takes in what the steps learn.
+        mux: The API that is called.
+        budget: Limits the time and pace of the calls.
+        video_quality: The encoding quality of clips.
+        patience_s: Seconds after which a clip that Mux does not have is asked for again.
+        include_polling: Whether snapshots also list the steps that ask Mux for news.
+        on_snapshot: Called once with each snapshot.
     """
 
     store: WebhookStore
@@ -66,136 +67,144 @@ class Stepper:
     budget: Budget
     video_quality: str
     patience_s: int
-    thorough: bool
-    on_change: Callable[[Report], None]
+    include_polling: bool
+    on_snapshot: Callable[[UploadSnapshot], None]
 
-    def carry_out(self, report: Report) -> tuple[Report, MuxError | OutOfTimeError | None]:
-        """Do what is left for one post, each thing once at most.
+    def carry_out(
+        self, snapshot: UploadSnapshot
+    ) -> tuple[UploadSnapshot, MuxError | OutOfTimeError | None]:
+        """Do what one post still needs, each step once at most.
 
         Returns:
-            The last report, and what kept the rest from being done, if anything.
+            The last snapshot, and the error that ended the work early, if there was one.
         """
         tried: set[tuple[str, str]] = set()
         while True:
-            step = next((s for s in report.steps if (s.do, s.id) not in tried), None)
+            step = next((s for s in snapshot.steps if (s.do, s.id) not in tried), None)
             if step is None:
-                return report, None
+                return snapshot, None
             tried.add((step.do, step.id))
             try:
-                report = _DO[step.do](self, report, step) or report
+                snapshot = _DO[step.do](self, snapshot, step) or snapshot
             except (MuxError, OutOfTimeError) as error:
-                return report, error
+                return snapshot, error
 
-    def find_upload(self, report: Report, step: Step) -> Report | None:
-        """The upload of a request that broke off before it could be noted down."""
+    def find_upload(self, snapshot: UploadSnapshot, step: Step) -> UploadSnapshot | None:
+        """Find the upload of a request that broke off before its answer was stored."""
         for page in range(1, _UPLOAD_PAGES + 1):
             found = self.mux.list_uploads(page, _PAGE, budget_s=self.budget.call("GET"))
-            mine = [f for f in map(of_upload, found) if f.post_id == report.post_id]
+            mine = [f for f in map(of_upload, found) if f.post_id == snapshot.post_id]
             if mine:
                 return self._learn(mine[0])
             if len(found) < _PAGE:
                 break
         if step.age_s < _CREATED_AFTER_S:
             return None
-        # There is none, or one so old that it is over; and nobody was given its address.
-        return self._learn(Facts(post_id=report.post_id, upload_status="cancelled"))
+        # Mux has none, or one so old that it is over. Nobody was given its address.
+        return self._learn(Facts(post_id=snapshot.post_id, upload_status="cancelled"))
 
-    def cancel_upload(self, _report: Report, step: Step) -> Report | None:
-        """Cancel an upload; what became of one that cannot be cancelled any more."""
+    def cancel_upload(self, _snapshot: UploadSnapshot, step: Step) -> UploadSnapshot | None:
+        """Cancel an upload, or learn its state where it cannot be cancelled any more."""
         if self.mux.cancel_upload(step.id, budget_s=self.budget.call("PUT")):
             return self._learn(Facts(upload_id=step.id, upload_status="cancelled"))
-        return self.ask_upload(_report, step)
+        return self.ask_upload(_snapshot, step)
 
-    def ask_upload(self, _report: Report, step: Step) -> Report | None:
-        """How far an upload is."""
+    def ask_upload(self, _snapshot: UploadSnapshot, step: Step) -> UploadSnapshot | None:
+        """Ask for the state of an upload."""
         found = self.mux.get_upload(step.id, budget_s=self.budget.call("GET"))
         gone = Facts(upload_id=step.id, upload_status="timed_out")
         return self._learn(of_upload({**found, "id": step.id}) if found else gone)
 
-    def ask_asset(self, _report: Report, step: Step) -> Report | None:
-        """How far an asset is. That there is none is final, so only the sweep concludes it."""
+    def ask_asset(self, _snapshot: UploadSnapshot, step: Step) -> UploadSnapshot | None:
+        """Ask for the state of an asset. Only the sweep concludes that it is gone."""
         found = self.mux.get_asset(step.id, budget_s=self.budget.call("GET"))
         if found:
             return self._learn(of_asset({**found, "id": step.id}))
-        if self.thorough and step.age_s >= _KNOWN_S:
+        if self.include_polling and step.age_s >= _KNOWN_S:
             return self._learn(Facts(asset_id=step.id, asset_status="deleted"))
         return None
 
-    def delete_asset(self, _report: Report, step: Step) -> Report | None:
-        """Delete an asset. One that is still being made waits for its turn."""
+    def delete_asset(self, _snapshot: UploadSnapshot, step: Step) -> UploadSnapshot | None:
+        """Delete an asset. One that Mux is still preparing is deleted later."""
         if self.mux.delete_asset(step.id, budget_s=self.budget.call("DELETE")):
             return self._learn(Facts(asset_id=step.id, asset_status="deleted"))
         return None
 
-    def clip(self, report: Report, _step: Step) -> Report | None:
-        """Ask for the clip, unless somebody else does."""
-        return self._clip(report, instead_of=None)
+    def clip(self, snapshot: UploadSnapshot, _step: Step) -> UploadSnapshot | None:
+        """Ask for the clip, unless another caller does."""
+        return self._clip(snapshot, instead_of=None)
 
-    def look_for_clip(self, report: Report, step: Step) -> Report | None:
-        """Find the clip that was asked for; ask again where it surely was not made."""
-        since = report.created_at - _SLACK_S
+    def look_for_clip(self, snapshot: UploadSnapshot, step: Step) -> UploadSnapshot | None:
+        """Find the clip that was asked for, and ask again where Mux did not make it."""
+        since = snapshot.created_at - _SLACK_S
         for page in range(1, _ASSET_PAGES + 1):
             found = self.mux.list_assets(page, _PAGE, budget_s=self.budget.call("GET"))
             for facts in map(of_asset, found):
-                # A clip of a former source is none of the present one.
-                of_this = facts.clip_of in {None, report.source_asset_id}
-                if facts.post_id == report.post_id and facts.is_clip and of_this:
+                # A clip of an earlier source does not show the present one.
+                of_this = facts.clip_of in {None, snapshot.source_asset_id}
+                if facts.post_id == snapshot.post_id and facts.is_clip and of_this:
                     return self._learn(facts)
             if len(found) < _PAGE or _created_at(found[-1]) < since:
-                # A request that is still under way would be done twice.
+                # Mux would do a request twice that is still under way.
                 if step.age_s >= self.patience_s:
-                    return self._clip(report, instead_of=UUID(step.id))
+                    return self._clip(snapshot, instead_of=UUID(step.id))
                 return None
         return None
 
-    def _clip(self, report: Report, instead_of: UUID | None) -> Report | None:
-        if report.post_id is None or report.creator_id is None or report.source_asset_id is None:
+    def _clip(self, snapshot: UploadSnapshot, instead_of: UUID | None) -> UploadSnapshot | None:
+        if (
+            snapshot.post_id is None
+            or snapshot.creator_id is None
+            or snapshot.source_asset_id is None
+        ):
             return None
         token = uuid4()
         call_s = self.budget.call("POST")
-        if not self.store.claim_trim(report.post_id, report.source_asset_id, token, instead_of):
+        if not self.store.claim_trim(snapshot.post_id, snapshot.source_asset_id, token, instead_of):
             return None
         settings = AssetSettings(
-            report.post_id, report.creator_id, report.resolution_tier, self.video_quality
+            snapshot.post_id, snapshot.creator_id, snapshot.resolution_tier, self.video_quality
         )
         try:
             made = self.mux.create_clip(
-                settings, report.source_asset_id, report.cap_ms / 1000, budget_s=call_s
+                settings, snapshot.source_asset_id, snapshot.cap_ms / 1000, budget_s=call_s
             )
         except (MuxBusyError, MuxNotSentError):
-            self._release(report.post_id, token)
+            self._release(snapshot.post_id, token)
             raise
         except MuxRefusedError as error:
-            if error.code in _OF_THE_MOMENT:
-                self._release(report.post_id, token)
+            if error.code in _PASSING_REFUSALS:
+                self._release(snapshot.post_id, token)
                 raise
-            return self._release(report.post_id, token, f"{error.code}: {error.message}")
+            return self._release(snapshot.post_id, token, f"{error.code}: {error.message}")
         except MuxUnknownOutcomeError:
-            # The claim stays: the sweep looks before anybody asks again.
+            # The claim stays. The sweep searches for the clip before anybody asks again.
             raise
-        asked = {"passthrough": str(report.post_id), "source_asset_id": report.source_asset_id}
+        asked = {"passthrough": str(snapshot.post_id), "source_asset_id": snapshot.source_asset_id}
         return self._learn(of_asset({**asked, **made}))
 
-    def _release(self, post_id: UUID, token: UUID, refusal: str | None = None) -> Report:
-        report = self.store.release_trim(post_id, token, refusal=refusal, thorough=self.thorough)
-        self.on_change(report)
-        return report
+    def _release(self, post_id: UUID, token: UUID, refusal: str | None = None) -> UploadSnapshot:
+        snapshot = self.store.release_trim(
+            post_id, token, refusal=refusal, include_polling=self.include_polling
+        )
+        self.on_snapshot(snapshot)
+        return snapshot
 
-    def _learn(self, facts: Facts) -> Report:
-        report = self.store.receive(facts, thorough=self.thorough)
-        self.on_change(report)
-        return report
+    def _learn(self, facts: Facts) -> UploadSnapshot:
+        snapshot = self.store.receive(facts, include_polling=self.include_polling)
+        self.on_snapshot(snapshot)
+        return snapshot
 
 
 def _created_at(asset: Json) -> float:
-    """Unix seconds; the far future where Mux did not say."""
+    """Read the creation time in Unix seconds; infinity where Mux did not say."""
     try:
         return float(asset["created_at"])
     except (KeyError, TypeError, ValueError):
         return float("inf")
 
 
-_DO: Final[dict[str, Callable[[Stepper, Report, Step], Report | None]]] = {
+_DO: Final[dict[str, Callable[[Stepper, UploadSnapshot, Step], UploadSnapshot | None]]] = {
     "find_upload": Stepper.find_upload,
     "cancel_upload": Stepper.cancel_upload,
     "ask_upload": Stepper.ask_upload,

@@ -1,4 +1,4 @@
-"""Uploads in Postgres, as the webhook's role may change them."""
+"""Read and change uploads in Postgres as the role vroom_webhook."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SQL: Final = sql.load("uploads")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something left to be done at Mux.
+    """One thing that is still to be done at Mux.
 
     Attributes:
-        do: Its name in the table of functions.mux_webhook.steps.
-        id: Of the upload, asset, post or claim that it is about.
-        age_s: Seconds since what it is about was asked of Mux, or became known; 0 where that
-            doesn't matter.
+        do: The step's name in the table of functions.mux_webhook.steps.
+        id: The id of the upload, asset, post or claim concerned.
+        age_s: Seconds since Mux was asked for it, or since it became known; 0 where the age does
+            not matter.
     """
 
     do: str
@@ -35,20 +35,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """An upload after a change. `state` is None where the facts are about none of our posts.
+class UploadSnapshot:
+    """An upload after a change. `state` is None where the facts concern none of our posts.
 
     Attributes:
         post_id: The post; None for a stranger's upload or asset.
-        state: As people are told it.
+        state: The state that people are told.
         was: The state before.
-        reason: The code of a failure.
+        reason: The code that says why it failed.
         creator_id: The post's creator.
-        source_asset_id: The asset made of the file.
-        cap_ms: Longest duration, in milliseconds.
-        resolution_tier: Of the upload, and so of a clip.
-        created_at: Unix seconds.
-        steps: What is left to be done at Mux.
+        source_asset_id: The asset that Mux made of the file.
+        cap_ms: The longest duration that is published, in milliseconds.
+        resolution_tier: The highest tier to encode, for the upload and its clip.
+        created_at: When the upload was created, in Unix seconds.
+        steps: What is still to be done at Mux.
     """
 
     post_id: UUID | None
@@ -63,8 +63,8 @@ class Report:
     steps: tuple[Step, ...]
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Report:
-        """The report in the JSON object that the database gives."""
+    def from_row(cls, row: Mapping[str, Any]) -> UploadSnapshot:
+        """Read the JSON object that the database gives."""
         return cls(
             post_id=_uuid(row.get("post_id")),
             state=row.get("state"),
@@ -81,12 +81,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class WebhookStore:
-    """Facts in, reports out; every call raises DatabaseUnavailableError without an answer in time.
+    """Take in facts and return snapshots.
+
+    Every method raises DatabaseUnavailableError where Postgres does not answer in time.
 
     Attributes:
-        database: Postgres, as vroom_webhook.
-        stream_base_url: Where playlists are, without a trailing slash.
-        budget_s: Seconds per call.
+        database: Postgres, logged in to as vroom_webhook.
+        stream_base_url: Where Mux serves playlists, without a slash at the end.
+        budget_s: The seconds that one call may take.
     """
 
     database: Database
@@ -99,56 +101,61 @@ class WebhookStore:
         *,
         event_id: str | None = None,
         event_type: str = "asked",
-        thorough: bool = False,
-    ) -> Report:
+        include_polling: bool = False,
+    ) -> UploadSnapshot:
         """Take in facts and settle the post, in one transaction.
 
         Args:
-            facts: What was said.
-            event_id: Of the event that said it, whose facts count once; None for an answer.
-            event_type: Of that event.
-            thorough: Report also the steps that can only be learnt to be needed by asking Mux.
+            facts: What Mux said.
+            event_id: The id of the event that said it, which counts once; None for an answer.
+            event_type: The type of that event.
+            include_polling: Whether the snapshot also lists the steps that ask Mux for news.
         """
         params = {
             "event_id": event_id,
             "event_type": event_type,
             "facts": json.dumps(facts.as_row()),
             "stream_base": self.stream_base_url,
-            "thorough": thorough,
+            "include_polling": include_polling,
         }
-        return Report.from_row(self._run("receive_mux_facts", params)[0][0])
+        return UploadSnapshot.from_row(self._run("receive_mux_facts", params)[0][0])
 
     def claim_trim(self, post_id: UUID, source: str, token: UUID, instead_of: UUID | None) -> bool:
-        """Whether this caller, and nobody else, may ask Mux for the post's clip now.
+        """Tell whether this caller, and no other, may now ask Mux for the post's clip.
 
         Args:
             post_id: The post.
-            source: The asset to make it of; refused where it is the post's source no longer.
-            token: The caller's.
-            instead_of: The claim that came to nothing; None where there was none.
+            source: The asset to clip. It is refused where the post has another source by now.
+            token: Names the caller's claim.
+            instead_of: The earlier claim that led to no clip; None where there was none.
         """
         params = {"post_id": post_id, "source": source, "token": token, "instead_of": instead_of}
         return bool(self._run("claim_trim", params)[0][0])
 
     def release_trim(
-        self, post_id: UUID, token: UUID, *, refusal: str | None, thorough: bool
-    ) -> Report:
-        """Give a claim back: Mux surely made no clip, and never will where `refusal` says why."""
-        params = {"post_id": post_id, "token": token, "refusal": refusal, "thorough": thorough}
-        return Report.from_row(self._run("release_trim", params)[0][0])
+        self, post_id: UUID, token: UUID, *, refusal: str | None, include_polling: bool
+    ) -> UploadSnapshot:
+        """Give a claim back because Mux made no clip. `refusal` says why it never will."""
+        params = {
+            "post_id": post_id,
+            "token": token,
+            "refusal": refusal,
+            "include_polling": include_polling,
+        }
+        return UploadSnapshot.from_row(self._run("release_trim", params)[0][0])
 
-    def claim_checks(self, most: int, give_up_s: int) -> list[Report]:
-        """The uploads whose turn it is, with all their steps."""
-        rows = self._run("claim_upload_checks", {"most": most, "give_up_s": give_up_s})
-        return [Report.from_row(row[0]) for row in rows]
+    def claim_checks(self, max_rows: int, give_up_s: int) -> list[UploadSnapshot]:
+        """Claim the uploads that are due, and return them with all their steps."""
+        rows = self._run("claim_upload_checks", {"max_rows": max_rows, "give_up_s": give_up_s})
+        return [UploadSnapshot.from_row(row[0]) for row in rows]
 
     def unknown_assets(self, found: Sequence[Facts]) -> set[str]:
-        """Ids of those assets that are of our posts and yet unknown."""
+        """Return the ids of the assets that belong to our posts and are not known yet."""
         pairs = [{"asset_id": f.asset_id, "post_id": str(f.post_id)} for f in found]
         return {row[0] for row in self._run("unknown_mux_assets", {"found": json.dumps(pairs)})}
 
     def begin_sweep(self, sweeper: UUID, lease_s: int) -> int | None:
-        """The page at which the search for orphans goes on; None while another one sweeps."""
+        """Take the lease, and return the next page to read; None while another run has it."""
         rows = self._run("begin_mux_sweep", {"sweeper": sweeper, "lease_s": lease_s})
         return int(rows[0][0]) if rows else None
 

@@ -1,4 +1,4 @@
-"""The sweep: what lost events, broken-off requests and silent timeouts left undone."""
+"""Finish what lost events, broken-off requests and silent timeouts left undone."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from shared.mux import MuxBusyError, MuxError
 
 if TYPE_CHECKING:
     from functions.mux_webhook.steps import Stepper
-    from functions.mux_webhook.store import Report
+    from functions.mux_webhook.store import UploadSnapshot
 
 _PAGE: Final = 100
-_MOST_ERRORS: Final = 3  # in a row: then Mux is down, and the next run tries again
+_MAX_ERRORS_IN_A_ROW: Final = 3  # then Mux is down, and the next run tries again
 _BATCH: Final = 10  # uploads claimed at once, so that a run that breaks off delays few
 
 
 @dataclass(slots=True)
 class SweepResult:
-    """What one run did.
+    """Count what one run did.
 
     Attributes:
-        held_off: Another run is under way, so this one did nothing.
-        checked: Uploads looked at.
-        orphans: Assets of our posts that no event had told of.
-        errors: Calls to Mux without success.
+        held_off: Whether this run did nothing because another one is under way.
+        checked: The uploads that were looked at.
+        orphans: Assets of our posts of which no event had told.
+        errors: Failed calls to Mux.
     """
 
     held_off: bool = False
@@ -42,13 +42,13 @@ class Sweep:
 
     Attributes:
         stepper: Carries out what is left, within its budget.
-        most: Uploads looked at in a run.
+        max_rows: The most uploads that one run looks at.
         lease_s: Seconds for which a run that broke off keeps others away.
         give_up_s: Seconds after which what is unfinished counts as failed.
     """
 
     stepper: Stepper
-    most: int
+    max_rows: int
     lease_s: int
     give_up_s: int
 
@@ -56,7 +56,7 @@ class Sweep:
         """Look at the uploads that are due, then at a page of Mux's assets.
 
         Raises:
-            DatabaseUnavailableError: No answer in time; the next run goes on.
+            DatabaseUnavailableError: Postgres did not answer in time; the next run goes on.
         """
         result = SweepResult()
         sweeper = uuid4()
@@ -70,29 +70,32 @@ class Sweep:
         return result
 
     def _check_due(self, result: SweepResult) -> bool:
-        """Look at what is due; False where Mux can't be asked any more in this run."""
+        """Look at the uploads that are due. False means that this run can ask Mux no more."""
         in_a_row = 0
-        while result.checked < self.most:
-            wanted = min(_BATCH, self.most - result.checked)
+        while result.checked < self.max_rows:
+            wanted = min(_BATCH, self.max_rows - result.checked)
             due = self.stepper.store.claim_checks(wanted, self.give_up_s)
-            for report in due:
+            for snapshot in due:
                 result.checked += 1
-                kept = self._carry_out(report)
-                in_a_row = in_a_row + 1 if kept else 0
-                result.errors += kept is not None
-                if isinstance(kept, MuxBusyError | OutOfTimeError) or in_a_row == _MOST_ERRORS:
+                error = self._carry_out(snapshot)
+                in_a_row = in_a_row + 1 if error else 0
+                result.errors += error is not None
+                if (
+                    isinstance(error, MuxBusyError | OutOfTimeError)
+                    or in_a_row == _MAX_ERRORS_IN_A_ROW
+                ):
                     return False
             if len(due) < wanted:
                 break
         return True
 
-    def _carry_out(self, report: Report) -> MuxError | OutOfTimeError | None:
-        self.stepper.on_change(report)
-        _, kept = self.stepper.carry_out(report)
-        return kept
+    def _carry_out(self, snapshot: UploadSnapshot) -> MuxError | OutOfTimeError | None:
+        self.stepper.on_snapshot(snapshot)
+        _, error = self.stepper.carry_out(snapshot)
+        return error
 
     def _find_orphans(self, page: int, result: SweepResult) -> int:
-        """Take in the assets of our posts on one page of Mux's list; the page of the next run."""
+        """Take in unknown assets from one page of Mux's list, and return the next run's page."""
         try:
             budget_s = self.stepper.budget.call("GET")
             listed = self.stepper.mux.list_assets(page, _PAGE, budget_s=budget_s)
@@ -104,5 +107,5 @@ class Sweep:
         for facts in found:
             if facts.asset_id in unknown:
                 result.orphans += 1
-                self._carry_out(self.stepper.store.receive(facts, thorough=True))
+                self._carry_out(self.stepper.store.receive(facts, include_polling=True))
         return page + 1 if len(listed) == _PAGE else 1

@@ -27,7 +27,7 @@ SELECT state, steps FROM public.cancel_upload(%(viewer)s::uuid, %(post_id)s::uui
 -- name: receive_mux_facts
 -- Takes in an event or an answer of Mux, and settles the post.
 SELECT public.receive_mux_facts(
-  %(event_id)s::text, %(event_type)s::text, %(facts)s::jsonb, %(stream_base)s::text, %(thorough)s::boolean)
+  %(event_id)s::text, %(event_type)s::text, %(facts)s::jsonb, %(stream_base)s::text, %(include_polling)s::boolean)
 
 -- name: claim_trim
 -- The right to ask for the clip, for one caller only.
@@ -35,11 +35,11 @@ SELECT public.claim_trim(%(post_id)s::uuid, %(source)s::text, %(token)s::uuid, %
 
 -- name: release_trim
 -- Gives that right back.
-SELECT public.release_trim(%(post_id)s::uuid, %(token)s::uuid, %(refusal)s::text, %(thorough)s::boolean)
+SELECT public.release_trim(%(post_id)s::uuid, %(token)s::uuid, %(refusal)s::text, %(include_polling)s::boolean)
 
 -- name: claim_upload_checks
 -- Uploads that the sweep looks at now.
-SELECT * FROM public.claim_upload_checks(%(most)s::integer, %(give_up_s)s::integer)
+SELECT * FROM public.claim_upload_checks(%(max_rows)s::integer, %(give_up_s)s::integer)
 
 -- name: unknown_mux_assets
 -- Assets of our posts that no event told of.

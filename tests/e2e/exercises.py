@@ -75,7 +75,7 @@ def mux_webhook(app: Any) -> None:  # noqa: ANN401  (a module)
 
 def mux_client() -> None:
     """One call to Mux, which is not there."""
-    mux = importlib.import_module("shared.mux")
+    mux = importlib.import_module("shared.mux_client")
     try:
         mux.MuxClient("http://127.0.0.1:1", "id", "secret").get_asset("a", budget_s=1.0)
     except mux.MuxNotSentError:

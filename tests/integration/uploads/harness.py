@@ -27,12 +27,13 @@ from local.mux import errors as state_errors
 from local.mux.records import Media
 from local.mux.state.mux_state import MuxState
 from shared import mux as shared_mux
+from shared import mux_client
 from shared.postgres import Postgres, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.mux_webhook.store import Report
+    from functions.mux_webhook.store import UploadSnapshot
     from shared.errors import UnavailableError
     from shared.mux import AssetSettings, Json
     from tests.conftest import Database
@@ -157,7 +158,7 @@ class StateMux:
             try:
                 done = act()
             except state_errors.MuxError as error:
-                raise shared_mux._of_status(error.status, str(error)) from error
+                raise mux_client.error_of_status(error.status, str(error)) from error
         self.crash.boundary()
         return done
 
@@ -184,7 +185,7 @@ class World:
         self.books = MuxState(clock=time.time, rng=random.Random())  # noqa: S311 - no secret
         self.crash = Crash()
         self.mux = StateMux(self.books, self.crash)
-        self.reports: list[Report] = []
+        self.snapshots: list[UploadSnapshot] = []
         # Nobody else asks at the same time; a test with several sweeps at once waits for the call.
         self.patience_s = 0
         self.admin: psycopg.Connection[dict[str, Any]] = psycopg.connect(
@@ -236,7 +237,7 @@ class World:
 
     # What the functions do
 
-    def deliver(self, event: dict[str, Any]) -> Report | None:
+    def deliver(self, event: dict[str, Any]) -> UploadSnapshot | None:
         body = json.dumps(event).encode()
         now = int(time.time())
         return self.webhook().receive(signature.sign(SECRET, body, now), body)
@@ -249,16 +250,16 @@ class World:
         return since
 
     def webhook(self) -> Webhook:
-        return Webhook([SECRET], self._stepper(thorough=False), time.time, lambda _: None)
+        return Webhook([SECRET], self._stepper(include_polling=False), time.time, lambda _: None)
 
     def sweep(self, **changes: int) -> SweepResult:
-        sweep: dict[str, int] = {"most": 1000, "lease_s": 0, "give_up_s": 86_400} | changes
-        stepper = self._stepper(thorough=True)
+        sweep: dict[str, int] = {"max_rows": 1000, "lease_s": 0, "give_up_s": 86_400} | changes
+        stepper = self._stepper(include_polling=True)
         return Sweep(stepper, **sweep).run()
 
-    def sweep_until_done(self, most: int = 20) -> None:
+    def sweep_until_done(self, max_rounds: int = 20) -> None:
         """Sweep, with the waits between two looks left out, until nothing is left to be done."""
-        for _ in range(most):
+        for _ in range(max_rounds):
             self.make_due()
             self.sweep()
             self.finish_clips()
@@ -309,7 +310,7 @@ class World:
             for a in self.books.assets.values()
         )
 
-    def _stepper(self, *, thorough: bool) -> Stepper:
+    def _stepper(self, *, include_polling: bool) -> Stepper:
         budget = Budget(ends_at=time.monotonic() + 600, longest_call_s=5)
-        patience_s, report = self.patience_s, self.reports.append
-        return Stepper(self.store, self.mux, budget, "basic", patience_s, thorough, report)
+        patience_s, snapshot = self.patience_s, self.snapshots.append
+        return Stepper(self.store, self.mux, budget, "basic", patience_s, include_polling, snapshot)

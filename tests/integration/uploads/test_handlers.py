@@ -365,18 +365,39 @@ def test_a_signed_event_is_taken_in_once(world: World, *, as_base64: bool) -> No
 
 
 @pytest.mark.usefixtures("webhooks")
-@pytest.mark.parametrize("header", ["", "t=1", "t=1,v1=00", "v1=" + "0" * 64])
-def test_what_mux_did_not_sign_is_refused(world: World, header: str) -> None:
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("", "missing"),
+        ("t=1", "malformed"),
+        ("t=1,v1=00", "malformed"),
+        ("v1=" + "0" * 64, "malformed"),
+        ("t=1,v1=" + "0" * 64, "outdated"),
+        ("t={now},v1=" + "0" * 64, "mismatch"),
+        ("unreadable", "unreadable_body"),
+    ],
+)
+def test_what_mux_did_not_sign_is_refused_with_the_reason_in_log_and_metric(
+    world: World,
+    header: str,
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     world.begin()
-    answered = send(json.dumps(world.books.events[0]).encode(), header)
+    body = json.dumps(world.books.events[0])
+    signed = header.format(now=int(time.time()))
+    given = event("POST", "/v1/webhooks/mux", body, mux_signature=signed)
+    answered = call(webhook_app, given | {"isBase64Encoded": reason == "unreadable_body"})
     assert answered.status == 401
+    assert reason not in json.dumps(answered.body)
+    noted = [vars(line) for line in caplog.records if line.message == "webhook refused"]
+    assert [line["reason"] for line in noted] == [reason]
+    lines = capsys.readouterr().out.splitlines()
+    (metrics,) = [json.loads(line) for line in lines if "WebhookRefused" in line]
+    assert metrics["WebhookRefused"] == [1.0]
+    assert metrics[f"WebhookRefused{reason.title().replace('_', '')}"] == [1.0]
     assert world.rows("SELECT FROM mux_events") == []
-
-
-@pytest.mark.usefixtures("webhooks")
-def test_a_body_that_is_flagged_as_base64_and_is_none_is_refused() -> None:
-    given = event("POST", "/v1/webhooks/mux", "%%%", mux_signature="t=1,v1=00")
-    assert call(webhook_app, given | {"isBase64Encoded": True}).status == 401
 
 
 @pytest.mark.usefixtures("webhooks")

@@ -200,10 +200,10 @@ def test_a_claim_is_not_repeated_before_its_request_can_have_ended(world: World)
     world.process(upload, LONG)
     world.mux.faults = [Fault("create_clip", MuxUnknownOutcomeError)]
     world.deliver_new()
-    stepper = world._stepper(thorough=True)
+    stepper = world._stepper(include_polling=True)
     patient = replace(stepper, patience_s=3600)
-    (report,) = [r for r in world.store.claim_checks(10, 86_400) if r.post_id == post]
-    patient.carry_out(report)
+    (snapshot,) = [r for r in world.store.claim_checks(10, 86_400) if r.post_id == post]
+    patient.carry_out(snapshot)
     assert world.mux.calls.count("list_assets") == 1
     assert world.mux.calls.count("create_clip") == 1
 
@@ -401,9 +401,9 @@ def test_events_about_what_is_not_ours_change_nothing(world: World) -> None:
     ready = world.books.events[-1]
     stranger = {"id": "a", "passthrough": "not ours", "status": "ready", "upload_id": "u"}
     for data in (stranger, stranger | {"passthrough": str(uuid4())}, {}):
-        report = world.deliver(ready | {"id": str(uuid4()), "data": data})
-        assert report is not None
-        assert report.state is None
+        snapshot = world.deliver(ready | {"id": str(uuid4()), "data": data})
+        assert snapshot is not None
+        assert snapshot.state is None
     assert world.deliver(ready | {"type": "video.live_stream.active"}) is None
     assert world.deliver(ready | {"type": "video.asset.daydreamed"}) is None
     assert world.state(post)[0] == "waiting"

@@ -16,12 +16,12 @@ import pytest
 from shared.mux import (
     AssetSettings,
     MuxBusyError,
-    MuxClient,
     MuxError,
     MuxNotSentError,
     MuxRefusedError,
     MuxUnknownOutcomeError,
 )
+from shared.mux_client import MuxClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

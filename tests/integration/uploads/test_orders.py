@@ -166,7 +166,7 @@ def test_a_thousand_webhooks_at_once_leave_every_post_right(world: World) -> Non
             closed.result()
     assert since >= 1000
     assert len(world.rows("SELECT FROM mux_events")) == since
-    published = [r.post_id for r in world.reports if r.state == "ready" and r.was != "ready"]
+    published = [r.post_id for r in world.snapshots if r.state == "ready" and r.was != "ready"]
     assert (
         len(published) == len(set(published)) == sum(k in {"short", "long"} for k in kinds.values())
     )

@@ -95,7 +95,7 @@ def test_a_mux_that_is_down_is_not_asked_about_every_upload(world: World) -> Non
 def test_a_run_looks_at_no_more_than_its_share(world: World) -> None:
     for _ in range(25):
         world.begin()
-    assert world.sweep(most=12).checked == 12
+    assert world.sweep(max_rows=12).checked == 12
 
 
 def test_what_was_looked_at_in_vain_waits_longer_each_time(world: World) -> None:
@@ -154,6 +154,6 @@ def test_orphans_are_searched_page_by_page(world: World, pages: int) -> None:
     assert [world.store.begin_sweep(uuid4(), 0)] == [1]
     seen = []
     for _ in range(pages):
-        world.sweep(most=1)
+        world.sweep(max_rows=1)
         seen += [row["assets_page"] for row in world.rows("SELECT assets_page FROM mux_sweep")]
     assert seen == [*range(2, pages + 1), 1]
