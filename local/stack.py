@@ -194,6 +194,8 @@ class Stack:
                 # The stand-in is Mux's API, its streams and its pictures in one.
                 urls_of_mux = ("MUX_BASE_URL", "MUX_STREAM_BASE_URL", "MUX_IMAGE_BASE_URL")
                 local |= dict.fromkeys(urls_of_mux, mux_url)
+                # It has no rate limit for which uploads would have to wait.
+                local["MUX_POST_PER_S"] = given.get("MUX_POST_PER_S") or "100"
             environments = {}
             for logical_id, function in template.functions.items():
                 role = WEBHOOK_ROLE if function.name == WEBHOOK_FUNCTION else APP_ROLE

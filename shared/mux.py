@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from shared.errors import UnavailableError
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 Json = dict[str, Any]
+PlaybackPolicy = Literal["public", "signed"]
 
 
 class MuxError(UnavailableError):
@@ -57,13 +58,14 @@ class AssetSettings:
     creator_id: UUID
     resolution_tier: str
     video_quality: str
+    playback_policy: PlaybackPolicy = "public"
 
     def fields(self) -> Json:
         """Return the fields of a new asset. Its passthrough leads every event back to the post."""
         return {
             "passthrough": str(self.post_id),
             # Asking for the policy now saves a second POST, which Mux's rate limit would count.
-            "playback_policies": ["public"],
+            "playback_policies": [self.playback_policy],
             "max_resolution_tier": self.resolution_tier,
             "video_quality": self.video_quality,
             "meta": {"external_id": str(self.post_id), "creator_id": str(self.creator_id)},

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS public.posts (
   mux_duration_ms    integer CHECK (mux_duration_ms >= 0),
   mux_max_resolution text,
   mux_hls_url        text,
+  mux_playback_policy text NOT NULL DEFAULT 'public' CHECK (mux_playback_policy IN ('public', 'signed')),
   aspect_ratio       text,
   created_at         timestamptz NOT NULL DEFAULT now() CHECK (vroom_private.is_readable(created_at)),
   -- when it became ready, where that is known; else created_at counts
@@ -40,7 +41,8 @@ CREATE TABLE IF NOT EXISTS public.posts (
 );
 SELECT vroom_private.require_columns('public.posts', ARRAY[
   'id', 'post_no', 'creator_id', 'caption', 'tags', 'visibility', 'mux_upload_id', 'mux_asset_id',
-  'mux_playback_id', 'mux_ready', 'mux_duration_ms', 'mux_max_resolution', 'mux_hls_url', 'aspect_ratio',
+  'mux_playback_id', 'mux_ready', 'mux_duration_ms', 'mux_max_resolution', 'mux_hls_url',
+  'mux_playback_policy', 'aspect_ratio',
   'created_at', 'published_at']);
 CREATE UNIQUE INDEX IF NOT EXISTS posts_mux_upload ON public.posts (mux_upload_id) WHERE mux_upload_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS posts_by_creator ON public.posts (creator_id, created_at DESC);

@@ -6,16 +6,18 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 -- Uploads: the way of a post from a phone's file to the feed.
 --
 -- uploads     one row a post: what people are told of it, and what is still to be done about it
--- mux_assets  one row an asset that names a post: source, clip, or one too many
--- mux_events  ids of the events that were taken in, so that a duplicate changes nothing
--- mux_sweep   one row: who sweeps now, and how far the search for orphans has come
+-- mux_assets  one row for each asset that names a post: its source, its clip, or one too many
+-- mux_events  the ids of the events that were taken in, so that a duplicate changes nothing
+-- mux_sweep   one row: who sweeps now, and how far its walks through assets and posts have come
+-- mux_pace    one row: when the next caller may send Mux a POST request
 --
--- Facts about uploads and assets only ever grow (a status never goes back), and the state of a post is
--- computed from the facts alone. So neither the order of Mux's events nor their number matters.
+-- The state of a post is computed from facts alone. A fact either only grows (a status never goes back),
+-- or carries the time at which Mux said it (which playback ids there are), and an older one changes
+-- nothing. So neither the order of Mux's events nor their number matters.
 --
 -- posts gets its Mux fields only when a video is published: until then no column that a feed could
--- serve holds a playback id. No foreign key to posts: an upload outlives its post until Mux's side of
--- it is cleared.
+-- serve holds a playback id. There is no foreign key to posts, because an upload outlives its post until
+-- Mux has deleted what belongs to it.
 
 CREATE TABLE IF NOT EXISTS public.uploads (
   post_id            uuid PRIMARY KEY,
@@ -23,12 +25,18 @@ CREATE TABLE IF NOT EXISTS public.uploads (
   state              text NOT NULL DEFAULT 'waiting' CHECK (state IN (
                        'waiting', 'processing', 'trimming', 'ready', 'failed', 'cancelled', 'expired')),
   state_since        timestamptz NOT NULL DEFAULT now(),
-  reason             text,  -- a code, of failed ones
-  detail             text,  -- what Mux said about it
+  reason             text,  -- why it failed, as a code
+  detail             text,  -- what Mux said about a failure, or what was found in a video that plays
   size_bytes         bigint NOT NULL,
   duration_ms        integer,  -- as the client declared it
   cap_ms             integer NOT NULL CHECK (cap_ms > 0),
   resolution_tier    text NOT NULL,
+  playback_policy    text NOT NULL DEFAULT 'public' CHECK (playback_policy IN ('public', 'signed')),
+  idempotency_key    text,  -- the key of the request that made it, as long as the key holds
+  request_hash       text,  -- what that request asked for
+  key_until          timestamptz,
+  making_until       timestamptz NOT NULL DEFAULT now(),  -- until then a request may be asking Mux for it
+  answer             text,  -- what that request was answered
   mux_upload_id      text UNIQUE,
   mux_upload_status  text CHECK (mux_upload_status IN (
                        'waiting', 'timed_out', 'cancelled', 'errored', 'asset_created')),
@@ -43,9 +51,14 @@ CREATE TABLE IF NOT EXISTS public.uploads (
   created_at         timestamptz NOT NULL DEFAULT now(),
   expires_at         timestamptz NOT NULL,
   checks             integer NOT NULL DEFAULT 0,  -- by the sweep, in this state
-  next_check_at      timestamptz DEFAULT now()    -- null: nothing is left to be done
+  next_check_at      timestamptz DEFAULT now(),   -- null: nothing is left to be done
+  playback_check_at  timestamptz                  -- when Mux is asked whether a published video still plays
 );
 CREATE INDEX IF NOT EXISTS uploads_due ON public.uploads (next_check_at) WHERE next_check_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS uploads_playback_due ON public.uploads (playback_check_at)
+  WHERE playback_check_at IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_key ON public.uploads (creator_id, idempotency_key)
+  WHERE idempotency_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS uploads_open ON public.uploads (creator_id) WHERE state = 'waiting';
 
 -- What end_mux_sweep clears away: few of many.
@@ -55,15 +68,19 @@ CREATE TABLE IF NOT EXISTS public.mux_assets (
   asset_id    text PRIMARY KEY,
   post_id     uuid NOT NULL,
   mux_upload_id text,  -- the upload it was made of; null: Mux has not said
-  is_clip     boolean NOT NULL,  -- Mux has said so
+  is_clip     boolean NOT NULL,  -- Mux has said that it is one
   clip_of     text,  -- the asset it is a clip of; null: Mux has not said
   status      text NOT NULL CHECK (status IN ('preparing', 'errored', 'ready', 'deleted')),
-  playback_id text,
+  playback_id text,  -- the public one
+  signed_playback_id text,  -- one that plays with a token alone
+  playback_as_of timestamptz NOT NULL DEFAULT '-infinity',  -- when Mux said which playback ids there are
+  missing     boolean NOT NULL DEFAULT false,  -- published, and yet Mux did not find it when it was asked
   duration_ms integer CHECK (duration_ms >= 0),
   audio_only  boolean,
   aspect_ratio text,
   resolution  text,
   error       text,
+  note        text,  -- what is odd about a video that plays
   unwanted    boolean NOT NULL DEFAULT false,  -- to be deleted at Mux
   created_at  timestamptz NOT NULL DEFAULT now()
 );
@@ -81,14 +98,23 @@ CREATE TABLE IF NOT EXISTS public.mux_sweep (
   only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   holder      uuid,
   held_until  timestamptz NOT NULL DEFAULT '-infinity',
-  assets_page integer NOT NULL DEFAULT 1 CHECK (assets_page > 0)
+  assets_page integer NOT NULL DEFAULT 1 CHECK (assets_page > 0),
+  stream_base text NOT NULL DEFAULT '',  -- with what posts.mux_hls_url begins
+  addresses_after uuid  -- posts up to this one begin with it already; null: all do
 );
 INSERT INTO public.mux_sweep DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+CREATE TABLE IF NOT EXISTS public.mux_pace (
+  only_row     boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  next_post_at timestamptz NOT NULL DEFAULT '-infinity'  -- when the next POST request may be sent
+);
+INSERT INTO public.mux_pace DEFAULT VALUES ON CONFLICT DO NOTHING;
 
 ALTER TABLE public.uploads ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.mux_assets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.mux_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.mux_sweep ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.mux_pace ENABLE ROW LEVEL SECURITY;
 
 DROP POLICY IF EXISTS "read_own_uploads" ON public.uploads;
 CREATE POLICY "read_own_uploads" ON public.uploads

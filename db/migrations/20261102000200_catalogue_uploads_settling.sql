@@ -3,9 +3,10 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- From facts to state: the one place that decides what becomes of an upload, and that publishes.
+-- How the state of an upload follows from its facts, and how its post is published and withdrawn.
+-- Nothing else decides either.
 
--- Later in this order wins where two facts about one upload or asset meet, whichever came first.
+-- Where two facts about one upload or asset meet, the status that is later in this order holds.
 CREATE OR REPLACE FUNCTION vroom_private.upload_status_rank(status text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(array_position(
@@ -15,13 +16,13 @@ CREATE OR REPLACE FUNCTION vroom_private.asset_status_rank(status text) RETURNS 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(array_position(ARRAY['preparing', 'errored', 'ready', 'deleted'], status), 0);
 
--- Encoders round durations: up to this much above the cap is not trimmed.
+-- Encoders round durations. A video that is up to this much above the cap is not trimmed.
 CREATE OR REPLACE FUNCTION vroom_private.duration_tolerance_ms() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 500;
 
--- Whether the source is the asset that Mux made of the post's own upload. One that is known by the
--- passthrough alone may be anybody's who has access to the account.
+-- Tells whether the source is the asset that Mux made of the post's own upload. Whoever has access to the
+-- Mux account can make an asset with the post's passthrough.
 CREATE OR REPLACE FUNCTION vroom_private.is_source_certain(u public.uploads) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -30,8 +31,8 @@ AS $$
     SELECT FROM mux_assets a WHERE a.asset_id = u.source_asset_id AND a.mux_upload_id = u.mux_upload_id)
 $$;
 
--- Assets that may yet prove to be the post's own upload's, in the place of the source: they are kept until
--- that is known, or nothing more can come of it.
+-- Lists the assets that may yet prove to be made of the post's own upload. They are kept until that is
+-- known, or until it can no longer matter.
 CREATE OR REPLACE FUNCTION vroom_private.undecided_assets(u public.uploads) RETURNS SETOF text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -45,9 +46,10 @@ AS $$
     AND NOT vroom_private.is_source_certain(u)
 $$;
 
--- Says which of a post's assets was made of its file, and which one is the clip of that. Another upload's
--- asset never is the source; one whose upload Mux has not named is, as long as the own upload's is unknown
--- and nothing is published. With another source, what was asked for the former one counts no more.
+-- Chooses which of a post's assets is its source and which one is the source's clip. The asset of another
+-- upload is never the source. One whose upload Mux has not named is the source for as long as the own
+-- upload's asset is unknown and nothing is published. A change of source drops what was asked for the
+-- former one.
 CREATE OR REPLACE FUNCTION vroom_private.choose_assets(post uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -78,7 +80,7 @@ BEGIN
   FROM mux_assets a
   WHERE a.post_id = post AND a.asset_id IS DISTINCT FROM v_source
     AND CASE WHEN a.is_clip THEN a.clip_of IS NULL OR v_source IS NULL OR a.clip_of = v_source
-             -- Mux need not say that it is one. It exists only after it was asked for.
+             -- Mux need not say that an asset is a clip. A clip exists only after it was asked for.
              ELSE a.mux_upload_id IS NULL AND a.created_at > u.trim_claimed_at END
   ORDER BY a.is_clip DESC, a.asset_id = u.clip_asset_id DESC NULLS LAST, a.created_at, a.asset_id
   LIMIT 1;
@@ -88,10 +90,10 @@ BEGIN
 END
 $$;
 
--- What is left to be done at Mux for an upload: [{do, id, age_s}]
+-- Lists what is still to be done at Mux for an upload: [{do, id, age_s}]
 --
--- With `include_polling` false only what is known to be possible now; with true also what can only be learnt
--- by asking (the sweep's part), since an event may have been lost.
+-- With `include_polling` also what asks Mux for news, since an event may have been lost. That is the
+-- sweep's part.
 CREATE OR REPLACE FUNCTION vroom_private.upload_steps(u public.uploads, include_polling boolean) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -99,7 +101,7 @@ AS $$
   SELECT coalesce(jsonb_agg(jsonb_build_object('do', s.do, 'id', s.id, 'age_s', s.age_s) ORDER BY s.place, s.id), '[]')
   FROM (
     SELECT 1 AS place, 'find_upload' AS do, u.post_id::text AS id,
-           extract(epoch FROM now() - u.created_at)::integer AS age_s
+           extract(epoch FROM now() - u.making_until)::integer AS age_s
     WHERE include_polling AND u.mux_upload_id IS NULL AND u.mux_upload_status IS NULL AND u.source_asset_id IS NULL
     UNION ALL
     SELECT 2, 'cancel_upload', u.mux_upload_id, 0
@@ -114,9 +116,12 @@ AS $$
     SELECT 4, 'ask_asset', a.asset_id, extract(epoch FROM now() - a.created_at)::integer
     FROM mux_assets a
     WHERE a.post_id = u.post_id  -- by an index, however many assets there are
-      AND (u.state = 'processing' AND a.asset_id = u.source_asset_id
-           OR u.state = 'trimming' AND a.asset_id = u.clip_asset_id)
-      AND (a.status = 'ready' OR include_polling)
+      AND CASE WHEN u.published_asset_id IS NOT NULL
+               -- What took the post down is confirmed at once. The sweep has turns of its own for it.
+               THEN a.asset_id = u.published_asset_id AND u.reason = 'playback_removed' AND NOT include_polling
+               ELSE (u.state = 'processing' AND a.asset_id = u.source_asset_id
+                     OR u.state = 'trimming' AND a.asset_id = u.clip_asset_id)
+                    AND (a.status = 'ready' OR include_polling) END
     UNION ALL
     SELECT 5, CASE WHEN u.trim_claim IS NULL THEN 'clip' ELSE 'look_for_clip' END,
            coalesce(u.trim_claim::text, u.source_asset_id),
@@ -130,115 +135,201 @@ AS $$
   ) s
 $$;
 
--- Computes the state of an upload from its facts, publishes or withdraws its post accordingly, and says
--- which assets are wanted no longer. The caller holds the lock of the row in uploads.
+-- The id under which an asset plays for uploads of this policy; null: it does not play.
+CREATE OR REPLACE FUNCTION vroom_private.playback_of(policy text, a public.mux_assets) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN policy = 'signed' THEN coalesce(a.signed_playback_id, a.playback_id) ELSE a.playback_id END;
+
+-- What is worth telling of a video that plays; null: nothing. An app announces how long its file is, and a
+-- file that was cut off plays for less.
+CREATE OR REPLACE FUNCTION vroom_private.findings(u public.uploads, source public.mux_assets) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT nullif(concat_ws(' ',
+    CASE WHEN source.duration_ms < u.duration_ms - greatest(1000, u.duration_ms / 20)
+         THEN format('The file plays for %s of the %s seconds that were announced.',
+                     round(source.duration_ms / 1000.0, 1), round(u.duration_ms / 1000.0, 1)) END,
+    source.note), '')
+$$;
+
+-- The state of an upload whose video is not published yet.
+CREATE OR REPLACE FUNCTION vroom_private.state_before_publishing(
+  u public.uploads, OUT state text, OUT reason text, OUT detail text, OUT shown_asset_id text
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  source    mux_assets;
+  clip      mux_assets;
+  v_longest integer := u.cap_ms + vroom_private.duration_tolerance_ms();
+BEGIN
+  SELECT * INTO source FROM mux_assets a WHERE a.asset_id = u.source_asset_id;
+  SELECT * INTO clip FROM mux_assets a WHERE a.asset_id = u.clip_asset_id;
+  IF source.asset_id IS NULL THEN
+    state := CASE u.mux_upload_status
+      WHEN 'asset_created' THEN 'processing' WHEN 'errored' THEN 'failed'
+      WHEN 'timed_out' THEN 'expired' WHEN 'cancelled' THEN 'cancelled' ELSE 'waiting' END;
+    IF state = 'failed' THEN
+      reason := 'upload_failed'; detail := u.detail;
+    END IF;
+  ELSIF source.error IS NOT NULL AND source.status IN ('errored', 'deleted') THEN
+    state := 'failed'; reason := 'not_a_video'; detail := source.error;
+  ELSIF source.audio_only AND source.status <> 'preparing' THEN
+    state := 'failed'; reason := 'audio_only';
+  ELSIF source.status = 'deleted' AND clip.status IS DISTINCT FROM 'ready' THEN
+    state := 'failed'; reason := 'asset_deleted';
+  ELSIF source.status = 'preparing' OR source.duration_ms IS NULL THEN
+    state := 'processing';
+  ELSIF source.duration_ms <= v_longest THEN
+    state := 'processing';
+    IF vroom_private.playback_of(u.playback_policy, source) IS NOT NULL THEN
+      state := 'ready'; shown_asset_id := source.asset_id; detail := vroom_private.findings(u, source);
+    END IF;
+  ELSIF u.trim_refusal IS NOT NULL THEN
+    state := 'failed'; reason := 'trim_refused'; detail := u.trim_refusal;
+  ELSIF clip.status IN ('ready', 'deleted') AND clip.duration_ms > v_longest THEN
+    state := 'failed'; reason := 'trim_too_long';
+  ELSIF clip.status IN ('errored', 'deleted') THEN
+    state := 'failed'; reason := 'trim_failed'; detail := clip.error;
+  ELSIF clip.status = 'ready' AND clip.duration_ms IS NOT NULL
+        AND vroom_private.playback_of(u.playback_policy, clip) IS NOT NULL THEN
+    state := 'ready'; shown_asset_id := clip.asset_id; detail := vroom_private.findings(u, source);
+  ELSE
+    state := 'trimming';
+  END IF;
+  IF u.given_up AND state IN ('processing', 'trimming') THEN
+    reason := CASE state WHEN 'trimming' THEN 'trim_never_finished' ELSE 'never_finished' END;
+    state := 'failed';
+  END IF;
+END
+$$;
+
+-- The state of any upload, by its facts. What is published stays so for as long as Mux plays it, and a
+-- post that was withdrawn comes back when Mux plays it again.
+CREATE OR REPLACE FUNCTION vroom_private.state_of(
+  u public.uploads, OUT state text, OUT reason text, OUT detail text, OUT shown_asset_id text
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  shown  mux_assets;
+  source mux_assets;
+BEGIN
+  IF u.cancelled THEN
+    state := 'cancelled';
+  ELSIF u.published_asset_id IS NULL THEN
+    SELECT b.* INTO state, reason, detail, shown_asset_id FROM vroom_private.state_before_publishing(u) b;
+  ELSE
+    SELECT * INTO shown FROM mux_assets a WHERE a.asset_id = u.published_asset_id;
+    SELECT * INTO source FROM mux_assets a WHERE a.asset_id = u.source_asset_id;
+    shown_asset_id := shown.asset_id;
+    state := 'ready'; detail := vroom_private.findings(u, source);
+    IF shown.status = 'deleted' OR shown.missing THEN
+      state := 'failed'; reason := 'asset_deleted'; detail := NULL;
+    ELSIF vroom_private.playback_of(u.playback_policy, shown) IS NULL THEN
+      state := 'failed'; reason := 'playback_removed'; detail := NULL;
+    END IF;
+  END IF;
+END
+$$;
+
+-- Marks the assets that are to be deleted at Mux, for an upload in this state. Only what is known to be of
+-- no use is deleted: a failed trim keeps its source, since the video is whole; what never got finished may
+-- still be; and a post that was withdrawn may come back.
+CREATE OR REPLACE FUNCTION vroom_private.mark_unwanted_assets(
+  u public.uploads, state text, reason text, shown_asset_id text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_kept text[] := CASE
+    WHEN state = 'cancelled' THEN '{}'
+    WHEN state = 'ready' OR u.published_asset_id IS NOT NULL THEN ARRAY[coalesce(u.published_asset_id, shown_asset_id)]
+    WHEN reason LIKE 'trim%' THEN ARRAY[u.source_asset_id]
+    WHEN state <> 'failed' OR reason = 'never_finished' THEN ARRAY[u.source_asset_id, u.clip_asset_id]
+    ELSE '{}' END;
+BEGIN
+  IF state <> 'ready' THEN
+    v_kept := v_kept || ARRAY(SELECT vroom_private.undecided_assets(u));
+  END IF;
+  UPDATE mux_assets a SET unwanted = NOT a.unwanted
+  WHERE a.post_id = u.post_id AND a.unwanted IS DISTINCT FROM ((a.asset_id = ANY (v_kept)) IS NOT TRUE);
+END
+$$;
+
+-- Lets the post of an upload follow its state: published with the video's fields, withdrawn, or deleted.
+CREATE OR REPLACE FUNCTION vroom_private.publish_or_withdraw(u public.uploads, given_base text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  shown      mux_assets;
+  v_base     text := coalesce(nullif(given_base, ''), (SELECT s.stream_base FROM mux_sweep s));
+  v_playback text;
+BEGIN
+  IF u.state = 'ready' THEN
+    SELECT * INTO STRICT shown FROM mux_assets a WHERE a.asset_id = u.published_asset_id;
+    v_playback := vroom_private.playback_of(u.playback_policy, shown);
+    UPDATE posts p
+    SET mux_asset_id = shown.asset_id, mux_playback_id = v_playback, mux_ready = true,
+        mux_playback_policy = CASE WHEN v_playback = shown.playback_id THEN 'public' ELSE 'signed' END,
+        mux_duration_ms = least(shown.duration_ms, u.cap_ms), mux_max_resolution = shown.resolution,
+        mux_hls_url = v_base || '/' || v_playback || '.m3u8',
+        aspect_ratio = shown.aspect_ratio, published_at = coalesce(p.published_at, now())
+    WHERE p.id = u.post_id AND (NOT p.mux_ready OR p.mux_playback_id IS DISTINCT FROM v_playback);
+  ELSIF u.state = 'cancelled' THEN
+    DELETE FROM posts p WHERE p.id = u.post_id;
+  ELSIF u.published_asset_id IS NOT NULL THEN
+    UPDATE posts p SET mux_ready = false, mux_playback_id = NULL, mux_hls_url = NULL
+    WHERE p.id = u.post_id AND p.mux_ready;
+  END IF;
+END
+$$;
+
+-- Brings an upload's state, its assets and its post in line with the facts. The caller holds the lock of
+-- the row in uploads.
 CREATE OR REPLACE FUNCTION vroom_private.settle_upload(post uuid, stream_base text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-  u         uploads;
-  source    mux_assets;
-  clip      mux_assets;
-  shown     mux_assets;
-  v_state   text;
-  v_reason  text;
-  v_detail  text;
-  v_longest integer;
-  v_undecided text[];
-  v_left    boolean;
+  u      uploads;
+  v      record;
+  v_left boolean;
 BEGIN
   PERFORM vroom_private.choose_assets(post);
   SELECT * INTO STRICT u FROM uploads x WHERE x.post_id = post;
-  SELECT * INTO source FROM mux_assets a WHERE a.asset_id = u.source_asset_id;
-  SELECT * INTO clip FROM mux_assets a WHERE a.asset_id = u.clip_asset_id;
-  v_longest := u.cap_ms + vroom_private.duration_tolerance_ms();
-
-  IF u.cancelled OR u.published_asset_id IS NULL AND source.asset_id IS NULL AND u.mux_upload_status = 'cancelled' THEN
-    v_state := 'cancelled';
-  ELSIF u.published_asset_id IS NOT NULL THEN
-    SELECT * INTO shown FROM mux_assets a WHERE a.asset_id = u.published_asset_id;
-    IF shown.status = 'deleted' THEN
-      v_state := 'failed'; v_reason := 'asset_deleted';
-    ELSE
-      v_state := 'ready';
-    END IF;
-  ELSIF source.asset_id IS NULL THEN
-    v_state := CASE u.mux_upload_status
-      WHEN 'asset_created' THEN 'processing' WHEN 'errored' THEN 'failed'
-      WHEN 'timed_out' THEN 'expired' ELSE 'waiting' END;
-    IF v_state = 'failed' THEN
-      v_reason := 'upload_failed'; v_detail := u.detail;
-    END IF;
-  ELSIF source.error IS NOT NULL AND source.status IN ('errored', 'deleted') THEN
-    v_state := 'failed'; v_reason := 'not_a_video'; v_detail := source.error;
-  ELSIF source.audio_only THEN
-    v_state := 'failed'; v_reason := 'audio_only';
-  ELSIF source.status = 'deleted' AND clip.status IS DISTINCT FROM 'ready' THEN
-    v_state := 'failed'; v_reason := 'asset_deleted';
-  ELSIF source.status = 'preparing' OR source.duration_ms IS NULL THEN
-    v_state := 'processing';
-  ELSIF source.duration_ms <= v_longest THEN
-    IF source.playback_id IS NULL THEN v_state := 'processing'; ELSE v_state := 'ready'; shown := source; END IF;
-  ELSIF u.trim_refusal IS NOT NULL THEN
-    v_state := 'failed'; v_reason := 'trim_refused'; v_detail := u.trim_refusal;
-  ELSIF clip.status IN ('ready', 'deleted') AND clip.duration_ms > v_longest THEN
-    v_state := 'failed'; v_reason := 'trim_too_long';
-  ELSIF clip.status IN ('errored', 'deleted') THEN
-    v_state := 'failed'; v_reason := 'trim_failed'; v_detail := clip.error;
-  ELSIF clip.status = 'ready' AND clip.duration_ms IS NOT NULL AND clip.playback_id IS NOT NULL THEN
-    v_state := 'ready'; shown := clip;
-  ELSE
-    v_state := 'trimming';
-  END IF;
-  IF u.given_up AND v_state IN ('processing', 'trimming') THEN
-    v_reason := CASE v_state WHEN 'trimming' THEN 'trim_never_finished' ELSE 'never_finished' END;
-    v_state := 'failed';
-  END IF;
-
-  v_undecided := ARRAY(SELECT vroom_private.undecided_assets(u));
-  -- What a failed trim was made of is kept: the video is whole, and its owner may want it.
-  UPDATE mux_assets a SET unwanted = NOT a.unwanted
-  WHERE a.post_id = post AND a.unwanted IS DISTINCT FROM CASE v_state
-    WHEN 'ready' THEN a.asset_id <> coalesce(u.published_asset_id, shown.asset_id)
-    WHEN 'cancelled' THEN true
-    WHEN 'failed' THEN NOT (v_reason LIKE 'trim%' AND a.asset_id = u.source_asset_id OR a.asset_id = ANY (v_undecided))
-    ELSE NOT (a.asset_id = coalesce(u.source_asset_id, '') OR a.asset_id = coalesce(u.clip_asset_id, '')
-              OR a.asset_id = ANY (v_undecided))
-  END;
-
+  SELECT * INTO STRICT v FROM vroom_private.state_of(u);
+  PERFORM vroom_private.mark_unwanted_assets(u, v.state, v.reason, v.shown_asset_id);
   UPDATE uploads x
-  SET state = v_state, reason = v_reason, detail = v_detail, cancelled = x.cancelled OR v_state = 'cancelled',
-      published_asset_id = CASE WHEN v_state = 'ready' THEN coalesce(x.published_asset_id, shown.asset_id)
-                                ELSE x.published_asset_id END,
-      state_since = CASE WHEN x.state = v_state THEN x.state_since ELSE now() END,
-      checks = CASE WHEN x.state = v_state THEN x.checks ELSE 0 END
+  SET state = v.state, reason = v.reason, detail = v.detail,
+      cancelled = x.cancelled OR v.state = 'cancelled',
+      published_asset_id = CASE WHEN v.state = 'ready' THEN v.shown_asset_id ELSE x.published_asset_id END,
+      state_since = CASE WHEN x.state = v.state THEN x.state_since ELSE now() END,
+      checks = CASE WHEN x.state = v.state THEN x.checks ELSE 0 END
   WHERE x.post_id = post
   RETURNING x.* INTO u;
-  v_left := v_state IN ('waiting', 'processing', 'trimming') OR vroom_private.upload_steps(u, true) <> '[]';
+  v_left := u.state IN ('waiting', 'processing', 'trimming') OR vroom_private.upload_steps(u, true) <> '[]';
   UPDATE uploads x
   SET next_check_at = CASE WHEN NOT v_left THEN NULL
                            WHEN x.checks = 0 THEN least(x.next_check_at, now())
-                           ELSE coalesce(x.next_check_at, now()) END
+                           ELSE coalesce(x.next_check_at, now()) END,
+      playback_check_at = CASE
+        WHEN u.published_asset_id IS NULL OR u.state NOT IN ('ready', 'failed') THEN NULL
+        WHEN EXISTS (SELECT FROM mux_assets a WHERE a.asset_id = u.published_asset_id AND a.status = 'deleted') THEN NULL
+        -- What took the post down just now is confirmed soon.
+        WHEN u.state = 'failed' AND u.state_since = now() THEN now()
+        ELSE coalesce(x.playback_check_at, now() + interval '1 hour') END
   WHERE x.post_id = post;
-
-  IF v_state = 'ready' THEN
-    UPDATE posts p
-    SET mux_asset_id = shown.asset_id, mux_playback_id = shown.playback_id, mux_ready = true,
-        mux_duration_ms = least(shown.duration_ms, u.cap_ms), mux_max_resolution = shown.resolution,
-        mux_hls_url = stream_base || '/' || shown.playback_id || '.m3u8',
-        aspect_ratio = shown.aspect_ratio, published_at = coalesce(p.published_at, now())
-    WHERE p.id = post AND NOT p.mux_ready;
-  ELSIF v_state = 'cancelled' THEN
-    DELETE FROM posts p WHERE p.id = post;
-  ELSIF u.published_asset_id IS NOT NULL THEN
-    UPDATE posts p SET mux_ready = false, mux_playback_id = NULL, mux_hls_url = NULL
-    WHERE p.id = post AND p.mux_ready;
-  END IF;
+  PERFORM vroom_private.publish_or_withdraw(u, stream_base);
 END
 $$;
 
--- Whoever deletes a post (its owner, an erasure, an operator) thereby gives up its upload and assets.
+-- Gives up the upload and the assets of a post that anybody deletes: its owner, an erasure, an operator.
 CREATE OR REPLACE FUNCTION vroom_private.uploads_of_deleted_posts() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -260,7 +351,7 @@ CREATE OR REPLACE TRIGGER posts_deleted_uploads AFTER DELETE ON public.posts
   REFERENCING OLD TABLE AS old_posts
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.uploads_of_deleted_posts();
 
--- What callers are told of an upload.
+-- Describes an upload to the functions.
 CREATE OR REPLACE FUNCTION vroom_private.upload_snapshot(post uuid, was text, include_polling boolean) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -268,18 +359,33 @@ AS $$
   SELECT jsonb_build_object(
     'post_id', u.post_id, 'creator_id', u.creator_id, 'state', u.state, 'was', was, 'reason', u.reason,
     'mux_upload_id', u.mux_upload_id, 'source_asset_id', u.source_asset_id, 'cap_ms', u.cap_ms,
-    'resolution_tier', u.resolution_tier, 'created_at', extract(epoch FROM u.created_at),
+    'resolution_tier', u.resolution_tier, 'playback_policy', u.playback_policy, 'created_at', extract(epoch FROM u.created_at),
     'steps', vroom_private.upload_steps(u, include_polling))
   FROM uploads u
   WHERE u.post_id = post
 $$;
 
-REVOKE ALL ON FUNCTION vroom_private.is_source_certain(public.uploads) FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.undecided_assets(public.uploads) FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.choose_assets(uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.upload_steps(public.uploads, boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.settle_upload(uuid, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.uploads_of_deleted_posts() FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.upload_snapshot(uuid, text, boolean) FROM PUBLIC;
+DO $$
+DECLARE
+  f regprocedure;
+BEGIN
+  FOREACH f IN ARRAY ARRAY[
+    'vroom_private.is_source_certain(public.uploads)',
+    'vroom_private.undecided_assets(public.uploads)',
+    'vroom_private.choose_assets(uuid)',
+    'vroom_private.upload_steps(public.uploads, boolean)',
+    'vroom_private.playback_of(text, public.mux_assets)',
+    'vroom_private.findings(public.uploads, public.mux_assets)',
+    'vroom_private.state_before_publishing(public.uploads)',
+    'vroom_private.state_of(public.uploads)',
+    'vroom_private.mark_unwanted_assets(public.uploads, text, text, text)',
+    'vroom_private.publish_or_withdraw(public.uploads, text)',
+    'vroom_private.settle_upload(uuid, text)',
+    'vroom_private.uploads_of_deleted_posts()',
+    'vroom_private.upload_snapshot(uuid, text, boolean)'
+  ]::regprocedure[] LOOP
+    PERFORM vroom_private.open_only_to(f, NULL);
+  END LOOP;
+END $$;
 
 COMMIT;

@@ -12,7 +12,7 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT coalesce(jsonb_agg(jsonb_build_object(
     'post_id', p.id, 'creator_id', p.creator_id, 'caption', p.caption, 'tags', to_jsonb(p.tags),
-    'playback_id', p.mux_playback_id, 'hls_url', p.mux_hls_url, 'duration_ms', p.mux_duration_ms,
+    'playback_id', p.mux_playback_id, 'signed', p.mux_playback_policy = 'signed', 'duration_ms', p.mux_duration_ms,
     'aspect_ratio', p.aspect_ratio,
     'created_at', to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
   )), '[]')
@@ -21,23 +21,21 @@ AS $$
 $$;
 
 -- The same for the session cache, as text that is stored and seldom read: in columns, which compress well, in
--- the order of `ids`. `stream` stands for an address that ends as usual; a post without caption is gone.
+-- the order of `ids`. A post without caption is gone.
 CREATE OR REPLACE FUNCTION vroom_private.posts_as_cached(ids uuid[]) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT json_build_object(
     'caption', json_agg(o.caption), 'tags', json_agg(o.tags), 'playback_id', json_agg(o.mux_playback_id),
-    'stream', json_agg(CASE WHEN o.usual THEN left(o.mux_hls_url, -length(o.file)) END),
-    'hls_url', json_agg(CASE WHEN NOT o.usual THEN o.mux_hls_url END),
+    'signed', json_agg(o.mux_playback_policy = 'signed'),
     'duration_ms', json_agg(o.mux_duration_ms), 'aspect_ratio', json_agg(o.aspect_ratio),
     'created_at', json_agg((extract(epoch FROM o.created_at) * 1000000)::bigint)
   )::text
   FROM (
-    SELECT p.*, f.file, coalesce(right(p.mux_hls_url, length(f.file)) = f.file, false) AS usual
+    SELECT p.*
     FROM unnest(ids) WITH ORDINALITY AS g(id, ord)
     LEFT JOIN posts p ON p.id = g.id
-    CROSS JOIN LATERAL (SELECT '/' || p.mux_playback_id || '.m3u8' AS file) f
     ORDER BY g.ord
   ) o
 $$;

@@ -137,7 +137,7 @@ BEGIN
   v_left := v_left - cardinality(v_posts);
   v_gone := v_gone || jsonb_build_object('posts', cardinality(v_posts));
   IF v_left > 0 THEN
-    UPDATE uploads u SET creator_id = gen_random_uuid() WHERE u.creator_id = viewer;
+    UPDATE uploads u SET creator_id = gen_random_uuid(), idempotency_key = NULL, answer = NULL WHERE u.creator_id = viewer;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     v_gone := v_gone || jsonb_build_object('uploads', v_count);
     FOR t IN

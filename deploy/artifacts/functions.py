@@ -32,7 +32,7 @@ class Function:
 
 FUNCTIONS = (
     Function("FeedRankerFunction", "feed_ranker", ("dynamodb", "secretsmanager")),
-    Function("CreateUploadFunction", "create_upload", ("dynamodb", "secretsmanager")),
+    Function("CreateUploadFunction", "create_upload", ("secretsmanager",)),
     Function("MuxWebhookFunction", "mux_webhook", ("secretsmanager",)),
 )
 

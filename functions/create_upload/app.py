@@ -50,13 +50,9 @@ def create_upload() -> Response[str]:
     """Create a post that is not ready yet, and answer the address that takes its file."""
     viewer = viewer_of(app.current_event)
     request = parse_body(UploadRequest, app.current_event, viewer)
-    key = idempotency_key(app.current_event.headers.get("idempotency-key"))
-    parts = container()
-    if key is None:
-        made = parts.uploads.create(viewer, request)
-    else:
-        context = app.lambda_context
-        made = parts.keys.once(parts.uploads.create, viewer, request, key, context)
+    headers = app.current_event.headers
+    key = idempotency_key(headers.get("idempotency-key"), request)
+    made = container().uploads.create(viewer, request, key=key, origin=headers.get("origin"))
     return answer(made, HTTPStatus.CREATED)
 
 

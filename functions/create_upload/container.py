@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.create_upload.idempotency import IdempotencyKeys
 from functions.create_upload.settings import UploadSettings
 from functions.create_upload.store import UploadStore
 from functions.create_upload.uploads import Uploads
-from shared import dynamodb, settings
+from shared import settings
 from shared.mux_client import MuxClient
 from shared.postgres import Postgres
 
@@ -24,7 +23,6 @@ class Container:
     """Keep the parts that outlive an invocation."""
 
     uploads: Uploads
-    keys: IdempotencyKeys
 
 
 def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
@@ -44,6 +42,4 @@ def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
         config.mux_token_id.get_secret_value(),
         config.mux_token_secret.get_secret_value(),
     )
-    client = dynamodb.connect(config.dynamodb_endpoint_url, config.cache_budget_ms / 1000)
-    keys = IdempotencyKeys(client, config.session_table, config.idempotency_ttl_s)
-    return Container(Uploads(store, mux, config), keys)
+    return Container(Uploads(store, mux, config))

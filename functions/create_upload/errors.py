@@ -17,7 +17,10 @@ class TooManyUploadsError(UnavailableError):
     """Too many uploads wait for their file. Finish or cancel one first."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
-    retry_after_s = 60
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
 
 
 class InProgressError(VroomError):

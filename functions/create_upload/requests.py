@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
@@ -54,14 +57,31 @@ class UploadRequest(Body):
     max_resolution_tier: ResolutionTier | None = None
 
 
-def idempotency_key(header: str | None) -> str | None:
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """Name a request, so that sending it again does not do it again.
+
+    Attributes:
+        text: The Idempotency-Key.
+        request_hash: What the key stands for. A body that names the viewer again is no other.
+    """
+
+    text: str
+    request_hash: str
+
+
+def idempotency_key(header: str | None, request: UploadRequest) -> IdempotencyKey | None:
     """Return the Idempotency-Key of a request; None where it has none.
 
     Raises:
         InvalidInputError: The key is empty, longer than 255 characters or not printable ASCII.
     """
-    if header is not None and not _KEY.fullmatch(header):
+    if header is None:
+        return None
+    if not _KEY.fullmatch(header):
         raise InvalidInputError(
             FieldProblem("Idempotency-Key", "The key is not 1 to 255 printable ASCII characters.")
         )
-    return header
+    asked = request.model_dump(mode="json", exclude={"user_id"})
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    return IdempotencyKey(header, digest)

@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from functions.feed_ranker import upkeep
-from functions.feed_ranker.feed.answer import PlaybackUrls, render_posts
+from functions.feed_ranker.feed.answer import render_posts
 from functions.feed_ranker.feed.drafting import Drafter
 from functions.feed_ranker.feed.executor import Feed
+from functions.feed_ranker.feed.playback import PlaybackUrls
+from functions.feed_ranker.feed.playback_tokens import PlaybackTokens
 from functions.feed_ranker.feed.queue_builder import QueueBuilder
 from functions.feed_ranker.feed.request import FeedRequest
 from functions.feed_ranker.pages import cursor
@@ -58,7 +60,7 @@ class Container:
             self.report.flag_fault,
         )
         self._secrets = [s.get_secret_value().encode() for s in settings.cursor_secret]
-        self._urls = PlaybackUrls(settings.mux_stream_base_url, settings.mux_image_base_url)
+        self._urls = _playback_urls(settings)
         client = connect(settings.dynamodb_endpoint_url, settings.cache_budget_ms / 1000)
         store = SessionStore(client, settings.session_table, self.report.cache_failure)
         self.viewer_data = ViewerData(self.database, store)
@@ -110,7 +112,11 @@ class Container:
             "request_id": request_id,
             "session_id": str(at.session),
             "posts": render_posts(
-                served.page, served.content, self._urls, served.page.policy.weights
+                served.page,
+                served.content,
+                self._urls,
+                served.page.policy.weights,
+                now.timestamp(),
             ),
             "next_cursor": cursor.encode(served.page.after, viewer, self._secrets),
             "cache": "hit" if served.from_cache else "miss",
@@ -164,3 +170,9 @@ def _moment(query: FeedQuery, now: datetime) -> Moment:
         device=query.device,
         connection=query.connection,
     )
+
+
+def _playback_urls(settings: FeedSettings) -> PlaybackUrls:
+    key, key_id = settings.mux_signing_key, settings.mux_signing_key_id
+    tokens = PlaybackTokens(key_id, key, settings.mux_token_lifetime_s) if key and key_id else None
+    return PlaybackUrls(settings.mux_stream_base_url, settings.mux_image_base_url, tokens)

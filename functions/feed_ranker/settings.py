@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
+from functions.feed_ranker.feed.playback_tokens import SigningKey
 from functions.feed_ranker.upkeep import UpkeepRules
 from shared.cooldown import CooldownRules
 from shared.observability import LogSettings
@@ -25,6 +27,15 @@ class FeedSettings(LogSettings):
     dynamodb_endpoint_url: WebAddress | None = None
     mux_stream_base_url: WebAddress = "https://stream.mux.com"
     mux_image_base_url: WebAddress = "https://image.mux.com"
+    mux_signing_key_id: Annotated[
+        str | None, Field(min_length=1, description="Mux's id of the key that signs playback")
+    ] = None
+    mux_signing_key: Annotated[
+        SigningKey | None, Field(description="That key, without which signed videos do not play")
+    ] = None
+    mux_token_lifetime_s: Annotated[
+        int, Field(ge=60, le=604_800, description="Seconds for which a playback token is valid")
+    ] = 21_600
 
     repeat_cooldown_days: Annotated[int, Field(ge=1, le=365)] = 30
     max_repeats_per_page: Annotated[int, Field(ge=0, le=50)] = 2
@@ -49,6 +60,14 @@ class FeedSettings(LogSettings):
         int, Field(ge=1, le=800, description="A run ends earlier where the function's time does")
     ] = 45
     cache_budget_ms: Annotated[int, Field(ge=10, le=10_000)] = 1_000
+
+    @model_validator(mode="after")
+    def _signs_with_a_whole_key(self) -> Self:
+        if (self.mux_signing_key is None) != (self.mux_signing_key_id is None):
+            raise PydanticCustomError(
+                "half_a_key", "MUX_SIGNING_KEY and MUX_SIGNING_KEY_ID are needed together"
+            )
+        return self
 
     @field_validator("cursor_secret")
     @classmethod

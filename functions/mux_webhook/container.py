@@ -55,6 +55,8 @@ class Container:
         return Sweep(
             stepper=self._stepper(budget, on_snapshot, include_polling=True),
             max_rows=self.config.sweep_max_rows,
+            max_playback_checks=self.config.sweep_max_playback_checks,
+            check_every_s=self.config.playback_check_every_s,
             lease_s=self.config.sweep_lease_s,
             give_up_s=self.config.sweep_give_up_s,
         )

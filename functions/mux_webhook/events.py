@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +29,8 @@ _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Facts]]] = {
     "video.asset.ready": partial(of_asset, status="ready"),
     "video.asset.errored": partial(of_asset, status="errored"),
     "video.asset.deleted": partial(of_asset, status="deleted"),
-    "video.asset.updated": of_asset,
+    # A moderator takes a video down by deleting its playback id, which this event then leaves out.
+    "video.asset.updated": partial(of_asset, is_whole=True),
 }
 
 
@@ -69,7 +70,8 @@ def parse(body: bytes) -> MuxEvent | None:
     given = envelope.get("id")
     known = isinstance(given, str) and _EVENT_ID.fullmatch(given)
     event_id = str(given) if known else hashlib.sha256(body).hexdigest()
-    return MuxEvent(event_id, kind, read(data), _seconds(envelope.get("created_at")))
+    created_at = _seconds(envelope.get("created_at"))
+    return MuxEvent(event_id, kind, replace(read(data), as_of=created_at), created_at)
 
 
 def _integer(digits: str) -> float:

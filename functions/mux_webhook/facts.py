@@ -35,12 +35,17 @@ class Facts:
         asset_status: preparing, errored, ready or deleted.
         is_clip: Whether it was made of another asset; None where that is not known.
         clip_of: The asset that it was made of.
+        playback_known: Whether Mux said which playback ids there are.
         playback_id: The public playback id.
+        signed_playback_id: A playback id that plays with a token alone.
+        as_of: When Mux said so, in Unix seconds. What it said earlier does not count then.
+        missing: Whether Mux did not find the asset when it was asked for it.
         duration_ms: The duration in milliseconds.
         audio_only: Whether it has no picture; None where that is not known.
         aspect_ratio: Such as `16:9`.
         resolution: The resolution tier of the stored video.
         error: Mux's message where something went wrong.
+        note: What is odd about a video that plays, as a sentence.
     """
 
     post_id: UUID | None = None
@@ -50,12 +55,17 @@ class Facts:
     asset_status: str | None = None
     is_clip: bool | None = None
     clip_of: str | None = None
+    playback_known: bool = False
     playback_id: str | None = None
+    signed_playback_id: str | None = None
+    as_of: float | None = None
+    missing: bool = False
     duration_ms: int | None = None
     audio_only: bool | None = None
     aspect_ratio: str | None = None
     resolution: str | None = None
     error: str | None = None
+    note: str | None = None
 
     def as_row(self) -> dict[str, Any]:
         """Return the facts by name, in types that JSON has."""
@@ -81,12 +91,21 @@ def of_upload(data: Mapping[str, Any], status: str | None = None) -> Facts:
     )
 
 
-def of_asset(data: Mapping[str, Any], status: str | None = None) -> Facts:
+def of_asset(
+    data: Mapping[str, Any],
+    status: str | None = None,
+    *,
+    is_whole: bool = False,
+    as_of: float | None = None,
+) -> Facts:
     """Read the facts about an asset.
 
     Args:
         data: The asset as an event or the API shows it.
         status: The status that the event's type implies; None takes the asset's own.
+        is_whole: Whether the asset has no playback id where `data` holds none. Some events leave
+            out what they do not concern.
+        as_of: When Mux said so, in Unix seconds; None where that is not known.
     """
     said = status or data.get("status")
     source = _id(data.get("source_asset_id"))
@@ -99,14 +118,18 @@ def of_asset(data: Mapping[str, Any], status: str | None = None) -> Facts:
         asset_status=said if said in _ASSET_STATUSES else None,
         is_clip=clip or None,
         clip_of=source,
-        playback_id=_playback(data.get("playback_ids")),
+        playback_known=is_whole or isinstance(data.get("playback_ids"), list),
+        playback_id=_playback(data.get("playback_ids"), "public"),
+        signed_playback_id=_playback(data.get("playback_ids"), "signed"),
+        as_of=as_of,
         duration_ms=_milliseconds(data.get("duration")),
-        audio_only=_audio_only(data),
+        audio_only=_audio_only(data, said),
         aspect_ratio=_text(data.get("aspect_ratio")),
         resolution=_text(data.get("resolution_tier")),
         error=_text("; ".join(m for m in messages if isinstance(m, str)))
         if isinstance(messages, list)
         else None,
+        note=_note(data) if said == "ready" else None,
     )
 
 
@@ -139,20 +162,32 @@ def _milliseconds(seconds: object) -> int | None:
     return max(1, round(seconds * 1000))
 
 
-def _playback(value: object) -> str | None:
-    """Find the first public playback id. A signed one does not play without a token."""
+def _playback(value: object, policy: str) -> str | None:
+    """Find the first playback id of a policy. One without a policy counts as public."""
     entries = value if isinstance(value, list) else []
     for entry in map(_mapping, entries):
-        if entry.get("policy") in ("public", None) and _id(entry.get("id")):
+        if (entry.get("policy") or "public") == policy and _id(entry.get("id")):
             return _id(entry["id"])
     return None
 
 
-def _audio_only(data: Mapping[str, Any]) -> bool | None:
-    if data.get("resolution_tier") == "audio-only":
-        return True
-    tracks = data.get("tracks")
+def _audio_only(data: Mapping[str, Any], status: object) -> bool | None:
+    """Tell whether an asset has no picture; None where that is not known.
+
+    Only a ready asset is believed to have none: one that Mux still prepares may list its sound
+    before its picture.
+    """
+    tier, tracks = data.get("resolution_tier"), data.get("tracks")
     kinds = [_mapping(t).get("type") for t in tracks] if isinstance(tracks, list) else []
-    if data.get("resolution_tier") or data.get("aspect_ratio") or "video" in kinds:
+    if "video" in kinds or (tier and tier != "audio-only") or data.get("aspect_ratio"):
         return False
-    return True if "audio" in kinds else None
+    sounds_only = tier == "audio-only" or "audio" in kinds
+    return True if sounds_only and status == "ready" else None
+
+
+def _note(data: Mapping[str, Any]) -> str | None:
+    """Describe what Mux found odd about a video that it nevertheless made playable."""
+    reasons = _mapping(data.get("non_standard_input_reasons"))
+    if reasons.get("unexpected_media_file_parameters"):
+        return "The file holds parts that could not be read as video or sound."
+    return None

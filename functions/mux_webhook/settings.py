@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from shared.observability import LogSettings
 from shared.postgres import DatabaseUrl
 from shared.settings import MuxSettings, RotatedSecrets, WebAddress
+
+
+def _is_no_json(value: object) -> object:
+    """Refuse what the AWS console stores when a secret is entered as key and value."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        raise PydanticCustomError(
+            "json_secret", "is a JSON object; store the secret as plaintext, without a key"
+        )
+    return value
 
 
 class WebhookSettings(MuxSettings, LogSettings):
@@ -16,7 +26,9 @@ class WebhookSettings(MuxSettings, LogSettings):
 
     database_url: DatabaseUrl
     mux_webhook_secret: Annotated[
-        RotatedSecrets, Field(min_length=1, description="Each of them verifies a signature")
+        RotatedSecrets,
+        BeforeValidator(_is_no_json),
+        Field(min_length=1, description="Each of them verifies a signature"),
     ]
     mux_stream_base_url: Annotated[
         WebAddress,
@@ -44,6 +56,12 @@ class WebhookSettings(MuxSettings, LogSettings):
     sweep_max_rows: Annotated[
         int, Field(ge=1, le=1_000, description="Most uploads that one run looks at")
     ] = 100
+    sweep_max_playback_checks: Annotated[
+        int, Field(ge=0, le=200, description="Most published videos that one run asks Mux for")
+    ] = 30
+    playback_check_every_s: Annotated[
+        int, Field(ge=60, description="Time between two looks at a published video")
+    ] = 86_400
     sweep_budget_s: Annotated[
         int,
         Field(

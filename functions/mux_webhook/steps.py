@@ -7,6 +7,7 @@ has to be remembered here.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -60,6 +61,7 @@ class Stepper:
         patience_s: Seconds after which a clip that Mux does not have is asked for again.
         include_polling: Whether snapshots also list the steps that ask Mux for news.
         on_snapshot: Called once with each snapshot.
+        now: Returns the present time in Unix seconds.
     """
 
     store: WebhookStore
@@ -69,6 +71,7 @@ class Stepper:
     patience_s: int
     include_polling: bool
     on_snapshot: Callable[[UploadSnapshot], None]
+    now: Callable[[], float] = time.time
 
     def carry_out(
         self, snapshot: UploadSnapshot
@@ -117,11 +120,12 @@ class Stepper:
 
     def ask_asset(self, _snapshot: UploadSnapshot, step: Step) -> UploadSnapshot | None:
         """Ask for the state of an asset. Only the sweep concludes that it is gone."""
-        found = self.mux.get_asset(step.id, budget_s=self.budget.call("GET"))
+        budget_s, asked_at = self.budget.call("GET"), self.now()
+        found = self.mux.get_asset(step.id, budget_s=budget_s)
         if found:
-            return self._learn(of_asset({**found, "id": step.id}))
+            return self._learn(of_asset({**found, "id": step.id}, is_whole=True, as_of=asked_at))
         if self.include_polling and step.age_s >= _KNOWN_S:
-            return self._learn(Facts(asset_id=step.id, asset_status="deleted"))
+            return self._learn(Facts(asset_id=step.id, missing=True))
         return None
 
     def delete_asset(self, _snapshot: UploadSnapshot, step: Step) -> UploadSnapshot | None:
@@ -163,7 +167,11 @@ class Stepper:
         if not self.store.claim_trim(snapshot.post_id, snapshot.source_asset_id, token, instead_of):
             return None
         settings = AssetSettings(
-            snapshot.post_id, snapshot.creator_id, snapshot.resolution_tier, self.video_quality
+            snapshot.post_id,
+            snapshot.creator_id,
+            snapshot.resolution_tier,
+            self.video_quality,
+            snapshot.playback_policy,
         )
         try:
             made = self.mux.create_clip(

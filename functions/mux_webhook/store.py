@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from functions.mux_webhook.facts import Facts
+    from shared.mux import PlaybackPolicy
 
 _SQL: Final = sql.load("uploads")
 
@@ -47,6 +48,7 @@ class UploadSnapshot:
         source_asset_id: The asset that Mux made of the file.
         cap_ms: The longest duration that is published, in milliseconds.
         resolution_tier: The highest tier to encode, for the upload and its clip.
+        playback_policy: Whether the video plays for everybody or with a token alone.
         created_at: When the upload was created, in Unix seconds.
         steps: What is still to be done at Mux.
     """
@@ -59,6 +61,7 @@ class UploadSnapshot:
     source_asset_id: str | None
     cap_ms: int
     resolution_tier: str
+    playback_policy: PlaybackPolicy
     created_at: float
     steps: tuple[Step, ...]
 
@@ -74,6 +77,7 @@ class UploadSnapshot:
             source_asset_id=row.get("source_asset_id"),
             cap_ms=row.get("cap_ms") or 0,
             resolution_tier=row.get("resolution_tier") or "",
+            playback_policy=row.get("playback_policy") or "public",
             created_at=float(row.get("created_at") or 0),
             steps=tuple(Step(s["do"], s["id"], s["age_s"]) for s in row["steps"]),
         )
@@ -149,15 +153,39 @@ class WebhookStore:
         rows = self._run("claim_upload_checks", {"max_rows": max_rows, "give_up_s": give_up_s})
         return [UploadSnapshot.from_row(row[0]) for row in rows]
 
-    def unknown_assets(self, found: Sequence[Facts]) -> set[str]:
-        """Return the ids of the assets that belong to our posts and are not known yet."""
-        pairs = [{"asset_id": f.asset_id, "post_id": str(f.post_id)} for f in found]
-        return {row[0] for row in self._run("unknown_mux_assets", {"found": json.dumps(pairs)})}
+    def claim_playback_checks(self, max_rows: int, every_s: int) -> list[UploadSnapshot]:
+        """Claim published posts whose videos have not been looked at for `every_s` seconds."""
+        params = {"max_rows": max_rows, "every_s": every_s}
+        rows = self._run("claim_playback_checks", params)
+        return [UploadSnapshot.from_row(row[0]) for row in rows]
+
+    def compare_assets(self, listed: Sequence[Facts], every_s: int) -> dict[str, bool]:
+        """Find the listed assets of which there is news, each with whether it was known.
+
+        Published posts whose assets are unchanged are not asked for in the next `every_s` seconds.
+        """
+        rows = [
+            {
+                "asset_id": facts.asset_id,
+                "post_id": str(facts.post_id) if facts.post_id else None,
+                "playback_id": facts.playback_id,
+                "signed_playback_id": facts.signed_playback_id,
+            }
+            for facts in listed
+        ]
+        found = self._run("compare_mux_assets", {"listed": json.dumps(rows), "every_s": every_s})
+        return {asset_id: bool(is_known) for asset_id, is_known in found}
 
     def begin_sweep(self, sweeper: UUID, lease_s: int) -> int | None:
         """Take the lease, and return the next page to read; None while another run has it."""
-        rows = self._run("begin_mux_sweep", {"sweeper": sweeper, "lease_s": lease_s})
+        params = {"sweeper": sweeper, "lease_s": lease_s, "base": self.stream_base_url}
+        rows = self._run("begin_mux_sweep", params)
         return int(rows[0][0]) if rows else None
+
+    def renew_addresses(self, sweeper: UUID, max_rows: int) -> bool:
+        """Renew the next posts' mux_hls_url after the base changed; whether any are left."""
+        rows = self._run("renew_stream_addresses", {"sweeper": sweeper, "max_rows": max_rows})
+        return bool(rows[0][0])
 
     def end_sweep(self, sweeper: UUID, next_page: int) -> None:
         """Give the lease back."""

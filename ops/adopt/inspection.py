@@ -46,6 +46,7 @@ FEED_COLUMNS = {
     "mux_duration_ms": ("integer", ""),
     "mux_max_resolution": ("text", ""),
     "mux_hls_url": ("text", ""),
+    "mux_playback_policy": ("text", "NOT NULL DEFAULT 'public'"),
     "aspect_ratio": ("text", ""),
     "created_at": ("timestamp with time zone", "NOT NULL DEFAULT now()"),
     "published_at": ("timestamp with time zone", ""),

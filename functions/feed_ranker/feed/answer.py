@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shared.models import Rung
 
 if TYPE_CHECKING:
+    from functions.feed_ranker.feed.playback import PlaybackUrls
     from functions.feed_ranker.pages.page import Page, Placed
     from functions.feed_ranker.sessions.packed_content import Content
     from shared.ranking_config import Weights
 
 
-@dataclass(frozen=True, slots=True)
-class PlaybackUrls:
-    """Where videos and thumbnails are served."""
-
-    stream: str
-    image: str
-
-
 def render_posts(
-    page: Page, content: Content, urls: PlaybackUrls, weights: Weights
+    page: Page, content: Content, urls: PlaybackUrls, weights: Weights, now_s: float
 ) -> list[dict[str, Any]]:
-    """The posts of a page, in order, with positions from 0."""
+    """Write the posts of a page in order, with positions from 0.
+
+    Args:
+        page: The page.
+        content: What clients are shown of its posts.
+        urls: Makes the addresses.
+        weights: Those that the page was ranked with.
+        now_s: The present time in Unix seconds.
+    """
     return [
-        _post(position, placed, content[placed.post_id], urls, weights)
+        _post(position, placed, content[placed.post_id], weights)
+        | urls.of(content[placed.post_id], now_s)
         for position, placed in enumerate(page.posts)
     ]
 
 
 def _post(
-    position: int, placed: Placed, content: dict[str, Any], urls: PlaybackUrls, weights: Weights
+    position: int, placed: Placed, content: dict[str, Any], weights: Weights
 ) -> dict[str, Any]:
-    playback_id = content["playback_id"]
     return {
         "post_id": str(placed.post_id),
         "creator_id": str(placed.creator_id),
         "caption": content["caption"],
         "tags": content["tags"],
-        "hls_url": content["hls_url"] or f"{urls.stream}/{playback_id}.m3u8",
-        "thumbnail_url": f"{urls.image}/{playback_id}/thumbnail.webp",
         "duration_ms": content["duration_ms"],
         "aspect_ratio": content["aspect_ratio"],
         "created_at": content["created_at"],

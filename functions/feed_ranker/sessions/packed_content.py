@@ -58,9 +58,6 @@ class PackedContent(Mapping[UUID, dict[str, Any]]):
             post = dict(zip(columns, values, strict=True))
             if post["caption"] is None:
                 continue
-            stream = post.pop("stream")
-            if stream is not None:
-                post["hls_url"] = f"{stream}/{post['playback_id']}.m3u8"
             created = _EPOCH + timedelta(microseconds=post["created_at"])
             post["created_at"] = created.isoformat(timespec="microseconds").replace("+00:00", "Z")
             posts[post_id] = {"post_id": str(post_id), "creator_id": str(creator_id), **post}

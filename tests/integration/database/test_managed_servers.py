@@ -142,13 +142,13 @@ def test_row_level_security_binds_the_functions_role_there(urls: dict[str, str])
 
 def test_an_upload_can_be_begun_and_settled_there(urls: dict[str, str]) -> None:
     viewer, post = uuid.uuid4(), uuid.uuid4()
-    accepted = call(
+    begun = call(
         urls["vroom_app"],
         viewer,
-        "SELECT accepted FROM begin_upload(%s, %s, '', '{}', 1, 1000, '1080p', 180000, 60, 5)",
+        "SELECT outcome FROM begin_upload(%s, %s, '', '{}', 1, 1000, '1080p', 180000, 60, 5)",
         [viewer, post],
     )
-    assert accepted == [{"accepted": True}]
+    assert begun == [{"outcome": "new"}]
     with operator(urls["vroom_webhook"]) as connection:
         facts = {"post_id": str(post), "upload_id": post.hex, "upload_status": "errored"}
         row = connection.execute(

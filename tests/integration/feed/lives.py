@@ -6,15 +6,12 @@ import json
 import struct
 import uuid
 import zlib
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from functions.create_upload.idempotency import IdempotencyKeys
-from functions.create_upload.requests import UploadRequest
 from functions.feed_ranker.events import feedback, watch_progress
 from functions.feed_ranker.requests import FeedbackIn, WatchBatch
 
@@ -87,28 +84,11 @@ def publishes(viewer: Viewer) -> list[UUID]:
     return posts
 
 
-def remembers_a_key(client: DynamoDBClient, table: str, viewer: UUID) -> None:
-    """Leave what create_upload remembers of an Idempotency-Key."""
-    request = UploadRequest.model_validate(
-        {
-            "content": {"caption": "c", "tags": []},
-            "size_bytes": 1,
-            "duration_ms": 1,
-            "max_resolution_tier": "1080p",
-        }
-    )
-    context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 1000)
-    answer = {"post_id": str(uuid.uuid4()), "upload_id": "u", "upload_url": "https://mux/u"}
-    keys = IdempotencyKeys(client, table, 3600)
-    keys.once(lambda *_: answer, viewer, request, "a-key", context)
-
-
-def lives(feed: Harness, client: DynamoDBClient, viewer: Viewer, others: list[Viewer]) -> None:
+def lives(feed: Harness, viewer: Viewer, others: list[Viewer]) -> None:
     """Have the viewer do everything that leaves a trace, and others something about them."""
     catalogue = feed.add_posts(120)
     feed.execute("UPDATE posts SET tags = '{cats,birds}'")
     own = publishes(viewer)
-    remembers_a_key(client, feed.table, viewer.id)
     for creator in (UUID(int=10_000), UUID(int=10_001)):
         feed.execute("INSERT INTO follows VALUES (%s, %s)", viewer.id, creator)
     for page in viewer.scroll(3):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -11,15 +10,15 @@ from functions.feed_ranker.sessions.packed_content import PackedContent
 if TYPE_CHECKING:
     from tests.integration.feed.harness import Harness
 
-# caption, tags, playback id, address, duration, aspect ratio, time
+# caption, tags, playback id, policy, duration, aspect ratio, time
 POSTS: tuple[tuple[Any, ...], ...] = (
-    ("plain", ["a", "b"], "p1", "https://stream.mux.com/p1.m3u8", 20_000, "9:16", "2026-11-01"),
-    ("", [], "p2", None, None, None, "2026-11-01 12:00:00.000001+05:30"),
-    ("\u202eא <b>&amp; \U0001f600 \n\t\x7f", ["'", '"', "\\"], "p3", "", 0, "", "0001-01-02"),
-    ("odd address", ["a"], "p4", "https://other/p1.m3u8?token=1", 1, "1:1", "9999-12-30 23:59:59"),
-    ("another base", ["a"], "p5", "https://a.example/b/p5.m3u8", 1, "1:1", "1969-12-31 23:59:59.5"),
-    ("no playback id", ["a"], None, "https://stream.mux.com/.m3u8", 1, "1:1", "2026-11-01"),
-    ("empty playback id", ["a"], "", "https://stream.mux.com/.m3u8", 1, "1:1", "2026-11-01"),
+    ("plain", ["a", "b"], "p1", "public", 20_000, "9:16", "2026-11-01"),
+    ("", [], "p2", "public", None, None, "2026-11-01 12:00:00.000001+05:30"),
+    ("\u202eא <b>&amp; \U0001f600 \n\t\x7f", ["'", '"', "\\"], "p3", "public", 0, "", "0001-01-02"),
+    ("latest time", ["a"], "p4", "public", 1, "1:1", "9999-12-30 23:59:59"),
+    ("signed", ["a"], "p5", "signed", 1, "1:1", "1969-12-31 23:59:59.5"),
+    ("no playback id", ["a"], None, "public", 1, "1:1", "2026-11-01"),
+    ("empty playback id", ["a"], "", "public", 1, "1:1", "2026-11-01"),
 )
 
 
@@ -28,8 +27,8 @@ def test_cached_content_is_what_clients_are_shown(feed: Harness) -> None:
     for post in POSTS:
         owned.append((uuid4(), uuid4()))
         feed.execute(
-            "INSERT INTO posts (id, creator_id, caption, tags, mux_playback_id, mux_hls_url,"
-            " mux_duration_ms, aspect_ratio, created_at)"
+            "INSERT INTO posts (id, creator_id, caption, tags, mux_playback_id,"
+            " mux_playback_policy, mux_duration_ms, aspect_ratio, created_at)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             *owned[-1],
             *post,
@@ -42,17 +41,3 @@ def test_cached_content_is_what_clients_are_shown(feed: Harness) -> None:
     content = PackedContent.of(held, columns)
     assert len(shown) == len(POSTS)
     assert dict(content) == {UUID(post["post_id"]): post for post in shown}
-
-
-def test_addresses_that_end_as_usual_are_stored_in_short(feed: Harness) -> None:
-    owner = (uuid4(), uuid4())
-    feed.execute(
-        "INSERT INTO posts (id, creator_id, mux_playback_id, mux_hls_url) VALUES (%s, %s, 'p', %s)",
-        *owner,
-        "https://stream.mux.com/p.m3u8",
-    )
-    row = feed.admin.execute(
-        "SELECT vroom_private.posts_as_cached(%s)", [[owner[0]]]
-    ).fetchone() or ("",)
-    columns = json.loads(row[0])
-    assert (columns["stream"], columns["hls_url"]) == (["https://stream.mux.com"], [None])

@@ -48,7 +48,7 @@ def test_after_the_erasure_no_table_and_no_item_holds_the_viewers_id(
     feed: Harness, dynamodb: DynamoDBClient
 ) -> None:
     viewer, others = feed.viewer(), [feed.viewer() for _ in range(3)]
-    lives(feed, dynamodb, viewer, others)
+    lives(feed, viewer, others)
     before = rows_naming(feed, viewer.id)
     known = {
         name for name, *_ in feed.admin.execute("SELECT name FROM vroom_private.viewer_tables()")
@@ -80,12 +80,12 @@ def test_after_the_erasure_no_table_and_no_item_holds_the_viewers_id(
 
 
 def test_every_time_of_an_export_is_utc_whatever_the_databases_time_zone(
-    feed: Harness, dynamodb: DynamoDBClient
+    feed: Harness,
 ) -> None:
     # Of every connection made from now on; the containers have made none yet.
     feed.execute(f"ALTER DATABASE \"{feed.admin.info.dbname}\" SET timezone TO 'Asia/Kolkata'")
     viewer = feed.viewer()
-    lives(feed, dynamodb, viewer, [feed.viewer(), feed.viewer()])
+    lives(feed, viewer, [feed.viewer(), feed.viewer()])
     exported = export(viewer)
     (taken, *_) = [row["taken"] for row in exported["tables"]["feedback"]["rows"] if row["taken"]]
     assert "at" in taken
@@ -122,7 +122,7 @@ def test_a_reset_forgets_the_history_and_nothing_else(
     feed: Harness, dynamodb: DynamoDBClient
 ) -> None:
     viewer, others = feed.viewer(), [feed.viewer() for _ in range(3)]
-    lives(feed, dynamodb, viewer, others)
+    lives(feed, viewer, others)
     before = rows_naming(feed, viewer.id)
     seen = {post for page in viewer.pages for post in ids(page)}
     done = reset(viewer)
@@ -240,10 +240,10 @@ def test_without_the_session_cache_nothing_is_erased_that_it_would_be_found_by(
 
 
 def test_an_export_holds_every_row_of_the_viewer_and_nobody_elses(
-    feed: Harness, dynamodb: DynamoDBClient
+    feed: Harness,
 ) -> None:
     viewer, others = feed.viewer(), [feed.viewer() for _ in range(3)]
-    lives(feed, dynamodb, viewer, others)
+    lives(feed, viewer, others)
     found = export(viewer)
     assert found["user_id"] == str(viewer.id)
     tables = found["tables"]

@@ -196,9 +196,10 @@ class World:
         settings = UploadSettings.model_validate(
             {
                 "database_url": database.app_url,
-                "session_table": "none",
                 "mux_token_id": "id",
                 "mux_token_secret": "secret",
+                "mux_post_per_s": 1000,  # tests do not wait for turns
+                "mux_wait_ms": 50,
             }
         )
         self.uploads = Uploads(
@@ -253,7 +254,13 @@ class World:
         return Webhook([SECRET], self._stepper(include_polling=False), time.time, lambda _: None)
 
     def sweep(self, **changes: int) -> SweepResult:
-        sweep: dict[str, int] = {"max_rows": 1000, "lease_s": 0, "give_up_s": 86_400} | changes
+        sweep: dict[str, int] = {
+            "max_rows": 1000,
+            "max_playback_checks": 0,
+            "check_every_s": 86_400,
+            "lease_s": 0,
+            "give_up_s": 86_400,
+        } | changes
         stepper = self._stepper(include_polling=True)
         return Sweep(stepper, **sweep).run()
 

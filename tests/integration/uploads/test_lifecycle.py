@@ -351,7 +351,7 @@ def test_a_viewer_has_so_many_open_uploads_and_no_more(world: World) -> None:
 def test_no_post_stays_where_mux_makes_no_upload(
     world: World, error: Callable[[], MuxError]
 ) -> None:
-    world.mux.faults = [Fault("create_upload", error)]
+    world.mux.faults = [Fault("create_upload", error) for _ in range(500)]
     with pytest.raises(MuxError):
         world.begin()
     assert world.rows("SELECT FROM posts") == world.rows("SELECT FROM uploads") == []
@@ -382,7 +382,7 @@ def test_an_upload_that_broke_off_before_mux_answered_leaves_nothing(world: Worl
     with pytest.raises(KeyboardInterrupt):
         world.begin()
     assert len(world.rows("SELECT FROM posts")) == 1
-    world.admin.execute("UPDATE uploads SET created_at = now() - interval '5 minutes'")
+    world.admin.execute("UPDATE uploads SET making_until = now() - interval '5 minutes'")
     world.sweep_until_done()
     assert world.rows("SELECT FROM posts") == []
 

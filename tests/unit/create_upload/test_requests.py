@@ -71,9 +71,21 @@ def test_unknown_fields_are_refused() -> None:
 @pytest.mark.parametrize("key", ["", " ", "a b", "ä", "x" * 256, "a\n"])
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(InvalidInputError):
-        idempotency_key(key)
+        idempotency_key(key, parse())
 
 
 def test_a_key_may_be_absent() -> None:
-    assert idempotency_key(None) is None
-    assert idempotency_key("a" * 255) == "a" * 255
+    assert idempotency_key(None, parse()) is None
+    key = idempotency_key("a" * 255, parse())
+    assert key is not None
+    assert key.text == "a" * 255
+
+
+def test_a_key_stands_for_what_was_asked_whoever_is_named() -> None:
+    def hash_of(**asked: object) -> str:
+        key = idempotency_key("k", parse(**asked))
+        assert key is not None
+        return key.request_hash
+
+    assert hash_of() == hash_of(user_id="6f1c4c5e-0000-4000-8000-000000000001")
+    assert hash_of() != hash_of(duration_ms=1)

@@ -163,7 +163,6 @@ def test_create_upload_may_do_exactly_what_it_does(
     account.call(upload_app, "GET", f"/v1/uploads/{made['post_id']}")
     account.call(upload_app, "DELETE", f"/v1/uploads/{made['post_id']}")
     built.uploads.store.database.close()  # type: ignore[attr-defined]
-    built.keys._layer.client.close()
 
     assert account.routes == account.routes_of("CreateUploadFunction")
     used = account.made(aws_calls.made, "CreateUploadFunction")

@@ -161,7 +161,7 @@ def content_of(post_id: UUID) -> dict[str, Any]:
         "creator_id": str(UUID(int=10**6 + post_id.int)),
         "caption": f"post {post_id.int}",
         "playback_id": "play",
-        "hls_url": None,
+        "signed": False,
     }
 
 
@@ -170,6 +170,6 @@ def columns_of(post_ids: Sequence[UUID]) -> dict[str, list[Any]]:
     return {
         "caption": [f"post {i.int}" for i in post_ids],
         "playback_id": ["play"] * len(post_ids),
-        "stream": [None] * len(post_ids),
+        "signed": [False] * len(post_ids),
         "created_at": [0] * len(post_ids),
     }

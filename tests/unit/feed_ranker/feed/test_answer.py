@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.feed_ranker.feed.answer import PlaybackUrls, reasons, render_posts
+from functions.feed_ranker.feed.answer import reasons, render_posts
+from functions.feed_ranker.feed.playback import PlaybackUrls
 from functions.feed_ranker.feed.trace import by_rung
 from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import Page, Placed
@@ -33,7 +34,7 @@ def content(number: int = 1, **more: object) -> dict[str, Any]:
         "caption": "كيف <b>حالك</b>",
         "tags": ["a", "b"],
         "playback_id": f"play{number}",
-        "hls_url": None,
+        "signed": False,
         "duration_ms": 12_000,
         "aspect_ratio": "9:16",
         "created_at": "2026-05-01T12:00:00Z",
@@ -44,7 +45,7 @@ def content(number: int = 1, **more: object) -> dict[str, Any]:
 def rendered(*posts: Placed, **more: object) -> list[dict[str, Any]]:
     page = Page(posts, 12, Position(SESSION, 1), None)
     by_id = {p.post_id: content(p.post_id.int, **more) for p in posts}
-    return render_posts(page, by_id, URLS, Weights())
+    return render_posts(page, by_id, URLS, Weights(), now_s=0.0)
 
 
 def test_a_post_is_rendered_with_exactly_the_promised_fields() -> None:
@@ -65,11 +66,6 @@ def test_a_post_is_rendered_with_exactly_the_promised_fields() -> None:
         "score": 0.61,
         "reasons": ["freshness", "engagement", "diversity", "context"],
     }
-
-
-def test_a_url_that_the_post_has_goes_before_the_built_one() -> None:
-    (post,) = rendered(placed(), hls_url="https://elsewhere.example/x.m3u8")
-    assert post["hls_url"] == "https://elsewhere.example/x.m3u8"
 
 
 def test_posts_stand_in_the_order_of_the_page_and_positions_count_from_0() -> None:

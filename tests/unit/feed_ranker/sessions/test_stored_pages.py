@@ -86,8 +86,7 @@ described = st.fixed_dictionaries(
         "caption": st.none() | st.text(max_size=9),
         "tags": st.lists(st.text(max_size=5), max_size=2),
         "playback_id": st.text(max_size=5),
-        "stream": st.none() | st.just("https://stream.example"),
-        "hls_url": st.none() | st.just("https://other.example/p.m3u8"),
+        "signed": st.booleans(),
         "duration_ms": st.none() | st.integers(0, 2**31),
         "aspect_ratio": st.none() | st.just("9:16"),
         "created_at": st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999),
@@ -186,13 +185,11 @@ def test_what_clients_are_shown_is_read_as_it_was_given(
     assert content.keys() == {p for p, (_, given) in held.items() if given["caption"] is not None}
     for post_id, shown in content.items():
         creator_id, given = held[post_id]
-        usual = f"https://stream.example/{given['playback_id']}.m3u8"
         created = datetime.fromisoformat(shown["created_at"])
         assert shown == {
-            **{name: given[name] for name in given if name != "stream"},
+            **given,
             "post_id": str(post_id),
             "creator_id": str(creator_id),
-            "hls_url": usual if given["stream"] else given["hls_url"],
             "created_at": f"{created.replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
         }
         assert created - datetime(1970, 1, 1, tzinfo=UTC) == timedelta(
@@ -224,7 +221,7 @@ def test_the_largest_queue_fits_an_item_of_the_cache() -> None:
     held = tuple(entry(n) for n in range(166))
     text = columns(
         [
-            {"caption": f"{p.post_id}" * 60, "tags": ["a"] * 10, "stream": None}
+            {"caption": f"{p.post_id}" * 60, "tags": ["a"] * 10, "signed": False}
             for p in Catalogue.of(166).posts
         ]
     )
