@@ -11,9 +11,18 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from functions.feed_ranker.requests import MAX_PAGE_SIZE, FeedbackAction
 from shared.models import Rung
+
+
+def _omitted(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+# A field that some answers leave out. It is never null.
+_OMITTED: Any = Field(default=None, json_schema_extra=_omitted)
 
 
 class Answer(BaseModel):
@@ -49,6 +58,9 @@ class FeedPost(Answer):
     tags: list[str]
     hls_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
     thumbnail_url: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    storyboard_url: Annotated[
+        str | SkipJsonSchema[None], Field(description="Of signed videos alone")
+    ] = _OMITTED
     duration_ms: Annotated[int, Field(ge=0)] | None
     aspect_ratio: str | None
     created_at: datetime
@@ -135,7 +147,10 @@ class UploadState(Answer):
 
     post_id: UUID
     state: Literal["waiting", "processing", "trimming", "ready", "failed", "cancelled", "expired"]
-    reason: str | None
+    reason: Annotated[str | None, Field(description="Why it failed, as a sentence")]
+    detail: Annotated[
+        str | SkipJsonSchema[None], Field(description="What is odd about a video that plays")
+    ] = _OMITTED
 
 
 class WebhookAnswer(Answer):

@@ -320,6 +320,11 @@ export interface components {
              * Format: uri
              */
             thumbnail_url: string;
+            /**
+             * Storyboard Url
+             * @description Of signed videos alone
+             */
+            storyboard_url?: string;
             /** Duration Ms */
             duration_ms: number | null;
             /** Aspect Ratio */
@@ -586,7 +591,7 @@ export interface components {
         };
         /**
          * UploadRequest
-         * @description A new upload; sizes in bytes, durations in milliseconds.
+         * @description A new upload, with sizes in bytes and durations in milliseconds.
          */
         UploadRequest: {
             /**
@@ -629,8 +634,16 @@ export interface components {
              * @enum {string}
              */
             state: "waiting" | "processing" | "trimming" | "ready" | "failed" | "cancelled" | "expired";
-            /** Reason */
+            /**
+             * Reason
+             * @description Why it failed, as a sentence
+             */
             reason: string | null;
+            /**
+             * Detail
+             * @description What is odd about a video that plays
+             */
+            detail?: string;
         };
         /**
          * Viewability
