@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -12,12 +13,11 @@ from functions.feed_ranker import upkeep
 from functions.feed_ranker.feed.answer import render_posts
 from functions.feed_ranker.feed.drafting import Drafter
 from functions.feed_ranker.feed.executor import Feed
-from functions.feed_ranker.feed.playback import PlaybackUrls
-from functions.feed_ranker.feed.playback_tokens import PlaybackTokens
 from functions.feed_ranker.feed.queue_builder import QueueBuilder
 from functions.feed_ranker.feed.request import FeedRequest
 from functions.feed_ranker.pages import cursor
 from functions.feed_ranker.pages.cursor import Position
+from functions.feed_ranker.playback import PlaybackTokens, PlaybackUrls
 from functions.feed_ranker.requests import VIEWABLE_FRACTION, VIEWABLE_MS
 from functions.feed_ranker.retrieval.candidates import Retrieval
 from functions.feed_ranker.retrieval.flag_reader import FlagReader
@@ -114,9 +114,8 @@ class Container:
             "posts": render_posts(
                 served.page,
                 served.content,
-                self._urls,
+                partial(self._urls.of, now_s=now.timestamp()),
                 served.page.policy.weights,
-                now.timestamp(),
             ),
             "next_cursor": cursor.encode(served.page.after, viewer, self._secrets),
             "cache": "hit" if served.from_cache else "miss",

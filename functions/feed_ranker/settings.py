@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from functions.feed_ranker.feed.playback_tokens import SigningKey
+from functions.feed_ranker.playback import SigningKey
 from functions.feed_ranker.upkeep import UpkeepRules
 from shared.cooldown import CooldownRules
 from shared.observability import LogSettings

@@ -7,27 +7,30 @@ from typing import TYPE_CHECKING, Any
 from shared.models import Rung
 
 if TYPE_CHECKING:
-    from functions.feed_ranker.feed.playback import PlaybackUrls
+    from collections.abc import Callable
+
     from functions.feed_ranker.pages.page import Page, Placed
     from functions.feed_ranker.sessions.packed_content import Content
     from shared.ranking_config import Weights
 
 
 def render_posts(
-    page: Page, content: Content, urls: PlaybackUrls, weights: Weights, now_s: float
+    page: Page,
+    content: Content,
+    addresses_of: Callable[[dict[str, Any]], dict[str, str]],
+    weights: Weights,
 ) -> list[dict[str, Any]]:
     """Write the posts of a page in order, with positions from 0.
 
     Args:
         page: The page.
         content: What clients are shown of its posts.
-        urls: Makes the addresses.
+        addresses_of: Makes the addresses of a post from its content.
         weights: Those that the page was ranked with.
-        now_s: The present time in Unix seconds.
     """
     return [
         _post(position, placed, content[placed.post_id], weights)
-        | urls.of(content[placed.post_id], now_s)
+        | addresses_of(content[placed.post_id])
         for position, placed in enumerate(page.posts)
     ]
 

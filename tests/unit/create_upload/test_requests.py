@@ -88,4 +88,4 @@ def test_a_key_stands_for_what_was_asked_whoever_is_named() -> None:
         return key.request_hash
 
     assert hash_of() == hash_of(user_id="6f1c4c5e-0000-4000-8000-000000000001")
-    assert hash_of() != hash_of(duration_ms=1)
+    assert hash_of() != hash_of(duration_ms=2)

@@ -88,8 +88,10 @@ def test_an_event_without_data_does_not_concern_us(data: object) -> None:
 def test_nulls_in_every_field_say_nothing(kind: str) -> None:
     event = parse(envelope(type=kind, id=None, data=dict.fromkeys([*ASSET, "tracks", "errors"])))
     assert event is not None
-    said = {k: v for k, v in event.facts.as_row().items() if v is not None}
-    assert set(said) <= {"upload_status", "asset_status"}
+    said = {k for k, v in event.facts.as_row().items() if v not in (None, False)}
+    # That it has no playback id, an asset's update alone says by leaving it out.
+    withdrawn = {"playback_known"} if kind == "video.asset.updated" else set()
+    assert said <= {"upload_status", "asset_status"} | withdrawn
     assert len(event.id) == 64
 
 
@@ -157,7 +159,44 @@ def test_errors_become_text_that_can_be_stored() -> None:
 def test_sound_without_picture_is_told_from_what_is_unknown(
     data: dict[str, Any], *, audio_only: bool | None
 ) -> None:
-    assert of_asset(data).audio_only is audio_only
+    assert of_asset(data, "ready").audio_only is audio_only
+    # One that is still being prepared may list its sound before its picture.
+    assert of_asset(data, "preparing").audio_only is (False if audio_only is False else None)
+
+
+@pytest.mark.parametrize(
+    ("entries", "public", "signed"),
+    [
+        ([], None, None),
+        ([{"id": "p"}], "p", None),
+        ([{"id": "p", "policy": "public"}, {"id": "q", "policy": "public"}], "p", None),
+        ([{"id": "s", "policy": "signed"}], None, "s"),
+        ([{"id": "d", "policy": "drm"}], None, None),
+        ([None, {"id": 1, "policy": "public"}], None, None),
+    ],
+)
+def test_playback_ids_are_told_apart_by_their_policy(
+    entries: list[Any], public: str | None, signed: str | None
+) -> None:
+    facts = of_asset(ASSET | {"playback_ids": entries})
+    assert (facts.playback_known, facts.playback_id) == (True, public)
+    assert facts.signed_playback_id == signed
+
+
+def test_an_update_without_playback_ids_says_that_there_are_none_and_other_events_do_not() -> None:
+    bare = {name: value for name, value in ASSET.items() if name != "playback_ids"}
+    updated = parse(envelope(type="video.asset.updated", data=bare))
+    ready = parse(envelope(type="video.asset.ready", data=bare))
+    assert updated is not None
+    assert ready is not None
+    assert (updated.facts.playback_known, ready.facts.playback_known) == (True, False)
+
+
+def test_what_is_odd_about_a_ready_video_is_noted() -> None:
+    odd = ASSET | {"non_standard_input_reasons": {"unexpected_media_file_parameters": "x"}}
+    assert of_asset(odd).note is not None
+    assert of_asset(odd | {"status": "preparing"}).note is None
+    assert of_asset(ASSET | {"non_standard_input_reasons": {"video_codec": "hevc"}}).note is None
 
 
 JSON = st.recursive(

@@ -70,6 +70,7 @@ def test_what_is_watched(resources: dict[str, Any]) -> None:
         "MuxWebhookErrorsAlarm",
         "TableThrottlesAlarm",
         "WebhookFailuresAlarm",
+        "WebhookLagAlarm",
     }
     slow = alarms["FeedSlowAlarm"]
     assert (slow["ExtendedStatistic"], slow["Threshold"]) == ("p95", 200)
@@ -82,7 +83,7 @@ def test_every_metric_of_our_own_is_one_that_the_code_makes(resources: dict[str,
     sources = "".join(
         path.read_text() for package in ("functions", "shared") for path in package_files(package)
     )
-    made = set(re.findall(r'count\(\s*"(\w+)"', sources))
+    made = set(re.findall(r'(?:count|milliseconds)\(\s*"(\w+)"', sources))
     made |= {f"Posts{s.title()}" for s in re.findall(r'= "(\w+)"', sources)}
     made |= {f"Upload{state}" for state in ("Ready", "Failed")}
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")

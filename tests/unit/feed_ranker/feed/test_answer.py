@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.feed_ranker.feed.answer import reasons, render_posts
-from functions.feed_ranker.feed.playback import PlaybackUrls
 from functions.feed_ranker.feed.trace import by_rung
 from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import Page, Placed
+from functions.feed_ranker.playback import PlaybackUrls
 from shared.models import Rung
 from shared.ranking import Parts
 from shared.ranking_config import Weights
@@ -45,7 +45,7 @@ def content(number: int = 1, **more: object) -> dict[str, Any]:
 def rendered(*posts: Placed, **more: object) -> list[dict[str, Any]]:
     page = Page(posts, 12, Position(SESSION, 1), None)
     by_id = {p.post_id: content(p.post_id.int, **more) for p in posts}
-    return render_posts(page, by_id, URLS, Weights(), now_s=0.0)
+    return render_posts(page, by_id, lambda shown: URLS.of(shown, 0.0), Weights())
 
 
 def test_a_post_is_rendered_with_exactly_the_promised_fields() -> None:

@@ -1,11 +1,16 @@
-"""Sign the tokens with which Mux plays videos of a signed policy."""
+"""Make the addresses of videos and pictures when an answer is written, and sign those that need it.
+
+No address is stored for the feed. A changed base, or a playback id that was replaced, shows in the
+next answer.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import functools
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, SecretStr
 from pydantic_core import PydanticCustomError
@@ -15,7 +20,11 @@ from shared.settings import Secret
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-_MOST_KEPT = 20_000
+# The audience of a token says what it opens: https://www.mux.com/docs/guides/secure-video-playback
+_VIDEO: Final = "v"
+_THUMBNAIL: Final = "t"
+_STORYBOARD: Final = "s"
+_MAX_KEPT: Final = 20_000  # tokens
 
 
 def _pem(text: str) -> bytes:
@@ -67,7 +76,7 @@ class PlaybackTokens:
         self._key_id = key_id
         self._key = _load(key.get_secret_value())
         self._lifetime_s = lifetime_s
-        self._signed = functools.lru_cache(_MOST_KEPT)(self._sign)
+        self._signed = functools.lru_cache(_MAX_KEPT)(self._sign)
 
     def token(self, playback_id: str, audience: str, now_s: float) -> str:
         """Return a token that is valid from now on.
@@ -86,3 +95,46 @@ class PlaybackTokens:
 
         claims = {"sub": playback_id, "aud": audience, "exp": expires_at, "kid": self._key_id}
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._key_id})
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackUrls:
+    """Make addresses.
+
+    Attributes:
+        stream: Where playlists are served.
+        image: Where thumbnails and storyboards are served.
+        tokens: Signs the addresses of videos with a signed policy; None where no key is set.
+    """
+
+    stream: str
+    image: str
+    tokens: PlaybackTokens | None = None
+
+    def of(self, content: dict[str, Any], now_s: float) -> dict[str, str]:
+        """Make the addresses of one post's video.
+
+        Args:
+            content: The post's content, with `playback_id` and `signed`.
+            now_s: The present time in Unix seconds, from which tokens expire.
+
+        Returns:
+            `hls_url` and `thumbnail_url`; of a signed video also `storyboard_url`, because a client
+            cannot make its token.
+        """
+        playback_id = content["playback_id"]
+        hls_url = f"{self.stream.rstrip('/')}/{playback_id}.m3u8"
+        picture = f"{self.image.rstrip('/')}/{playback_id}"
+        if not content.get("signed"):
+            return {"hls_url": hls_url, "thumbnail_url": f"{picture}/thumbnail.webp"}
+
+        def token(audience: str) -> str:
+            return (
+                f"?token={self.tokens.token(playback_id, audience, now_s)}" if self.tokens else ""
+            )
+
+        return {
+            "hls_url": hls_url + token(_VIDEO),
+            "thumbnail_url": f"{picture}/thumbnail.webp" + token(_THUMBNAIL),
+            "storyboard_url": f"{picture}/storyboard.vtt" + token(_STORYBOARD),
+        }

@@ -11,8 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from functions.feed_ranker.feed.playback import PlaybackUrls
-from functions.feed_ranker.feed.playback_tokens import PlaybackTokens, SigningKey
+from functions.feed_ranker.playback import PlaybackTokens, PlaybackUrls, SigningKey
 from functions.feed_ranker.settings import FeedSettings
 from shared.errors import SettingsError
 from shared.settings import load
