@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS public.feed_pages (
   page_no    integer NOT NULL CHECK (page_no >= 0),
   version    integer NOT NULL,  -- grows when a post that is no longer eligible is replaced
   post_ids   uuid[] NOT NULL,   -- in the order shown
+  withdrawn_ids uuid[] NOT NULL DEFAULT '{}',  -- posts of earlier versions: what was served stays served
   entries    jsonb NOT NULL,    -- per post: source, score and its parts, reasons, propensity
   variant    text,              -- of the experiment it was ranked under
   created_at timestamptz NOT NULL DEFAULT now(),

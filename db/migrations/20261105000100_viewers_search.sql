@@ -64,6 +64,10 @@ BEGIN
         FROM feed_pages f, unnest(f.post_ids) WITH ORDINALITY AS p(post_id, position)
         WHERE f.user_id = viewer AND f.session_id = session
         UNION ALL
+        SELECT unnest(f.withdrawn_ids), f.page_no * 64
+        FROM feed_pages f
+        WHERE f.user_id = viewer AND f.session_id = session AND cardinality(f.withdrawn_ids) > 0
+        UNION ALL
         SELECT c.post_id, c.place FROM unnest(served_ids, served_order) AS c(post_id, place)
       ) places
       GROUP BY places.post_id

@@ -70,99 +70,6 @@ AS $$
   SET device = excluded.device, daypart = excluded.daypart, updated_at = now()
 $$;
 
--- Writes page `page_no` of a session, once, or checks that it still holds.
---
--- expected   the version of the page that the caller has read; 0 = it believes the page unwritten
--- shown      the posts in order; entries[i] describes shown[i]
--- unserved   those of `shown` that pass as unseen: no other page of the session may hold them, and
---            no impression after `cutoff` (another session's, since the queue was ranked)
--- hydrate    posts whose content the cache is to hold (the queue's)
--- request    the feed_requests row's columns, written where a page is answered
---
--- status `committed`  the page stands as given (written now, or unchanged since)
---        `existing`   another version stands: it is returned instead
---        `rejected`   some posts may no longer be shown, or not as unseen: `bad` names them
---        `outdated`   the viewer has given feedback that the ranking did not know: rank anew
--- revision   of the viewer's feedback, as the ranking knew it; null: not to be checked
--- posts: the content of the page returned, of eligible posts only; cached: that of `hydrate`, in columns.
-CREATE OR REPLACE FUNCTION public.commit_page(
-  viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
-  unserved uuid[], hydrate uuid[], request jsonb,
-  cutoff timestamptz DEFAULT now() - interval '30 days', revision bigint DEFAULT NULL
-) RETURNS TABLE (status text, version integer, entries jsonb, bad uuid[], posts jsonb, cached text)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
-AS $$
-#variable_conflict use_column
-DECLARE
-  v_viewer   uuid := viewer;
-  v_session  uuid := session;
-  v_version  integer;
-  v_entries  jsonb;
-  v_stored   uuid[];
-  v_shown    uuid[];
-  v_bad      uuid[];
-BEGIN
-  PERFORM vroom_private.assert_viewer(v_viewer);
-  -- One writer a session at a time: two pages written at once could hold the same post.
-  PERFORM pg_advisory_xact_lock(hashtextextended(v_viewer::text || v_session::text, 0));
-
-  SELECT f.version, f.entries, f.post_ids INTO v_version, v_entries, v_stored
-  FROM feed_pages f
-  WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no = page;
-
-  v_shown := CASE WHEN v_version IS NULL OR v_version = expected THEN shown ELSE v_stored END;
-  SELECT coalesce(array_agg(g.id), '{}') INTO v_bad
-  FROM unnest(v_shown) AS g(id)
-  WHERE g.id NOT IN (SELECT unnest(vroom_private.still_eligible(v_viewer, v_shown)));
-
-  IF v_version IS NOT NULL AND v_version <> expected THEN
-    IF cardinality(v_bad) = 0 THEN
-      PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
-    END IF;
-    RETURN QUERY SELECT 'existing', v_version, v_entries, v_bad,
-      vroom_private.posts_as_shown(ARRAY(SELECT unnest(v_stored) EXCEPT SELECT unnest(v_bad))), NULL;
-    RETURN;
-  END IF;
-
-  IF v_version IS NULL AND commit_page.revision <> vroom_private.feedback_revision(v_viewer) THEN
-    RETURN QUERY SELECT 'outdated', 0, '[]'::jsonb, '{}'::uuid[], '[]'::jsonb, NULL;
-    RETURN;
-  END IF;
-
-  SELECT v_bad || coalesce(array_agg(DISTINCT g.id), '{}') INTO v_bad
-  FROM feed_pages f, unnest(f.post_ids) AS g(id)
-  WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no <> page AND g.id = ANY (unserved);
-
-  SELECT v_bad || coalesce(array_agg(g.id), '{}') INTO v_bad
-  FROM unnest(unserved) AS g(id)
-  WHERE (
-    SELECT true FROM viewer_last_seen i
-    WHERE i.user_id = v_viewer AND i.post_id = g.id AND i.seen_at > cutoff
-    LIMIT 1
-  );
-
-  IF cardinality(v_bad) > 0 THEN
-    RETURN QUERY SELECT 'rejected', coalesce(v_version, 0), '[]'::jsonb, v_bad, '[]'::jsonb, NULL;
-    RETURN;
-  END IF;
-
-  IF v_version IS NULL OR v_stored <> shown THEN
-    INSERT INTO feed_pages AS f (user_id, session_id, page_no, version, post_ids, entries, variant)
-    VALUES (v_viewer, v_session, page, expected + 1, shown, described, described #>> '{policy,variant}')
-    ON CONFLICT (user_id, session_id, page_no)
-    DO UPDATE SET version = excluded.version, post_ids = excluded.post_ids, entries = excluded.entries;
-    v_version := expected + 1;
-  END IF;
-
-  PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
-
-  RETURN QUERY SELECT 'committed', v_version, described, '{}'::uuid[],
-                      vroom_private.posts_as_shown(shown),
-                      CASE WHEN cardinality(hydrate) > 0 THEN vroom_private.posts_as_cached(hydrate) END;
-END
-$$;
-
 -- Changes with every feedback that the viewer gives or takes back; 0 without any.
 CREATE OR REPLACE FUNCTION vroom_private.feedback_revision(viewer uuid) RETURNS bigint
 LANGUAGE sql STABLE
@@ -193,6 +100,155 @@ AS $$
         AND f.undone_at IS NULL
       LIMIT 1
     ) IS NULL
+$$;
+
+-- Return how many posts the viewer may be shown at all, max_rows at most. Asked only where a page is shorter than
+-- it should be; so that the work is bounded even then, it looks at 5,000 eligible posts and no more.
+CREATE OR REPLACE FUNCTION vroom_private.eligible_posts(viewer uuid, max_rows integer) RETURNS integer
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT count(*)::integer
+  FROM (
+    SELECT FROM unnest(vroom_private.still_eligible(
+      viewer, ARRAY(SELECT s.post_id FROM post_stats s WHERE s.eligible ORDER BY s.published_at DESC LIMIT 5000)
+    )) LIMIT max_rows
+  ) found
+$$;
+
+-- The same for a page that is shorter than its description asks for; null for a full one.
+CREATE OR REPLACE FUNCTION vroom_private.eligible_where_short(viewer uuid, described jsonb, shown uuid[])
+RETURNS integer
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT CASE WHEN cardinality(shown) < size THEN vroom_private.eligible_posts(viewer, size) END
+  FROM (SELECT CASE WHEN jsonb_typeof(described) = 'object' THEN (described ->> 'page_size')::integer END) d(size)
+$$;
+
+-- Return those of `claimed` that may not pass as unseen on a page: the session has served them on another page
+-- or on an earlier version of this one, or the viewer has an impression of them after `cutoff`.
+CREATE OR REPLACE FUNCTION vroom_private.no_longer_unseen(
+  viewer uuid, session uuid, page integer, claimed uuid[], cutoff timestamptz
+) RETURNS uuid[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT coalesce(array_agg(DISTINCT found.id), '{}')
+  FROM (
+    SELECT g.id
+    FROM feed_pages f
+    CROSS JOIN LATERAL (
+      SELECT unnest(f.withdrawn_ids) AS id
+      UNION ALL
+      SELECT unnest(f.post_ids) WHERE f.page_no <> page
+    ) g
+    WHERE f.user_id = viewer AND f.session_id = session AND g.id = ANY (claimed)
+    UNION ALL
+    SELECT c.id
+    FROM unnest(claimed) AS c(id)
+    WHERE (
+      SELECT true FROM viewer_last_seen i
+      WHERE i.user_id = viewer AND i.post_id = c.id AND i.seen_at > cutoff
+      LIMIT 1
+    )
+  ) found
+$$;
+
+-- Writes page `page` of a session, once, or checks that it still holds.
+--
+-- expected        the version of the page that the caller has read; 0 = it believes the page unwritten
+-- shown           the posts in order; entries[i] describes shown[i]
+-- claimed_unseen  those of `shown` that pass as unseen: the session may not have served them on another page,
+--                 and no impression may have come after `cutoff` (another session's, since the queue was ranked)
+-- hydrate         posts whose content the cache is to hold (the queue's)
+-- request         the feed_requests row's columns, written where a page is answered
+-- revision        of the viewer's feedback, as the ranking knew it; null: not to be checked
+--
+-- status `committed`  the page stands as given (written now, or unchanged since)
+--        `existing`   another version stands: it is returned instead; `withdrawn` names those of its posts that
+--                     may no longer be shown
+--        `rejected`   nothing is written: `withdrawn` names posts that may not be shown at all any more, and
+--                     `no_longer_unseen` others that may be shown, but only as repeats
+--        `outdated`   the viewer has given feedback that the ranking did not know: rank anew
+-- posts: the content of the page returned, of eligible posts only; content_columns: that of `hydrate`.
+-- eligible: where a page is answered that is shorter than it should be, how many posts the viewer may be shown
+-- at all, counted up to the page's size; null for a full page.
+CREATE OR REPLACE FUNCTION public.commit_page(
+  viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
+  claimed_unseen uuid[], hydrate uuid[], request jsonb,
+  cutoff timestamptz DEFAULT now() - interval '30 days', revision bigint DEFAULT NULL
+) RETURNS TABLE (
+  status text, version integer, entries jsonb, withdrawn uuid[], no_longer_unseen uuid[], posts jsonb,
+  content_columns text, eligible integer
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer    uuid := viewer;
+  v_session   uuid := session;
+  v_version   integer;
+  v_entries   jsonb;
+  v_stored    uuid[];
+  v_shown     uuid[];
+  v_withdrawn uuid[];
+  v_seen      uuid[];
+BEGIN
+  PERFORM vroom_private.assert_viewer(v_viewer);
+  -- One writer a session at a time: two pages written at once could hold the same post.
+  PERFORM pg_advisory_xact_lock(hashtextextended(v_viewer::text || v_session::text, 0));
+
+  SELECT f.version, f.entries, f.post_ids INTO v_version, v_entries, v_stored
+  FROM feed_pages f
+  WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no = page;
+
+  v_shown := CASE WHEN v_version IS NULL OR v_version = expected THEN shown ELSE v_stored END;
+  SELECT coalesce(array_agg(g.id), '{}') INTO v_withdrawn
+  FROM unnest(v_shown) AS g(id)
+  WHERE g.id NOT IN (SELECT unnest(vroom_private.still_eligible(v_viewer, v_shown)));
+
+  IF v_version IS NOT NULL AND v_version <> expected THEN
+    IF cardinality(v_withdrawn) = 0 THEN
+      PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
+    END IF;
+    RETURN QUERY SELECT 'existing', v_version, v_entries, v_withdrawn, '{}'::uuid[],
+      vroom_private.posts_as_shown(ARRAY(SELECT unnest(v_stored) EXCEPT SELECT unnest(v_withdrawn))), NULL,
+      vroom_private.eligible_where_short(v_viewer, v_entries, v_stored);
+    RETURN;
+  END IF;
+
+  IF v_version IS NULL AND commit_page.revision <> vroom_private.feedback_revision(v_viewer) THEN
+    RETURN QUERY SELECT 'outdated', 0, '[]'::jsonb, '{}'::uuid[], '{}'::uuid[], '[]'::jsonb, NULL, NULL::integer;
+    RETURN;
+  END IF;
+
+  v_seen := vroom_private.no_longer_unseen(v_viewer, v_session, page, claimed_unseen, cutoff);
+  IF cardinality(v_withdrawn) > 0 OR cardinality(v_seen) > 0 THEN
+    RETURN QUERY SELECT 'rejected', coalesce(v_version, 0), '[]'::jsonb, v_withdrawn, v_seen, '[]'::jsonb, NULL,
+                        NULL::integer;
+    RETURN;
+  END IF;
+
+  IF v_version IS NULL OR v_stored <> shown THEN
+    INSERT INTO feed_pages AS f (user_id, session_id, page_no, version, post_ids, entries, variant)
+    VALUES (v_viewer, v_session, page, expected + 1, shown, described, described #>> '{policy,variant}')
+    ON CONFLICT (user_id, session_id, page_no)
+    DO UPDATE SET
+      version = excluded.version, post_ids = excluded.post_ids, entries = excluded.entries,
+      withdrawn_ids = ARRAY(
+        SELECT unnest(f.withdrawn_ids || f.post_ids) EXCEPT SELECT unnest(excluded.post_ids));
+    v_version := expected + 1;
+  END IF;
+
+  PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
+
+  RETURN QUERY SELECT 'committed', v_version, described, '{}'::uuid[], '{}'::uuid[],
+                      vroom_private.posts_as_shown(shown),
+                      CASE WHEN cardinality(hydrate) > 0 THEN vroom_private.posts_as_cached(hydrate) END,
+                      vroom_private.eligible_where_short(v_viewer, described, shown);
+END
 $$;
 
 SELECT vroom_private.open_only_to('public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb, timestamptz, bigint)', 'vroom_app');

@@ -17,10 +17,10 @@ FROM user_interest_signals
 WHERE user_id = %(viewer)s;
 
 -- name: commit_page
-SELECT status, version, entries, bad, posts, cached
+SELECT status, version, entries, withdrawn, no_longer_unseen, posts, content_columns, eligible
 FROM commit_page(
   %(viewer)s, %(session)s, %(page_no)s, %(expected)s, %(shown)s::uuid[], %(described)s,
-  %(unserved)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s, %(revision)s::bigint);
+  %(claimed_unseen)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s, %(revision)s::bigint);
 
 -- name: feedback_revision
 -- What a ranking knows of the viewer's feedback; commit_page holds queues against it.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from functions.feed_ranker.feed.work import Draft, RankedQueue
-from functions.feed_ranker.pages.page import Page, assemble
+from functions.feed_ranker.pages.page import Page, assemble, degradation
 from functions.feed_ranker.pages.refill import refill
 from functions.feed_ranker.ranking.exploration import Explorer
 from shared.observability import span
@@ -51,7 +51,6 @@ class Drafter:
             ranked,
             stored=None,
             claimed_unseen=frozenset(page.unseen_ids),
-            underfilled=len(page.posts) < page.page_size and not ranked.queue.complete,
         )
 
     def assemble(self, request: FeedRequest, ranked: RankedQueue, work: Work) -> Page:
@@ -61,24 +60,29 @@ class Drafter:
             at = replace(at, queue_page_no=at.page_no, used=0)
         explorer = Explorer(at.session, at.page_no, queue.policy.exploration_rate)
         with span("page"):
-            return assemble(queue, at, request.page_size, explorer, self.cooldown, work.withdrawn)
+            return assemble(
+                queue, at, request.page_size, explorer, self.cooldown, ranked.without(work)
+            )
 
     def _find_queue(self, request: FeedRequest, work: Work) -> RankedQueue | None:
-        """Return the cached queue, where it is arranged for this page size and fills the page."""
-        queue = work.queue
-        if queue is None or queue.page_size != request.page_size:
+        """Return the cached queue, where its ranked posts fill the page."""
+        if work.queue is None:
             return None
-        left = queue.left(request.at.used).items()
-        ranked = [i for i, e in left if i < queue.ranked_count and e.post_id not in work.withdrawn]
-        return RankedQueue(queue) if len(ranked) >= request.page_size else None
+        ranked = RankedQueue(work.queue)
+        without, count = ranked.without(work), work.queue.ranked_count
+        left = work.queue.left(request.at.used).items()
+        fitting = [i for i, e in left if i < count and e.post_id not in without]
+        return ranked if len(fitting) >= request.page_size else None
 
     def _refilled(
         self, request: FeedRequest, work: Work, stored: StoredPage, cache: CacheForRequest
     ) -> Draft:
-        """Return the page that stands, refilled where posts of it were withdrawn."""
+        """Return the page that stands, refilled where posts were withdrawn or are lacking."""
         page = stored.page
-        if work.withdrawn.isdisjoint(page.ids):
-            return Draft(page, None, stored, claimed_unseen=frozenset(), underfilled=False)
+        if work.withdrawn.isdisjoint(page.ids) and len(page.posts) >= page.page_size:
+            # What it lacked when Postgres was gone is made up for by now.
+            whole = replace(page, degraded=degradation(page.posts, page.page_size))
+            return Draft(whole, None, stored, claimed_unseen=frozenset())
         ranked = self.builder.build(replace(request, page_size=page.page_size), cache)
         refilled = refill(page, work.withdrawn, ranked.queue, self.cooldown)
         return Draft(
@@ -86,11 +90,10 @@ class Drafter:
             ranked,
             stored,
             claimed_unseen=frozenset(refilled.unseen_ids) - frozenset(page.ids),
-            underfilled=len(refilled.posts) < len(page.posts) and not ranked.queue.complete,
         )
 
 
 def _used_up_early(request: FeedRequest, work: Work) -> bool:
-    """Return whether the viewer has used up a queue that still lived."""
+    """Return whether the viewer has used up a queue that still lived and once held such a page."""
     queue = work.queue
-    return queue is not None and queue.page_size == request.page_size and not queue.complete
+    return queue is not None and queue.ranked_count >= request.page_size and not queue.complete

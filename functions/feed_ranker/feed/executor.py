@@ -16,7 +16,7 @@ from functions.feed_ranker.feed.work import Draft, Work
 from functions.feed_ranker.sessions.cache import Cache, CacheEntry, CacheForRequest
 from functions.feed_ranker.sessions.ledger import AlreadyWritten, Committed, Submission
 from functions.feed_ranker.sessions.stored_page import StoredPage
-from functions.feed_ranker.sessions.stored_queue import CachedQueue, posts_with_creators
+from functions.feed_ranker.sessions.stored_queue import CachedQueue, pack_queue, posts_with_creators
 from shared.errors import DatabaseUnavailableError, UnavailableError
 from shared.observability import span
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.feed.drafting import Drafter
     from functions.feed_ranker.sessions.ledger import Ledger, Outcome
 
-_MOST_ATTEMPTS = 8  # so many commits of one request may meet withdrawn posts
+_MOST_ATTEMPTS = 32  # of one request: while posts are taken down in bulk, each commit may meet some
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ class Feed:
             except DatabaseUnavailableError:
                 return OffLedger(self.cache, self.drafter).page(request, entry, work)
             if isinstance(outcome, Committed):
-                self._remember(request, draft, outcome, work, cache)
+                self._remember(request, entry, draft, outcome, work, cache)
                 return _answer(draft, outcome, work, cache)
-            if isinstance(outcome, AlreadyWritten) and not outcome.withdrawn:
+            if isinstance(outcome, AlreadyWritten) and outcome.holds:
                 return _answer(draft, outcome, work, cache)
-            work = work.after(outcome, draft)
+            work = work.after(outcome)
         raise UnavailableError(reason=NoPageReason.POSTS_KEEP_CHANGING)
 
     def _commit(
@@ -97,24 +97,31 @@ class Feed:
     def _remember(
         self,
         request: FeedRequest,
+        entry: CacheEntry,
         draft: Draft,
         outcome: Committed,
         work: Work,
         cache: CacheForRequest,
     ) -> None:
-        """Put what was committed into the cache, where the cache does not hold it already."""
+        """Put what was committed into the cache, where the cache does not hold it already.
+
+        A refilled page keeps the queue that is stored with it. Where the cache was not read, or did
+        not hold the version that was refilled, nobody knows that queue, and the item is left alone.
+        """
         expected = draft.stored.version if draft.stored else 0
-        if draft.stored and outcome.version == expected:
-            return
-        new_queue = None
-        if draft.new_queue is not None and outcome.content_columns is not None:
+        queue = None
+        if draft.stored is not None:
+            known = entry.stored is not None and entry.stored.version == expected
+            if outcome.version == expected or not known:
+                return
+            queue = entry.own_queue
+        elif draft.new_queue is not None:
             fresh_until = self.cache.fresh_until(request.moment.now)
-            new_queue = CachedQueue.of(
-                draft.new_queue, draft.page, outcome.content_columns, fresh_until
-            )
+            columns = outcome.content_columns or "{}"
+            queue = pack_queue(CachedQueue.of(draft.new_queue, draft.page, columns, fresh_until))
         stored = StoredPage(draft.page, outcome.version, _queue_expired(draft, work))
         with span("cache"):
-            cache.remember(stored, new_queue, expected=expected)
+            cache.remember(stored, queue, expected=expected)
 
 
 def _locate(request: FeedRequest, cache: CacheForRequest) -> CacheEntry:
@@ -153,5 +160,5 @@ def _answer(
         queue_expired=expired,
         degraded="cache" if cache.gone else page.degraded,
         withdrawn=len(work.withdrawn),
-        underfilled=draft.underfilled and page is draft.page,
+        underfilled=(outcome.eligible or 0) > len(page.posts),
     )

@@ -50,7 +50,7 @@ class Served:
         queue_expired: Whether its cursor's queue had expired.
         degraded: The word for what the page lacks of the promise; None where it lacks nothing.
         withdrawn: How many posts turned out, while it was made, not to be shown.
-        underfilled: Whether it is shorter than promised, though more posts may have been there.
+        underfilled: Whether it is shorter than promised: more posts may be shown than it holds.
     """
 
     page: Page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from functions.feed_ranker.sessions.ledger import AlreadyWritten, FeedbackChanged, Withdrawn
+from functions.feed_ranker.sessions.ledger import AlreadyWritten, FeedbackChanged, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,10 @@ class RankedQueue:
     is_new: bool = False
     trace: Mapping[str, Any] = field(default_factory=dict)
 
+    def without(self, work: Work) -> frozenset[UUID]:
+        """Return the posts that must not be taken from it; a new queue knows what was seen."""
+        return work.withdrawn if self.is_new else work.withdrawn | work.no_longer_unseen
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -41,14 +45,12 @@ class Draft:
             page is checked as it stands.
         stored: The page that stands and that this one replaces; None where none does.
         claimed_unseen: Posts that must not have been seen or served meanwhile.
-        underfilled: Whether it is shorter than promised, though more posts may be there.
     """
 
     page: Page
     ranked: RankedQueue | None
     stored: StoredPage | None
     claimed_unseen: frozenset[UUID]
-    underfilled: bool
 
     @property
     def new_queue(self) -> Queue | None:
@@ -66,30 +68,27 @@ class Work:
         queue: The cached queue that the page can be taken from; None where it has to be ranked.
         queue_expired: Whether the cursor's queue had expired.
         withdrawn: Posts that turned out not to be shown.
-        refusals: How many commits were refused for withdrawn posts.
+        no_longer_unseen: Posts that the cached queue still takes for unseen. They may be shown as
+            repeats, which only a new retrieval can say.
     """
 
     stored: StoredPage | None
     queue: Queue | None
     queue_expired: bool
     withdrawn: frozenset[UUID] = frozenset()
-    refusals: int = 0
+    no_longer_unseen: frozenset[UUID] = frozenset()
 
-    def after(self, outcome: AlreadyWritten | Withdrawn | FeedbackChanged, draft: Draft) -> Work:
-        """Return what a refused draft teaches."""
+    def after(self, outcome: AlreadyWritten | Refused | FeedbackChanged) -> Work:
+        """Return what a draft that was not committed teaches."""
         match outcome:
             case AlreadyWritten():
                 withdrawn = self.withdrawn | outcome.withdrawn
                 return replace(self, stored=outcome.stored, withdrawn=withdrawn)
             case FeedbackChanged():
                 return replace(self, queue=None)
-            case Withdrawn():
-                # After a second refusal, or one of a new queue, only a new retrieval helps.
-                ranked_now = draft.ranked is not None and draft.ranked.is_new
-                spent = ranked_now or self.refusals > 0
+            case Refused():
                 return replace(
                     self,
-                    queue=None if spent else self.queue,
-                    withdrawn=self.withdrawn | outcome.posts,
-                    refusals=self.refusals + 1,
+                    withdrawn=self.withdrawn | outcome.withdrawn,
+                    no_longer_unseen=self.no_longer_unseen | outcome.no_longer_unseen,
                 )

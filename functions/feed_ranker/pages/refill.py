@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def refill(page: Page, withdrawn: Collection[UUID], queue: Queue, rules: CooldownRules) -> Page:
-    """Return the same page without the posts in `withdrawn`, refilled from `queue`.
+    """Return the same page without the posts in `withdrawn`, filled up to its size from `queue`.
 
     The posts that stay keep their order. A gap among unseen posts is filled where it is, so that no
     repeat moves up; on a chronological page it is filled behind the unseen posts that stay. The
@@ -31,8 +31,8 @@ def refill(page: Page, withdrawn: Collection[UUID], queue: Queue, rules: Cooldow
     inventory = len(spare) + len(unseen) + (0 if queue.complete else rules.waterline)
 
     repeats = [p for p in page.posts if p.is_repeat and p.post_id not in withdrawn]
-    posts = _fill_gaps(page, unseen, withdrawn, len(page.posts) - len(repeats), spare)
-    missing = len(page.posts) - len(posts) - len(repeats)
+    posts = _fill_gaps(page, unseen, withdrawn, page.page_size - len(repeats), spare)
+    missing = page.page_size - len(posts) - len(repeats)
     taken = {*on_page, *withdrawn}
     repeats += [placed(e, e.rung) for e in repeats_of(queue.seen, missing, taken)]
     posts += labelled(repeats, len(posts), inventory, rules)

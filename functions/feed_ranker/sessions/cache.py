@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from functions.feed_ranker.sessions.session_store import Item
 from functions.feed_ranker.sessions.stored_page import StoredPage, pack_page, unpack_page
-from functions.feed_ranker.sessions.stored_queue import CachedQueue, pack_queue, unpack_queue
+from functions.feed_ranker.sessions.stored_queue import CachedQueue, unpack_queue
 from shared.errors import CacheUnavailableError
 
 if TYPE_CHECKING:
@@ -29,10 +29,12 @@ class CacheEntry:
     Attributes:
         stored: The page, if it was written before.
         queue: The queue that the page is, or was, taken from.
+        own_queue: The bytes of the queue that is stored with the page, if one is.
     """
 
     stored: StoredPage | None = None
     queue: CachedQueue | None = None
+    own_queue: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Cache:
         return CacheEntry(
             stored=unpack_page(own.page, at.session, at.page_no, own.version) if own else None,
             queue=unpack_queue(holder.queue) if holder and holder.queue else None,
+            own_queue=own.queue if own else None,
         )
 
     def served(self, viewer: UUID, session: UUID, now: datetime) -> dict[UUID, int]:
@@ -80,19 +83,19 @@ class Cache:
         self,
         viewer: UUID,
         stored: StoredPage,
-        new_queue: CachedQueue | None,
+        queue: bytes | None,
         *,
         expected: int,
         now: datetime,
     ) -> None:
-        """Write a page that the ledger has committed, with the queue that was ranked for it.
+        """Write a page that the ledger has committed, with the queue that belongs to it.
 
         A page that another request wrote meanwhile is left alone: the ledger gave both the same.
 
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
         """
-        self._put(viewer, stored, new_queue, expected, now)
+        self._put(viewer, stored, queue, expected, now)
 
     def write_alone(self, viewer: UUID, page: Page, now: datetime) -> Page | None:
         """Write a page that no ledger knows, since Postgres is gone.
@@ -137,7 +140,7 @@ class Cache:
         self,
         viewer: UUID,
         stored: StoredPage,
-        new_queue: CachedQueue | None,
+        queue: bytes | None,
         expected: int,
         now: datetime,
     ) -> Item | None:
@@ -145,7 +148,7 @@ class Cache:
         item = Item(
             stored.version,
             pack_page(page, queue_expired=stored.queue_expired),
-            pack_queue(new_queue) if new_queue else None,
+            queue,
         )
         return self.store.write(
             viewer,
@@ -188,11 +191,11 @@ class CacheForRequest:
                 self.gone = True
         return {}
 
-    def remember(self, stored: StoredPage, new_queue: CachedQueue | None, *, expected: int) -> None:
-        """Write a committed page, if the cache answers."""
+    def remember(self, stored: StoredPage, queue: bytes | None, *, expected: int) -> None:
+        """Write a committed page and its queue, if the cache answers."""
         if not self.gone:
             try:
-                self._cache.write(self._viewer, stored, new_queue, expected=expected, now=self._now)
+                self._cache.write(self._viewer, stored, queue, expected=expected, now=self._now)
             except CacheUnavailableError:
                 self.gone = True
 

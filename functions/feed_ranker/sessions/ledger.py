@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functions.feed_ranker.sessions.packed_content import Content, content_by_id
 from functions.feed_ranker.sessions.stored_page import StoredPage, page_document, read_document
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from functions.feed_ranker.pages.page import Page
+
+
+class CommitRow(NamedTuple):
+    """The row that commit_page answers, in its order."""
+
+    status: str
+    version: int
+    document: Mapping[str, Any]
+    withdrawn: Collection[UUID]
+    no_longer_unseen: Collection[UUID]
+    posts: list[dict[str, Any]]
+    content_columns: str | None
+    eligible: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +68,14 @@ class Committed:
         version: The version that it has.
         content: What clients are shown of its posts.
         content_columns: The same of the posts to hydrate, in columns, as text; None without any.
+        eligible: How many posts the viewer may be shown at all, counted up to the page's size,
+            where the page is shorter; None for a full page.
     """
 
     version: int
     content: Content
     content_columns: str | None
+    eligible: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +86,32 @@ class AlreadyWritten:
         stored: That version.
         withdrawn: Posts of it that may no longer be shown.
         content: What clients are shown of the others.
+        eligible: As for a committed page.
     """
 
     stored: StoredPage
     withdrawn: frozenset[UUID]
     content: Content
+    eligible: int | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it may be shown as it stands, since no post is withdrawn and none is lacking."""
+        return not self.withdrawn and (self.eligible or 0) <= len(self.stored.page.posts)
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """Nothing was written, since some of the posts may no longer be shown.
+class Refused:
+    """Nothing was written, since some of the posts may not stand on the page as they do.
 
     Attributes:
-        posts: Those posts.
+        withdrawn: Posts that may not be shown any more.
+        no_longer_unseen: Posts that may be shown, but only as repeats: another page of the session
+            holds them, or the viewer has seen them meanwhile.
     """
 
-    posts: frozenset[UUID]
+    withdrawn: frozenset[UUID]
+    no_longer_unseen: frozenset[UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +119,7 @@ class FeedbackChanged:
     """Nothing was written, since the ranking did not know the viewer's latest feedback."""
 
 
-Outcome = Committed | AlreadyWritten | Withdrawn | FeedbackChanged
+Outcome = Committed | AlreadyWritten | Refused | FeedbackChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +143,7 @@ class Ledger:
         ((row,),) = self.database.run(
             _statement(submission), viewer=submission.viewer, budget_s=self.budget_s
         )
-        return _outcome(submission, *row)
+        return _outcome(submission, row)
 
 
 def _statement(submission: Submission) -> Statement:
@@ -132,35 +158,30 @@ def _statement(submission: Submission) -> Statement:
             "expected": submission.expected,
             "shown": page.ids,
             "described": Json(document),
-            "unserved": list(submission.claimed_unseen),
+            "claimed_unseen": list(submission.claimed_unseen),
             "hydrate": list(submission.hydrate),
             "request": Json(submission.request),
             "cutoff": submission.cutoff,
             "revision": submission.revision,
         },
+        CommitRow,
     )
 
 
-def _outcome(  # the columns of commit_page
-    submission: Submission,
-    status: str,
-    version: int,
-    document: Mapping[str, Any],
-    withdrawn: Collection[UUID],
-    posts: list[dict[str, Any]],
-    content_columns: str | None,
-) -> Outcome:
-    content = content_by_id(posts)
-    match status:
+def _outcome(submission: Submission, row: CommitRow) -> Outcome:
+    content = content_by_id(row.posts)
+    match row.status:
         case "committed":
-            return Committed(version, content, content_columns)
+            return Committed(row.version, content, row.content_columns, row.eligible)
         case "existing":
-            after = submission.page.after
-            stored = read_document(document, after.session, after.page_no - 1, version, content)
-            return AlreadyWritten(stored, frozenset(withdrawn), content)
+            page = submission.page
+            stored = read_document(
+                row.document, page.after.session, page.page_no, row.version, content
+            )
+            return AlreadyWritten(stored, frozenset(row.withdrawn), content, row.eligible)
         case "rejected":
-            return Withdrawn(frozenset(withdrawn))
+            return Refused(frozenset(row.withdrawn), frozenset(row.no_longer_unseen))
         case "outdated":
             return FeedbackChanged()
         case _:
-            raise ValueError(f"commit_page answered {status!r}")
+            raise ValueError(f"commit_page answered {row.status!r}")

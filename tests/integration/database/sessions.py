@@ -1,7 +1,7 @@
 """A viewer's session whose pages the tests commit."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
@@ -32,9 +32,10 @@ class Session:
         expected: int,
         shown: Sequence[UUID],
         *,
-        unserved: Sequence[UUID] | None = None,
+        claimed_unseen: Sequence[UUID] | None = None,
         hydrate: Sequence[UUID] = (),
         note: str = "first",
+        described: Mapping[str, object] | None = None,
         request_id: UUID | None = None,
     ) -> Row:
         """Calls commit_page as the feed does; by default every post passes as unseen."""
@@ -50,8 +51,8 @@ class Session:
             "trace": {},
         }
         parameters = [
-            *(self.viewer, self.id, page, expected, list(shown), Jsonb([note])),
-            list(shown if unserved is None else unserved),
+            *(self.viewer, self.id, page, expected, list(shown), Jsonb(described or [note])),
+            list(shown if claimed_unseen is None else claimed_unseen),
             list(hydrate),
             Jsonb(request),
             datetime.now(UTC) - timedelta(days=30),

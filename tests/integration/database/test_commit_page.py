@@ -12,9 +12,9 @@ from tests.integration.database.sessions import Session, content
 def test_the_first_commit_writes_the_page_and_its_request(session: Session) -> None:
     shown, hydrate = session.posts[:3], session.posts[3:5]
     answer = session.commit(0, 0, shown, hydrate=hydrate)
-    assert (answer["status"], answer["version"], answer["bad"]) == ("committed", 1, [])
+    assert (answer["status"], answer["version"], answer["withdrawn"]) == ("committed", 1, [])
     assert content(answer) == {*shown}
-    assert json.loads(answer["cached"])["playback_id"] == ["play", "play"]
+    assert json.loads(answer["content_columns"])["playback_id"] == ["play", "play"]
     assert session.pages() == {0: shown}
     (request,) = session.requests()
     assert (request["session_id"], request["page_no"], request["page_size"]) == (session.id, 0, 3)
@@ -50,16 +50,16 @@ def test_a_page_is_written_once_and_others_get_the_one_that_stands(session: Sess
 
 def test_the_same_page_again_changes_neither_the_page_nor_its_version(session: Session) -> None:
     session.commit(0, 0, session.posts[:3])
-    answer = session.commit(0, 1, session.posts[:3], unserved=[])
+    answer = session.commit(0, 1, session.posts[:3], claimed_unseen=[])
     assert (answer["status"], answer["version"]) == ("committed", 1)
-    assert answer["cached"] is None, "nothing was asked for"
+    assert answer["content_columns"] is None, "nothing was asked for"
     assert len(session.requests()) == 2
 
 
 def test_a_repaired_page_replaces_the_version_it_names_and_no_other(session: Session) -> None:
     session.commit(0, 0, session.posts[:3])
     repaired = [*session.posts[:2], session.posts[4]]
-    answer = session.commit(0, 1, repaired, unserved=[session.posts[4]], note="repaired")
+    answer = session.commit(0, 1, repaired, claimed_unseen=[session.posts[4]], note="repaired")
     assert (answer["status"], answer["version"]) == ("committed", 2)
     assert session.pages() == {0: repaired}
     late = session.commit(0, 1, session.posts[5:8], note="late")
@@ -92,7 +92,9 @@ def test_a_post_that_may_no_longer_be_shown_rejects_the_page_and_leaves_no_trace
     session.operator.execute(spoil, {"post": shown[1], "viewer": session.viewer})
     answer = session.commit(0, 0, shown)
     assert (answer["status"], answer["version"]) == ("rejected", 0)
-    assert set(answer["bad"]) == {shown[1]}
+    named = "no_longer_unseen" if "impressions" in spoil else "withdrawn"
+    assert answer[named] == [shown[1]]
+    assert len(answer["withdrawn"]) + len(answer["no_longer_unseen"]) == 1
     assert answer["posts"] == answer["entries"] == []
     assert session.pages() == {}
     assert session.requests() == []
@@ -105,7 +107,7 @@ def test_a_repeat_may_have_been_seen_but_an_unseen_post_may_not(session: Session
         " (%(viewer)s, %(repeat)s, now()), (%(viewer)s, %(old)s, now() - interval '31 days')",
         {"viewer": session.viewer, "repeat": shown[0], "old": shown[1]},
     )
-    assert session.commit(0, 0, shown, unserved=shown[1:])["status"] == "committed"
+    assert session.commit(0, 0, shown, claimed_unseen=shown[1:])["status"] == "committed"
 
 
 def test_feedback_undone_or_of_another_viewer_rejects_nothing(session: Session) -> None:
@@ -122,9 +124,10 @@ def test_a_post_served_on_another_page_of_the_session_rejects_the_page(session: 
     session.commit(0, 0, session.posts[:3])
     overlapping = session.posts[2:5]
     answer = session.commit(1, 0, overlapping)
-    assert (answer["status"], answer["bad"]) == ("rejected", [session.posts[2]])
+    assert (answer["status"], answer["withdrawn"]) == ("rejected", [])
+    assert answer["no_longer_unseen"] == [session.posts[2]]
     # As a repeat it may come again, where the caller says so.
-    answer = session.commit(1, 0, overlapping, unserved=overlapping[1:])
+    answer = session.commit(1, 0, overlapping, claimed_unseen=overlapping[1:])
     assert answer["status"] == "committed"
     assert session.pages() == {0: session.posts[:3], 1: overlapping}
 
@@ -149,11 +152,11 @@ def test_a_standing_page_names_what_of_it_may_no_longer_be_shown(session: Sessio
         "UPDATE posts SET visibility = 'removed' WHERE id = %s", [session.posts[1]]
     )
     answer = session.commit(0, 0, session.posts[5:8])
-    assert (answer["status"], answer["bad"]) == ("existing", [session.posts[1]])
+    assert (answer["status"], answer["withdrawn"]) == ("existing", [session.posts[1]])
     assert content(answer) == {session.posts[0], session.posts[2]}
     assert len(session.requests()) == 1
-    answer = session.commit(0, 1, shown, unserved=[])
-    assert (answer["status"], set(answer["bad"])) == ("rejected", {session.posts[1]})
+    answer = session.commit(0, 1, shown, claimed_unseen=[])
+    assert (answer["status"], answer["withdrawn"]) == ("rejected", [session.posts[1]])
 
 
 def test_a_request_is_written_once_however_often_it_is_sent(session: Session) -> None:
@@ -167,3 +170,24 @@ def test_a_request_is_written_once_however_often_it_is_sent(session: Session) ->
 def test_a_page_number_below_zero_is_refused(session: Session) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         session.commit(-1, 0, session.posts[:3])
+
+
+def test_what_a_page_served_stays_served_when_it_is_refilled(session: Session) -> None:
+    first, second = session.posts[:3], [session.posts[0], session.posts[3], session.posts[2]]
+    session.commit(0, 0, first)
+    assert session.commit(0, 1, second, claimed_unseen=[session.posts[3]])["version"] == 2
+    for page, expected, shown in ((1, 0, [session.posts[1]]), (0, 2, [*second, session.posts[1]])):
+        answer = session.commit(page, expected, shown, claimed_unseen=[session.posts[1]])
+        assert answer["status"] == "rejected"
+        assert answer["no_longer_unseen"] == [session.posts[1]]
+
+
+def test_a_short_page_says_how_many_posts_the_viewer_may_be_shown(session: Session) -> None:
+    described = {"page_size": 12}
+    assert session.commit(0, 0, session.posts[:12], described=described)["eligible"] is None
+    assert session.commit(1, 0, session.posts[12:15], described=described)["eligible"] == 12
+    session.operator.execute(
+        "UPDATE posts SET visibility = 'removed' WHERE id <> ALL (%s)", [session.posts[20:24]]
+    )
+    assert session.commit(2, 0, session.posts[20:24], described=described)["eligible"] == 4
+    assert session.commit(2, 0, session.posts[5:6], described=described)["eligible"] == 4

@@ -29,7 +29,7 @@ def test_sixteen_pages_of_one_session_written_at_once_share_no_post(session: Ses
     for n in set(range(16)) - set(committed):
         assert answers[n]["status"] == "rejected"
         # Those that were written by then; others may have followed.
-        assert set() < set(answers[n]["bad"]) <= set(offers[n]) & set(served)
+        assert set() < set(answers[n]["no_longer_unseen"]) <= set(offers[n]) & set(served)
 
 
 def test_sixteen_repairs_of_one_version_end_in_one(session: Session) -> None:
@@ -37,7 +37,7 @@ def test_sixteen_repairs_of_one_version_end_in_one(session: Session) -> None:
     offers = [[*session.posts[:5], session.posts[10 + n]] for n in range(16)]
     answers = at_once(
         [
-            partial(session.commit, 0, 1, shown, unserved=shown[5:], note=str(n))
+            partial(session.commit, 0, 1, shown, claimed_unseen=shown[5:], note=str(n))
             for n, shown in enumerate(offers)
         ]
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.sessions.session_store import Item
     from shared.postgres import Statement
 
+SIZE = 12
 _NAMES = {text: name for name, text in sql.FEED.items()}
 
 
@@ -26,13 +27,15 @@ class Reply:
 
     Attributes:
         status: As commit_page gives it; `gone` where Postgres does not answer.
-        bad: Places of posts, on the page given or the one that stands, that may not be shown.
+        withdrawn: Places of posts, on the page given or the one that stands, that may not be shown.
+        seen: Places of posts that may be shown as repeats alone.
         document: The page that stands, where another one does.
         version: Of the page that stands.
     """
 
     status: str = "committed"
-    bad: tuple[int, ...] = ()
+    withdrawn: tuple[int, ...] = ()
+    seen: tuple[int, ...] = ()
     document: dict[str, Any] | None = None
     version: int = 0
 
@@ -43,13 +46,15 @@ class ScriptedDatabase:
 
     Attributes:
         calls: Shared with the store: `retrieve` and `commit`, in order.
-        posts: The numbers of the eligible posts. Those that a commit calls bad leave it.
+        posts: The numbers of the eligible posts; those that are withdrawn leave it.
+        seen: The numbers of those that the viewer has seen on another device.
         script: What the next commits answer.
         gone: Whether nothing answers.
     """
 
     calls: list[str]
     posts: list[int] = field(default_factory=lambda: list(range(100)))
+    seen: list[int] = field(default_factory=list)
     complete: bool = False
     script: list[Reply] = field(default_factory=list)
     gone: bool = False
@@ -71,7 +76,13 @@ class ScriptedDatabase:
             if self.gone:
                 raise DatabaseUnavailableError
         if name == "candidates":
-            found = [post(n) for n in self.posts[: statement.params["want"]]]
+            served = [i.int for _, shown in sorted(self.stored.items()) for i in shown]
+            unseen = [n for n in self.posts if n not in self.seen and n not in served]
+            found = [post(n) for n in unseen[: statement.params["want"]]]
+            if len(unseen) < SIZE:
+                earlier = [n for n in self.seen if n not in served]
+                again = [n for n in earlier + served if n in self.posts][:SIZE]
+                found += [post(n, rung="seen", seen_rank=i) for i, n in enumerate(again)]
             return [(self.complete, *candidate, {"walked": 1}) for candidate in found]
         if name == "commit_page":
             self.commits.append(dict(statement.params))
@@ -84,15 +95,19 @@ class ScriptedDatabase:
             raise DatabaseUnavailableError
         shown = [UUID(row[0]) for row in reply.document["posts"]] if reply.document else None
         shown = shown if shown is not None else given["shown"]
-        bad = [shown[place] for place in reply.bad]
-        self.posts = [n for n in self.posts if UUID(int=n) not in bad]
+        withdrawn = [shown[place] for place in reply.withdrawn]
+        seen = [shown[place] for place in reply.seen]
+        self.posts = [n for n in self.posts if UUID(int=n) not in withdrawn]
+        self.seen += [i.int for i in seen]
         version = reply.version or given["expected"]
         if reply.status == "committed" and self.stored.get(given["page_no"]) != shown:
             self.stored[given["page_no"]] = shown
             version += 1
-        content = [content_of(i) for i in shown if i not in bad]
+        content = [content_of(i) for i in shown if i not in withdrawn]
         columns = json.dumps(columns_of(given["hydrate"])) if given["hydrate"] else None
-        return reply.status, version, reply.document or {}, bad, content, columns
+        eligible = None if len(shown) >= SIZE else min(SIZE, len(self.posts))
+        document = reply.document or {}
+        return reply.status, version, document, withdrawn, seen, content, columns, eligible
 
 
 @dataclass

@@ -22,7 +22,7 @@ from shared.cooldown import CooldownRules
 from shared.errors import UnavailableError
 from shared.ranking_config import RankingConfig
 from shared.variants import Policy
-from tests.unit.feed_ranker.feed.stand_ins import MemoryStore, Reply, ScriptedDatabase
+from tests.unit.feed_ranker.feed.stand_ins import SIZE, MemoryStore, Reply, ScriptedDatabase
 from tests.unit.feed_ranker.generators import SESSION, VIEWER
 from tests.unit.shared.generators import MOMENT
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from functions.feed_ranker.sessions.session_store import SessionStore
     from shared.postgres import Postgres
 
-SIZE = 12
 COMMITTED = Reply()
 OUTDATED = Reply("outdated")
 GONE = Reply("gone")
@@ -153,7 +152,13 @@ def others_page(session: Session) -> None:
 
 def others_page_with_a_lost_post(session: Session) -> None:
     others_page(session)
-    session.database.script = [replace(session.database.script[0], bad=(3,))]
+    session.database.script = [replace(session.database.script[0], withdrawn=(3,))]
+
+
+def nearly_used_up(session: Session) -> None:
+    """There are 24 posts, of which the first page has shown 12."""
+    session.database.posts, session.database.complete = list(range(24)), True
+    session.begins()
 
 
 def expired(session: Session) -> None:
@@ -221,6 +226,7 @@ def other_size(session: Session) -> None:
 
 
 REJECTED = rejected(2)
+SEEN = Reply("rejected", seen=(2,))
 TABLE = [
     Outcome("a first page", new, "retrieve commit write"),
     Outcome("a first page, a post lost late", new, "retrieve commit retrieve commit write",
@@ -234,24 +240,31 @@ TABLE = [
     Outcome("the next page, from the queue", begun, "read commit write", from_cache=True),
     Outcome("a post lost late, the queue has others", begun, "read commit commit write",
             (REJECTED,), from_cache=True),
-    Outcome("posts lost late twice: the queue is old", begun,
-            "read commit commit retrieve commit write", (REJECTED, REJECTED)),
+    Outcome("posts lost late twice, the queue has others", begun, "read commit commit commit write",
+            (REJECTED, REJECTED), from_cache=True),
+    Outcome("posts seen on another device, the queue has others", begun, "read commit commit write",
+            (SEEN,), from_cache=True),
+    Outcome("all of the queue seen on another device", nearly_used_up,
+            "read commit retrieve commit write", (Reply("rejected", seen=tuple(range(12))),),
+            degraded="inventory"),
+    Outcome("a first page, some of it seen on another device meanwhile", new,
+            "retrieve commit retrieve commit write", (SEEN,)),
     Outcome("feedback that the queue does not know", begun, "read commit retrieve commit write",
             (OUTDATED,)),
     Outcome("another request was first", others_page, "read commit", from_cache=True),
     Outcome("another request was first, its page has lost a post", others_page_with_a_lost_post,
-            "read commit retrieve commit write", from_cache=True),
-    Outcome("posts lost without end", begun, "", (REJECTED,) * 20, reason="posts_keep_changing"),
+            "read commit retrieve commit", from_cache=True),
+    Outcome("posts lost without end", begun, "", (REJECTED,) * 40, reason="posts_keep_changing"),
     Outcome("the queue has expired", expired, "read retrieve commit write", queue_expired=True),
     Outcome("the cache has forgotten", forgotten, "read retrieve commit write", queue_expired=True),
-    Outcome("another page size than the queue's", other_size, "read retrieve commit write"),
+    Outcome("another page size than the queue's", other_size, "read commit write", from_cache=True),
     Outcome("the cache is gone", cache_gone, "read retrieve commit", degraded="cache"),
     Outcome("the cache cannot be written", cache_cannot_be_written, "read commit write",
             from_cache=True, degraded="cache"),
     Outcome("a retry", again, "read commit", from_cache=True),
     Outcome("a retry, a post lost since", again, "read commit retrieve commit write", (REJECTED,),
             from_cache=True),
-    Outcome("a retry, posts lost without end", again, "", (REJECTED,) * 20,
+    Outcome("a retry, posts lost without end", again, "", (REJECTED,) * 40,
             reason="posts_keep_changing"),
     Outcome("a retry of what the cache has forgotten", again_without_cache_item,
             "read retrieve commit write"),
@@ -309,7 +322,7 @@ def test_a_page_is_committed_with_what_must_hold_of_it() -> None:
     session.page()
     (first,) = session.database.commits
     assert (first["page_no"], first["expected"], first["revision"]) == (0, 0, None)
-    assert first["unserved"] == first["shown"]
+    assert set(first["claimed_unseen"]) == set(first["shown"])
     assert len(first["hydrate"]) > SIZE, "the whole queue's content is cached"
     session.page()
     second = session.database.commits[1]
@@ -325,3 +338,64 @@ def test_a_post_that_is_lost_late_is_shown_nowhere() -> None:
     lost = {session.database.commits[0]["shown"][place] for place in (0, 5)}
     assert not lost & set(served.page.ids)
     assert served.withdrawn == 2
+
+
+def test_what_was_seen_on_another_device_is_repeated_where_nothing_else_is_left() -> None:
+    session = Session()
+    nearly_used_up(session)
+    session.database.script = [Reply("rejected", seen=tuple(range(12)))]
+    served = session.page()
+    assert len(served.page.posts) == SIZE
+    assert all(post.is_repeat for post in served.page.posts)
+    assert (served.withdrawn, served.underfilled) == (0, False)
+
+
+def test_a_refilled_page_keeps_the_queue_of_its_session() -> None:
+    session = Session()
+    first = session.page()
+    queue = session.store.items[0].queue
+    session.database.script = [rejected(3)]
+    refilled = session.page(Position(SESSION))
+    assert refilled.page.ids != first.page.ids
+    assert session.store.items[0].queue == queue is not None
+    session.calls.clear()
+    assert session.page(first.page.after).from_cache
+    assert "retrieve" not in session.calls
+
+
+def test_a_page_made_without_postgres_is_whole_again_when_all_is_well() -> None:
+    session = Session()
+    session.begins()
+    at = session.at
+    session.database.gone = True
+    queue = session.store.items[0].queue
+    assert queue is not None
+    cut_off = session.page(at)
+    assert cut_off.degraded == "database"
+    session.database.gone = False
+    again = session.page(at)
+    assert again.degraded is None
+    assert again.page.ids == cut_off.page.ids
+    assert session.page(at).degraded is None
+
+
+def test_a_viewer_with_nothing_to_see_is_not_told_of_an_expired_queue() -> None:
+    session = Session()
+    session.database.posts, session.database.complete = [], True
+    for _ in range(3):
+        served = session.page()
+        assert (served.page.posts, served.degraded) == ((), "catalogue")
+        assert not served.queue_expired
+        assert not served.underfilled
+
+
+def test_a_page_that_is_short_without_need_is_counted_and_filled_on_the_next_request() -> None:
+    session = Session()
+    session.database.posts, session.database.complete = list(range(5)), True
+    at = session.at
+    assert len(session.page(at).page.posts) == 5
+    session.database.posts = list(range(30))
+    again = session.page(at)
+    assert len(again.page.posts) == SIZE
+    assert again.page.ids[:5] == session.pages[0].page.ids
+    assert again.degraded is None
