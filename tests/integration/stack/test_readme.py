@@ -160,7 +160,7 @@ def test_make_migrate_prepares_a_database_and_does_nothing_the_second_time(
     assert block.startswith("make migrate DATABASE_URL=postgresql://")
     first = run(["make", "migrate", f"DATABASE_URL={url}"], folder=ROOT)
     second = run(["make", "migrate", f"DATABASE_URL={url}"], folder=ROOT)
-    assert "retrieval" in first
+    assert "viewers_candidates" in first
     assert "retrieval" not in second
     with psycopg.connect(url, autocommit=True) as admin:
         given = re.findall(r'-c "([^"]*)"', block)
