@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 Content = Mapping[UUID, dict[str, Any]]  # what clients are shown of posts, by id
 
+_MOST_BYTES: Final = 16_000  # of a queue with its content
+_BYTES_OF_AN_ENTRY: Final = 60  # what a queue takes of that for each post, its ids included
+_SHORT_CAPTION: Final = 80  # characters
+_SHORT_TAGS: Final = 60  # characters of all tags together
 RAW: Final = -15  # deflate without a frame of its own
 _LEVEL: Final = 6
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,6 +33,40 @@ def deflated(text: str) -> bytes:
 def content_by_id(posts: list[dict[str, Any]]) -> dict[UUID, dict[str, Any]]:
     """Return what clients are shown of posts, by id."""
     return {UUID(post["post_id"]): post for post in posts}
+
+
+def _shortened(columns: dict[str, list[Any]], most_bytes: int) -> bytes:
+    """Compress columns with short captions and tags, of as many posts as fit."""
+    columns = {
+        **columns,
+        "caption": [_short_caption(caption) for caption in columns["caption"]],
+        "tags": [_short_tags(tags) for tags in columns["tags"]],
+    }
+    count = len(columns["caption"])
+    while len(data := deflated(_text(columns, count))) > most_bytes and count > 0:
+        count = min(count - 1, count * most_bytes // len(data))
+    return data
+
+
+def _text(columns: dict[str, list[Any]], count: int) -> str:
+    """Write columns with the first `count` posts; those behind look as if they were gone."""
+    left_out = [None] * (len(columns["caption"]) - count)
+    kept = {name: [*column[:count], *left_out] for name, column in columns.items()}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def _short_caption(caption: str | None) -> str | None:
+    if caption is None or len(caption) <= _SHORT_CAPTION:
+        return caption
+    return f"{caption[: _SHORT_CAPTION - 1]}…"
+
+
+def _short_tags(tags: list[str] | None) -> list[str] | None:
+    """Return the first tags that together stay short."""
+    if tags is None:
+        return None
+    lengths = accumulate(len(tag) for tag in tags)
+    return [tag for tag, length in zip(tags, lengths, strict=True) if length <= _SHORT_TAGS]
 
 
 class PackedContent(Mapping[UUID, dict[str, Any]]):
@@ -45,8 +84,17 @@ class PackedContent(Mapping[UUID, dict[str, Any]]):
 
     @classmethod
     def of(cls, posts_with_creators: Sequence[tuple[UUID, UUID]], columns: str) -> PackedContent:
-        """Pack what Postgres gave of these posts, in this order."""
-        return cls(posts_with_creators, deflated(columns))
+        """Pack what Postgres gave of these posts, in this order, into 16 kB with the queue.
+
+        DynamoDB takes items of 400 kB and charges by the kilobyte, for text that is read only when
+        Postgres is gone. So where it is too much, captions and tags are shortened, and where that
+        is not enough, posts from the end are left out.
+        """
+        data = deflated(columns)
+        most_bytes = _MOST_BYTES - _BYTES_OF_AN_ENTRY * len(posts_with_creators)
+        if len(data) > most_bytes:
+            data = _shortened(json.loads(columns), most_bytes)
+        return cls(posts_with_creators, data)
 
     @cached_property
     def _posts(self) -> dict[UUID, dict[str, Any]]:

@@ -35,7 +35,7 @@ from shared.models import UNSEEN_RUNGS, Rung
 from shared.ranking import Parts
 from shared.ranking_config import Weights
 from shared.variants import Policy
-from tests.unit.feed_ranker.generators import Catalogue, entry
+from tests.unit.feed_ranker.generators import entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -217,18 +217,60 @@ def test_what_another_release_has_packed_is_not_there(data: bytes) -> None:
     assert unpack_page(data, UUID(int=1), 0, 1) is None
 
 
-def test_the_largest_queue_fits_an_item_of_the_cache() -> None:
-    held = tuple(entry(n) for n in range(166))
-    text = columns(
-        [
-            {"caption": f"{p.post_id}" * 60, "tags": ["a"] * 10, "signed": False}
-            for p in Catalogue.of(166).posts
-        ]
+def worst_content(count: int) -> list[dict[str, Any]]:
+    """The longest captions and tags that an upload may have, of characters that hardly compress."""
+    random = Random(1)  # noqa: S311  # no secret
+
+    def text(length: int) -> str:
+        return "".join(chr(random.randrange(0x4E00, 0x9FFF)) for _ in range(length))
+
+    return [
+        {
+            "caption": text(2_200),
+            "tags": [text(50) for _ in range(30)],
+            "playback_id": f"play{random.getrandbits(200)}",
+            "stream": "https://stream.example",
+            "hls_url": None,
+            "duration_ms": random.randrange(10**6),
+            "aspect_ratio": "9:16",
+            "created_at": random.randrange(10**15),
+        }
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [64, 166])
+def test_what_a_page_writes_is_bounded_whatever_its_posts_are_called(count: int) -> None:
+    random = Random(2)  # noqa: S311  # no secret
+    held = tuple(
+        entry(0)._replace(
+            post_id=UUID(int=random.getrandbits(128)),
+            creator_id=UUID(int=random.getrandbits(128)),
+            parts=Parts(*(round(random.random(), 6) for _ in range(4))),
+            weight=round(random.random(), 6),
+        )
+        for _ in range(count)
     )
-    content = PackedContent.of([(e.post_id, e.creator_id) for e in held], text)
-    packed = pack_queue(CachedQueue(Queue(held, 150, (), complete=False, page_size=50), content, 1))
-    assert len(packed) < 400_000 / 4
-    assert len(packed) < len(text) / 2
+    worst = worst_content(count)
+    content = PackedContent.of([(e.post_id, e.creator_id) for e in held], columns(worst))
+    queue = Queue(held, count, (), complete=False, page_size=50)
+    packed = pack_queue(CachedQueue(queue, content, 1))
+    assert len(packed) <= 16_000
+    known = [e.post_id for e in held if e.post_id in content]
+    assert known == [e.post_id for e in held][: len(known)], "those that come next are kept"
+    assert len(known) >= 12
+    first = content[known[0]]
+    assert first["caption"] == worst[0]["caption"][:79] + "…"
+    assert first["tags"] == worst[0]["tags"][:1]
+
+
+def test_content_that_fits_is_kept_as_it_is() -> None:
+    held = [(UUID(int=n), UUID(int=100 + n)) for n in range(12)]
+    given = [
+        {**post, "caption": "x" * 2_200, "tags": ["y" * 50] * 30} for post in worst_content(12)
+    ]
+    content = PackedContent.of(held, columns(given))
+    assert [content[post_id]["caption"] for post_id, _ in held] == ["x" * 2_200] * 12
 
 
 def test_an_ordinary_page_costs_one_write_unit() -> None:
