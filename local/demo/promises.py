@@ -21,6 +21,7 @@ class Promise(StrEnum):
     EXPLORATION = "5 Exploration"
     DETERMINISTIC_PAGES = "6 Deterministic pages"
     HONEST_DEGRADATION = "7 Honest degradation"
+    TWO_DEVICES = "Two devices"
     UPLOADS = "Uploads"
 
 

@@ -14,7 +14,7 @@ import httpx
 import psutil
 
 from local.catalogue import seed
-from local.demo import scrolling
+from local.demo import devices, scrolling
 from local.demo.books import Books
 from local.demo.context import Context
 from local.demo.uploading import upload_three
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from local.demo.promises import Tally
 
 POSTS = 300
-STEPS = 8
+STEPS = 9
 _TIMEOUT_S = 60
 _MUX = ("MUX_TOKEN_ID", "MUX_TOKEN_SECRET")
 
@@ -100,5 +100,7 @@ def _steps(context: Context) -> None:
         scrolling.return_later(context, session)
     with display.step("A viewer who has seen nearly all"):
         scrolling.run_thin(context)
+    with display.step("One viewer, two devices in turns"):
+        devices.take_turns(context, scrolling.nearly_done(context))
     with display.step("DynamoDB and Postgres are lost and return"):
         scrolling.lose_parts(context)

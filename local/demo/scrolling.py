@@ -112,6 +112,15 @@ def return_later(context: Context, session: Session) -> None:
 
 def run_thin(context: Context) -> None:
     """A viewer who has seen all but a few posts runs into repeats and recycling."""
+    session = Session(nearly_done(context), context.books, context.tally)
+    for number in range(1, 4):
+        page = session.next()
+        context.display.page(f"Thin catalogue, page {number}", page, session.entries[-1])
+        session.record(page)
+
+
+def nearly_done(context: Context) -> Viewer:
+    """Return somebody new who has seen all but a few posts."""
     viewer = Viewer(context.http)
     stock = context.books.stock(viewer.id, ())
     seen = sorted(stock.unseen)[THIN:]
@@ -124,11 +133,7 @@ def run_thin(context: Context) -> None:
         posts = [(post_id, "trending", i % PAGE_SIZE) for i, post_id in batch]
         at = [start + _THIN_SPAN * (i / len(seen)) for i, _ in batch]
         context.tally.add([checks.acknowledged(viewer.saw(earlier, posts, at), len(posts))])
-    session = Session(viewer, context.books, context.tally)
-    for number in range(1, 4):
-        page = session.next()
-        context.display.page(f"Thin catalogue, page {number}", page, session.entries[-1])
-        session.record(page)
+    return viewer
 
 
 def lose_parts(context: Context) -> None:
