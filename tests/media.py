@@ -26,7 +26,7 @@ def make_video(
         size: Width and height in pixels, even numbers.
         fps: Frames per second.
     """
-    _ffmpeg(
+    run_ffmpeg(
         *("-f", "lavfi", "-i", f"testsrc=size={size}:rate={fps}:duration={seconds}"),
         *(_tone(audio_seconds or seconds) if with_audio else ()),
         *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
@@ -38,7 +38,7 @@ def make_video(
 
 def make_audio(path: Path, seconds: float) -> Path:
     """Write a tone, in the codec of the path's suffix, and return its path."""
-    _ffmpeg(*_tone(seconds), path)
+    run_ffmpeg(*_tone(seconds), path)
     return path
 
 
@@ -50,7 +50,7 @@ def make_broken(path: Path) -> Path:
 
 def media_seconds(source: Path | str) -> float:
     """Return how long a file or an HLS address plays, by decoding all of it."""
-    done = _ffmpeg("-i", source, "-f", "null", "-", "-progress", "pipe:1", "-nostats")
+    done = run_ffmpeg("-i", source, "-f", "null", "-", "-progress", "pipe:1", "-nostats")
     times = [line.partition("=")[2] for line in done.splitlines() if line.startswith("out_time_us")]
     return int(times[-1]) / 1e6
 
@@ -59,7 +59,8 @@ def _tone(seconds: float) -> tuple[str, ...]:
     return ("-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=16000:duration={seconds}")
 
 
-def _ffmpeg(*arguments: str | Path) -> str:
+def run_ffmpeg(*arguments: str | Path) -> str:
+    """Run ffmpeg, and return what it wrote to stdout."""
     command = [get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", *map(str, arguments)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - own command
     return done.stdout

@@ -15,6 +15,7 @@ IngestType = Literal["on_demand_direct_upload", "on_demand_clip"]
 TIER_PIXELS = {"720p": 921_600, "1080p": 2_073_600, "1440p": 4_194_304, "2160p": 8_294_400}
 STORED_RESOLUTION = {"720p": "HD", "1080p": "FHD", "1440p": "UHD", "2160p": "UHD"}
 SD_PIXELS = 720 * 576
+MOST_FRAMES = 60
 # The deprecated name of each video quality.
 ENCODING_TIERS = {"basic": "baseline", "plus": "smart", "premium": "premium"}
 PROGRESS = {"preparing": ("ingesting", 0), "ready": ("completed", 100), "errored": ("errored", -1)}
@@ -50,6 +51,11 @@ class Media(BaseModel):
     video_codec: str | None = None
     audio_codec: str | None = None
     sample_rate: int | None = None
+
+    @property
+    def stored_frame_rate(self) -> float | None:
+        """The frame rate of the stream, which is no higher than 60."""
+        return None if self.frame_rate is None else min(self.frame_rate, MOST_FRAMES)
 
 
 class SigningKey(BaseModel):
@@ -192,7 +198,7 @@ class Asset(BaseModel):
         return shown | {
             "resolution_tier": tier,
             "max_stored_resolution": "SD" if pixels <= SD_PIXELS else STORED_RESOLUTION[tier],
-            "max_stored_frame_rate": media.frame_rate,
+            "max_stored_frame_rate": media.stored_frame_rate,
             "aspect_ratio": media.aspect_ratio,
         }
 
@@ -208,7 +214,7 @@ class Asset(BaseModel):
                     "duration": media.video_duration or media.duration,
                     "max_width": media.width,
                     "max_height": media.height,
-                    "max_frame_rate": media.frame_rate,
+                    "max_frame_rate": media.stored_frame_rate,
                 }
             )
         if media and media.channels is not None:

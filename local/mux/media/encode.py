@@ -11,16 +11,16 @@ from local.mux.media.ffmpeg import last_line, run_ffmpeg
 from local.mux.media.playlists import make_whole
 from local.mux.media.probe import INPUT_LIMITS, Contents, probe
 from local.mux.media.tracks import measure_tracks
-from local.mux.records import Media
+from local.mux.records import MOST_FRAMES, Media
 
 MASTER = "master.m3u8"
 RENDITION = "rendition.m3u8"
 LONGEST_SIDE = 640
 MOST_CHANNELS = 2
-MOST_FRAMES = 60
-# A header with a higher frame rate holds the clock of a browser's recording, not a frame rate.
+# Headers of browsers' recordings hold a clock, or nothing, in the place of the frame rate.
 HIGHEST_RATE = 120
 USUAL_RATE = 25
+UNKNOWN_RATE = -1.0
 # Sound always ends a few packets after the picture. More than this has to be padded.
 LONGER_SOUND = 0.25
 # Keep the shape, make pixels square, never enlarge, and give x264 the even sides that it needs.
@@ -75,7 +75,7 @@ async def make_stream(
     job = Job(source, folder, contents, clip or (0.0, None))
     media = contents.media
     _empty(folder)
-    if (media.frame_rate or 0) > HIGHEST_RATE:
+    if contents.video is not None and not 0 < (media.frame_rate or 0) <= HIGHEST_RATE:
         media.frame_rate = await _measured_rate(job)
     await _encode(job)
     picture = stream_seconds(folder / RENDITION)
@@ -145,11 +145,11 @@ def _audio_options(contents: Contents) -> tuple[str, ...]:
 
 
 async def _measured_rate(job: Job) -> float:
-    """Return the frames a second of a source whose header does not say them, or -1."""
+    """Return the frames a second of a source whose header does not say them, or `UNKNOWN_RATE`."""
     listing, chosen = job.folder / "packets.txt", ("-map", f"0:{job.contents.video}")
     tracks = await measure_tracks(job.source, listing, limits(job.source), chosen)
     length = tracks[0].end - tracks[0].start if tracks else 0.0
-    return round(min(tracks[0].packets / length, HIGHEST_RATE), 3) if length > 0 else -1.0
+    return round(min(tracks[0].packets / length, HIGHEST_RATE), 3) if length > 0 else UNKNOWN_RATE
 
 
 async def _sound_seconds(folder: Path) -> float:
