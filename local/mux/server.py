@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from local.mux.api.fault_middleware import FaultMiddleware
 from local.mux.api.middleware import ApiMiddleware
 from local.mux.api.routes import Api
 from local.mux.api.system import SystemApi
@@ -39,7 +40,7 @@ def application(stand_in: StandIn) -> Starlette:
             Mount("/system/v1", ApiMiddleware(SystemApi(stand_in).app, stand_in)),
             Route("/control", page),
             Mount("/control", OwnPagesOnly(Control(stand_in).app)),
-            UploadEndpoint(stand_in).route,
+            Mount("/upload", FaultMiddleware(UploadEndpoint(stand_in).app, stand_in)),
             Mount("/", Playback(stand_in).app),
         ],
         # A foreign page may let its own name resolve to this machine. Refuse its name.

@@ -17,7 +17,7 @@ class ApiFault(Rule):
         done: True if the request is carried out all the same, so that only its answer is lost.
             A `slow` request is always carried out.
         method: The verb that the rule matches. `*` matches every verb.
-        path: The beginning of the paths that the rule matches.
+        path: The beginning of the paths that the rule matches: `/video/`, `/system/` or `/upload/`.
         status: The status of the answer, such as 429 or 500.
         retry_after: The seconds in the Retry-After header. None means no such header.
     """

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections import defaultdict
 
+from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -32,7 +33,8 @@ class UploadEndpoint:
         self._files = stand_in.files
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Every method is routed here, so that pages can read refusals too.
-        self.route = Route("/upload/{upload_id}/{secret}", self._answer, methods=ALL_METHODS)
+        route = Route("/{upload_id}/{secret}", self._answer, methods=ALL_METHODS)
+        self.app = Starlette(routes=[route])
 
     async def _answer(self, request: Request) -> Response:
         upload = self._stand_in.state.uploads.get(request.path_params["upload_id"])

@@ -171,6 +171,25 @@ def test_a_page_of_the_right_origin_may_upload_and_read_the_range(
         assert "Range" in answer.headers["access-control-expose-headers"]
 
 
+def test_the_answer_to_a_chunk_can_be_lost_though_the_chunk_arrived(mux: Running) -> None:
+    upload = mux.create_upload()
+    rule = {"method": "PUT", "path": "/upload/", "count": 1, "done": True}
+    mux.control("api-faults", rule | {"kind": "status", "status": 503})
+    lost = mux.http.put(
+        upload.url,
+        content=DATA[:CHUNK],
+        headers={"content-range": f"bytes 0-{CHUNK - 1}/{TOTAL}", "origin": "https://app.test"},
+    )
+    assert (lost.status_code, lost.headers["access-control-allow-origin"]) == (503, "*")
+    assert ask(mux, upload.url).headers["range"] == f"bytes=0-{CHUNK - 1}"
+    mux.control("api-faults", rule | {"kind": "cut"})
+    with pytest.raises(httpx.HTTPError):
+        put(mux, upload.url, CHUNK, CHUNK)
+    assert ask(mux, upload.url).headers["range"] == f"bytes=0-{2 * CHUNK - 1}"
+    assert put(mux, upload.url, 2 * CHUNK, 1000).status_code == 200
+    assert status(mux, upload.id) == "asset_created"
+
+
 def test_other_methods_are_refused_where_a_page_can_read_it(mux: Running) -> None:
     upload = mux.create_upload()
     for method in ("GET", "POST", "PATCH", "DELETE"):
