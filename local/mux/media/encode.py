@@ -148,8 +148,11 @@ async def _measured_rate(job: Job) -> float:
     """Return the frames a second of a source whose header does not say them, or `UNKNOWN_RATE`."""
     listing, chosen = job.folder / "packets.txt", ("-map", f"0:{job.contents.video}")
     tracks = await measure_tracks(job.source, listing, limits(job.source), chosen)
-    length = tracks[0].end - tracks[0].start if tracks else 0.0
-    return round(min(tracks[0].packets / length, HIGHEST_RATE), 3) if length > 0 else UNKNOWN_RATE
+    if not tracks or tracks[0].last <= tracks[0].start:
+        return UNKNOWN_RATE
+    # The header may not say either how long the last frame lasts.
+    rate = (tracks[0].packets - 1) / (tracks[0].last - tracks[0].start)
+    return round(min(rate, HIGHEST_RATE), 3)
 
 
 async def _sound_seconds(folder: Path) -> float:

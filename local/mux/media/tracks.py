@@ -18,12 +18,14 @@ class Track:
     Attributes:
         kind: `video` or `audio`.
         start: The time of its first packet.
+        last: The time of its last packet.
         end: The end of its last packet.
         packets: The number of its packets.
     """
 
     kind: str
     start: float
+    last: float
     end: float
     packets: int
 
@@ -66,8 +68,9 @@ def parse_packets(text: str) -> list[Track]:
             stream, _, shown, length, *_ = (field.strip() for field in line.split(","))
             start = float(int(shown) * bases[stream])
             end = start + float(int(length) * bases[stream])
-            track = tracks.setdefault(stream, Track(kinds.get(stream, ""), start, end, 0))
-            track.start, track.end = min(track.start, start), max(track.end, end)
+            track = tracks.setdefault(stream, Track(kinds.get(stream, ""), start, start, end, 0))
+            track.start, track.last = min(track.start, start), max(track.last, start)
+            track.end = max(track.end, end)
             track.packets += 1
     return list(tracks.values())
 

@@ -78,7 +78,7 @@ def test_a_file_becomes_an_asset_as_expected(made: dict[str, Made], name: str) -
     # The playlist plays as long as the longest track, but for a few packets of sound.
     assert made[name].streamed == pytest.approx(media.duration, abs=0.3)
     if case.rate is not None:
-        assert media.stored_frame_rate == pytest.approx(case.rate, abs=0.01)
+        assert media.stored_frame_rate == pytest.approx(case.rate, abs=case.rate_within)
     assert (media.stored_frame_rate or 0) <= 60
 
 
