@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from contextlib import suppress
 from datetime import UTC
 from http import HTTPStatus
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools import Logger
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -47,9 +49,33 @@ class Body(BaseModel):
     user_id: UUID | None = None
 
 
+class _Resolver(APIGatewayHttpResolver):
+    """A resolver that finds its routes below any base path and on any stage.
+
+    API Gateway says which of its routes took a request (`routeKey`). The path that it passes on
+    begins with the base path of a custom domain, and with the stage where that is a named one.
+    """
+
+    def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        return super().resolve(_without_prefix(event), context)
+
+
+def _without_prefix(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with the path that its route has, where the path ends with it."""
+    _, _, route = str(event.get("routeKey") or "").partition(" ")
+    if not route.startswith("/"):
+        return event
+    pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route))
+    found = re.search(f"{pattern}\\Z", str(event.get("rawPath") or ""))
+    if found is None:
+        return event
+    context = {**(event.get("requestContext") or {}), "stage": "$default"}
+    return {**event, "rawPath": found[0], "requestContext": context}
+
+
 def create_app(logger: Logger) -> APIGatewayHttpResolver:
     """A resolver that answers every error with a problem document."""
-    app = APIGatewayHttpResolver()
+    app = _Resolver()
 
     @app.exception_handler(VroomError)
     def on_known(error: VroomError) -> Response[str]:
@@ -112,11 +138,15 @@ def _document(
     )
 
 
-def viewer_of(event: APIGatewayProxyEventV2) -> UUID:
-    """Who asks: the `sub` that API Gateway's JWT authorizer has verified.
+def viewer_of(event: APIGatewayProxyEventV2, claim: str) -> UUID:
+    """Who asks: the claim that API Gateway's JWT authorizer has verified.
+
+    Args:
+        event: The request.
+        claim: The name of the claim that holds the viewer's UUID (`VIEWER_ID_CLAIM`).
 
     Raises:
-        UnauthorizedError: No claims, or a `sub` that is no UUID.
+        UnauthorizedError: The token has no such claim, or it is no UUID.
         ForbiddenError: The query names another viewer, or a body that no model is for does.
     """
     raw = event.raw_event
@@ -124,9 +154,9 @@ def viewer_of(event: APIGatewayProxyEventV2) -> UUID:
         "claims"
     ) or {}
     try:
-        viewer = UUID(str(claims["sub"]))
+        viewer = UUID(str(claims[claim]))
     except (KeyError, ValueError):
-        raise UnauthorizedError("The token's sub is not a UUID.") from None
+        raise UnauthorizedError(f"The token's claim {claim} is not a UUID.") from None
     _refuse_others(raw.get("queryStringParameters") or {}, viewer)
     # A client that means somebody else must not have it done to the caller, wherever it says so.
     if event.request_context.http.method in _WITHOUT_BODY:

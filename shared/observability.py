@@ -20,7 +20,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import AfterValidator
 
-from shared.settings import Secret, Settings
+from shared.settings import RequestSettings, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +42,7 @@ def _known_level(name: str) -> str:
     return name
 
 
-class LogSettings(Settings):
+class LogSettings(RequestSettings):
     """What is logged, and how viewers are named, by the names of the environment in lower case."""
 
     powertools_log_level: Annotated[str, AfterValidator(_known_level)] | None = None
@@ -82,7 +82,7 @@ class Telemetry:
         self.metrics = Metrics(namespace=NAMESPACE, service=service)
         self._operations = operations or {}
         self._settings = LogSettings()
-        self._viewer: UUID | None = None
+        self._event: Mapping[str, Any] | None = None
         self._invoked = False
 
     def configure(self, settings: LogSettings) -> None:
@@ -95,8 +95,11 @@ class Telemetry:
         self.logger.append_keys(**{name: str(value) for name, value in ids.items()})
 
     def _name_viewer(self) -> None:
-        if self._viewer is not None:
-            self.identify(viewer=self._settings.log_id(self._viewer))
+        if self._event is None:
+            return
+        viewer = _viewer(self._event, self._settings.viewer_id_claim)
+        if viewer is not None:
+            self.identify(viewer=self._settings.log_id(viewer))
 
     def count(self, name: str, value: float = 1) -> None:
         """Add to a count of this invocation."""
@@ -118,7 +121,7 @@ class Telemetry:
             started = time.perf_counter()
             self.logger.clear_state()
             self.identify(request_id=context.aws_request_id)
-            self._viewer = _viewer(event)
+            self._event = event
             self._name_viewer()
             self._invoked = True
             try:
@@ -131,7 +134,7 @@ class Telemetry:
                 operation = self._operations.get(called_by, "Other")
                 elapsed_ms = (time.perf_counter() - started) * 1000
                 self.milliseconds(f"{operation}Latency", elapsed_ms)
-                self._viewer, self._invoked = None, False
+                self._event, self._invoked = None, False
 
         flushed: Handler = self.metrics.log_metrics(observed, capture_cold_start_metric=True)
         return flushed
@@ -149,10 +152,10 @@ def _level_for_now() -> str | None:
     return "INFO" if given and given.upper() not in logging.getLevelNamesMapping() else None
 
 
-def _viewer(event: Mapping[str, Any]) -> UUID | None:
+def _viewer(event: Mapping[str, Any], claim: str) -> UUID | None:
     """Whom the authorizer has let in; None where an event has no viewer."""
     try:
-        return UUID(str(event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"]))
+        return UUID(str(event["requestContext"]["authorizer"]["jwt"]["claims"][claim]))
     except (KeyError, TypeError, ValueError):
         return None
 

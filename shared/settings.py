@@ -68,6 +68,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
+class RequestSettings(Settings):
+    """What every function knows of requests."""
+
+    # A name as issuers write it; Auth0's are URLs.
+    viewer_id_claim: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,256}$")] = "sub"
+
+
 class MuxSettings(Settings):
     """What a function that calls Mux needs for it."""
 

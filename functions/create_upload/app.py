@@ -48,7 +48,7 @@ if at_cold_start():
 @app.post("/v1/uploads")
 def create_upload() -> Response[str]:
     """Create a post that is not ready yet, and answer the address that takes its file."""
-    viewer = viewer_of(app.current_event)
+    viewer = _viewer()
     request = parse_body(UploadRequest, app.current_event, viewer)
     headers = app.current_event.headers
     key = idempotency_key(headers.get("idempotency-key"), request)
@@ -59,13 +59,13 @@ def create_upload() -> Response[str]:
 @app.get("/v1/uploads/<post_id>")
 def upload_state(post_id: str) -> Response[str]:
     """Answer the state of an upload."""
-    return answer(container().uploads.state(viewer_of(app.current_event), _post(post_id)))
+    return answer(container().uploads.state(_viewer(), _post(post_id)))
 
 
 @app.delete("/v1/uploads/<post_id>")
 def cancel_upload(post_id: str) -> Response[str]:
     """Cancel an upload, or remove its post and its video."""
-    return answer(container().uploads.cancel(viewer_of(app.current_event), _post(post_id)))
+    return answer(container().uploads.cancel(_viewer(), _post(post_id)))
 
 
 def _post(text: str) -> UUID:
@@ -73,6 +73,10 @@ def _post(text: str) -> UUID:
     if not _ID.fullmatch(text) or not app.current_event.path.endswith(text):
         raise NotFoundError
     return UUID(text)
+
+
+def _viewer() -> UUID:
+    return viewer_of(app.current_event, container().viewer_claim)
 
 
 @telemetry.handler

@@ -23,6 +23,7 @@ class Container:
     """Keep the parts that outlive an invocation."""
 
     uploads: Uploads
+    viewer_claim: str
 
 
 def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
@@ -42,4 +43,4 @@ def build(environ: Mapping[str, str], telemetry: Telemetry) -> Container:
         config.mux_token_id.get_secret_value(),
         config.mux_token_secret.get_secret_value(),
     )
-    return Container(Uploads(store, mux, config))
+    return Container(Uploads(store, mux, config), config.viewer_id_claim)

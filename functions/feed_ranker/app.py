@@ -25,6 +25,8 @@ from shared.settings import at_cold_start, load
 from shared.snapshot import renew_after_restore
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -63,9 +65,9 @@ if at_cold_start():
 def get_feed() -> Response[str]:
     """A page of the viewer's feed."""
     started = time.perf_counter()
-    viewer = viewer_of(app.current_event)
+    viewer = _viewer()
     query = parse_query(FeedQuery, app.current_event)
-    return answer(
+    response = answer(
         container().page(
             viewer,
             query,
@@ -74,6 +76,9 @@ def get_feed() -> Response[str]:
             lambda: (time.perf_counter() - started) * 1000,
         )
     )
+    if app.current_event.query_string_parameters.get("timezone") not in {None, query.timezone}:
+        response.headers["Vroom-Timezone"] = query.timezone  # not the one that was asked for
+    return response
 
 
 @app.post("/v1/sessions")
@@ -97,7 +102,7 @@ def post_sessions() -> Response[str]:
 @app.post("/v1/impressions")
 def post_impressions() -> Response[str]:
     """A batch of impressions."""
-    viewer = viewer_of(app.current_event)
+    viewer = _viewer()
     batch = parse_body(ImpressionBatch, app.current_event, viewer)
     kept = container()
     kept.telemetry.identify(session_id=batch.session_id)
@@ -116,7 +121,7 @@ def post_impressions() -> Response[str]:
 @app.post("/v1/watch-progress")
 def post_watch_progress() -> Response[str]:
     """A batch of watches."""
-    viewer = viewer_of(app.current_event)
+    viewer = _viewer()
     batch = parse_body(WatchBatch, app.current_event, viewer)
     kept = container()
     done = watch_progress.record(
@@ -134,7 +139,7 @@ def post_watch_progress() -> Response[str]:
 @app.post("/v1/feedback")
 def post_feedback() -> Response[str]:
     """Less of a post's like, nothing of a creator, a report; or the undo of one."""
-    viewer = viewer_of(app.current_event)
+    viewer = _viewer()
     given = parse_body(FeedbackIn, app.current_event, viewer)
     kept = container()
     done = feedback.give(
@@ -152,19 +157,23 @@ def post_feedback() -> Response[str]:
 @app.get("/v1/me/data")
 def get_my_data() -> Response[str]:
     """All that is kept of the viewer."""
-    return answer(container().viewer_data.export(viewer_of(app.current_event), datetime.now(UTC)))
+    return answer(container().viewer_data.export(_viewer(), datetime.now(UTC)))
 
 
 @app.delete("/v1/me/history")
 def delete_my_history() -> Response[str]:
     """Forget the viewer's history."""
-    return answer(container().viewer_data.reset(viewer_of(app.current_event)))
+    return answer(container().viewer_data.reset(_viewer()))
 
 
 @app.delete("/v1/me")
 def delete_me() -> Response[str]:
     """Erase all that is kept of the viewer."""
-    return answer(container().viewer_data.erase(viewer_of(app.current_event)))
+    return answer(container().viewer_data.erase(_viewer()))
+
+
+def _viewer() -> UUID:
+    return viewer_of(app.current_event, container().viewer_claim)
 
 
 @telemetry.handler

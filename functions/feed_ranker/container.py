@@ -48,6 +48,7 @@ class Container:
     def __init__(self, settings: FeedSettings, telemetry: Telemetry) -> None:
         telemetry.configure(settings)
         self.telemetry = telemetry
+        self.viewer_claim = settings.viewer_id_claim
         self.report = FeedTelemetry(telemetry)
         self.budget_s = settings.database_budget_ms / 1000
         self.cooldown = timedelta(days=settings.repeat_cooldown_days)

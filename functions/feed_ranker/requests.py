@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime  # pydantic reads annotations at run time
 from enum import StrEnum
-from functools import cache
-from importlib import resources
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -22,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from functions.feed_ranker import timezones
 from shared.http import Body
 from shared.models import Connection, Device, Rung
 
@@ -40,23 +39,6 @@ def _plain_number(value: object) -> object:
     return value
 
 
-@cache
-def timezones() -> frozenset[str]:
-    """IANA's names, as the package tzdata lists them: its list is the same on every machine.
-
-    zoneinfo.availabletimezones() opens every file of the machine's own, and finds names there
-    that are none of IANA's (localtime). Factory is one of IANA's, and no zone.
-    """
-    listed = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8")
-    return frozenset(listed.split()) - {"Factory"}
-
-
-def _known_timezone(name: str) -> str:
-    if name not in timezones():
-        raise ValueError("is not an IANA time zone")
-    return name
-
-
 def _text_only(value: object) -> object:
     """Refuse numbers, written as text or not, where a time in RFC 3339 is meant."""
     dated = isinstance(value, str) and value[10:11] in {"T", "t"}
@@ -68,7 +50,7 @@ def _text_only(value: object) -> object:
 Timezone = Annotated[
     str,
     Field(min_length=1, max_length=64, json_schema_extra={"format": "iana-time-zone"}),
-    AfterValidator(_known_timezone),
+    AfterValidator(timezones.resolve),
 ]
 
 

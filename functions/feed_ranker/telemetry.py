@@ -21,6 +21,8 @@ _FIELDS: Final = frozenset(
     | {"play_ms", "duration_ms", "liked", "commented", "shared"}
 )
 
+_DEGRADED: Final = ("cache", "database", "inventory", "catalogue")
+
 
 @dataclass(frozen=True, slots=True)
 class FeedTelemetry:
@@ -56,8 +58,9 @@ class FeedTelemetry:
         count("Repeats", sum(p.is_repeat for p in page.posts))
         count("WithdrawnPosts", served.withdrawn)
         count("Degraded", served.degraded is not None)
-        if served.degraded:
-            count(f"Degraded{served.degraded.title()}")
+        for word in _DEGRADED:
+            # Also where it is not so: the average is then the share of pages, for the alarms.
+            count(f"Degraded{word.title()}", served.degraded == word)
         count("FillFailures", served.underfilled)
         if served.underfilled:
             self.telemetry.logger.error("page shorter than promised", page_no=at.page_no)

@@ -86,6 +86,14 @@ class HttpApi:
             source_ip=incoming.client.host if incoming.client else "127.0.0.1",
             protocol=f"HTTP/{scope['http_version']}",
         )
+        cors = self._template.cors
+        if cors is None:
+            return await self._routed(incoming, request, request_id)
+        return cors.preflight(request) or cors.applied(
+            request, await self._routed(incoming, request, request_id)
+        )
+
+    async def _routed(self, incoming: Request, request: HttpRequest, request_id: str) -> HttpAnswer:
         found = self._template.match(request.method, request.path)
         if found is None:
             return problem(HTTPStatus.NOT_FOUND, "there is no such route", request_id)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from samtranslator.yaml_helper import yaml_parse
 
 from local.errors import StackError
+from local.gateway.cors import Cors, read_cors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,6 +97,7 @@ class Template:
         tables: logical id to the properties of each DynamoDB table.
         issuer: the `iss` that the authorizer asks for.
         audiences: of which a token must name one.
+        cors: what web pages of other origins may do; None for nothing.
     """
 
     functions: dict[str, Function]
@@ -103,6 +105,7 @@ class Template:
     tables: dict[str, dict[str, Any]]
     issuer: str
     audiences: tuple[str, ...]
+    cors: Cors | None = None
 
     def match(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route that takes a request, with its path parameters; None where there is none."""
@@ -146,7 +149,8 @@ def _read(document: dict[str, Any], parameters: Mapping[str, str]) -> Template:
     apis = of_type(HTTP_API)
     if len(apis) != 1:
         raise ValueError(f"one {HTTP_API} is needed, there are {len(apis)}")
-    auth = next(iter(apis.values())).get("Auth", {})
+    (api,) = apis.values()
+    auth = api.get("Auth", {})
     default_authorizer = auth.get("DefaultAuthorizer", "NONE")
     jwt = auth.get("Authorizers", {}).get(default_authorizer, {}).get("JwtConfiguration", {})
 
@@ -169,6 +173,7 @@ def _read(document: dict[str, Any], parameters: Mapping[str, str]) -> Template:
             for value in jwt.get("audience", [])
             if (audience := _resolve(value, known)) is not None
         ),
+        cors=read_cors(api.get("CorsConfiguration"), known),
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.errors import (
     DatabaseUnavailableError,
@@ -146,3 +148,36 @@ def test_what_clients_do_wrong_does_not_fill_the_log(
 ) -> None:
     example.ask(NotFoundError())
     assert caplog.text == ""
+
+
+PREFIX = st.lists(st.sampled_from(["vroom", "v1", "prod", "example", "a b", "é"]), max_size=4)
+
+
+@given(PREFIX, st.sampled_from(["$default", "prod", "v1", "vroom"]))
+def test_a_route_is_found_below_any_base_path_and_on_any_stage(
+    prefix: list[str], stage: str
+) -> None:
+    app = create_app(Logger(service="example"))
+    asked: list[str] = []
+
+    @app.get("/v1/uploads/<post_id>")
+    def route(post_id: str) -> Response[str]:
+        asked.append(app.current_event.path)
+        return answer({"post_id": post_id})
+
+    path = "".join(f"/{part}" for part in [*prefix, "v1", "uploads", "42"])
+    raw = {**event(path=path), "routeKey": "GET /v1/uploads/{post_id}"}
+    raw["requestContext"]["stage"] = stage
+    response = app.resolve(raw, Context())  # type: ignore[arg-type]  # a stand-in
+    assert json.loads(response["body"]) == {"post_id": "42"}
+    assert asked == ["/v1/uploads/42"]
+
+
+@pytest.mark.parametrize("key", [None, "$default", "GET /v1/other", "GET"])
+def test_a_path_that_is_not_its_route_s_is_taken_as_it_is(
+    example: Example, key: str | None
+) -> None:
+    raw = {**event(), "routeKey": key}
+    assert example.app.resolve(raw, Context())["statusCode"] == 200  # type: ignore[arg-type]
+    raw = {**event(path="/vroom/v1/example"), "routeKey": key}
+    assert example.app.resolve(raw, Context())["statusCode"] == 404  # type: ignore[arg-type]

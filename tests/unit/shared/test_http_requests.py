@@ -44,13 +44,13 @@ def coded(data: bytes) -> str:
 
 
 def test_the_viewer_is_the_sub_of_the_verified_token() -> None:
-    assert viewer_of(wrapped(event())) == VIEWER
+    assert viewer_of(wrapped(event()), "sub") == VIEWER
 
 
 @pytest.mark.parametrize("sub", ["", "root", "123", None, 7, ["x"], str(VIEWER)[:-1], "é" * 36])
 def test_a_sub_that_is_no_uuid_is_unauthorized(sub: object) -> None:
     with pytest.raises(UnauthorizedError):
-        viewer_of(wrapped(event(claims={"sub": sub})))
+        viewer_of(wrapped(event(claims={"sub": sub})), "sub")
 
 
 @pytest.mark.parametrize(
@@ -58,23 +58,35 @@ def test_a_sub_that_is_no_uuid_is_unauthorized(sub: object) -> None:
 )
 def test_a_request_without_claims_is_unauthorized(context: object) -> None:
     with pytest.raises(UnauthorizedError):
-        viewer_of(wrapped({**event(), "requestContext": context}))
+        viewer_of(wrapped({**event(), "requestContext": context}), "sub")
 
 
 def test_claims_without_a_sub_are_unauthorized() -> None:
     with pytest.raises(UnauthorizedError):
-        viewer_of(wrapped(event(claims={"scope": "all"})))
+        viewer_of(wrapped(event(claims={"scope": "all"})), "sub")
+
+
+@pytest.mark.parametrize(
+    "claim", ["vroom_id", "https://vroom.example.com/user_id", "custom:vroom_id"]
+)
+def test_the_viewer_may_stand_in_another_claim_and_then_the_sub_is_nobody(claim: str) -> None:
+    claims = {"sub": "auth0|507f1f77bcf86cd799439011", claim: str(VIEWER)}
+    assert viewer_of(wrapped(event(claims=claims)), claim) == VIEWER
+    with pytest.raises(UnauthorizedError, match="claim sub"):
+        viewer_of(wrapped(event(claims=claims)), "sub")
+    with pytest.raises(UnauthorizedError):
+        viewer_of(wrapped(event(claims={"sub": str(VIEWER)})), claim)
 
 
 @pytest.mark.parametrize("named", [str(OTHER), "", "me", f"{VIEWER},{OTHER}"])
 def test_a_query_that_names_another_viewer_is_forbidden(named: str) -> None:
     with pytest.raises(ForbiddenError):
-        viewer_of(wrapped(event(query={"user_id": named})))
+        viewer_of(wrapped(event(query={"user_id": named})), "sub")
 
 
 @pytest.mark.parametrize("named", [str(VIEWER), str(VIEWER).upper()])
 def test_a_query_may_name_the_viewer_again(named: str) -> None:
-    assert viewer_of(wrapped(event(query={"user_id": named}))) == VIEWER
+    assert viewer_of(wrapped(event(query={"user_id": named})), "sub") == VIEWER
 
 
 def test_a_query_is_parsed_and_an_absent_one_has_its_defaults() -> None:
@@ -208,7 +220,7 @@ def test_a_body_that_no_route_asked_for_may_not_name_another_viewer_either(
     text = json.dumps({"user_id": named, "more": 1})
     body = coded(text.encode()) if base64_encoded else text
     with pytest.raises(ForbiddenError):
-        viewer_of(wrapped(event(method, body=body, base64_encoded=base64_encoded)))
+        viewer_of(wrapped(event(method, body=body, base64_encoded=base64_encoded)), "sub")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -220,8 +232,8 @@ def test_a_body_that_no_route_asked_for_may_not_name_another_viewer_either(
     ],
 )
 def test_any_other_body_that_no_route_asked_for_is_ignored(method: str, body: object) -> None:
-    assert viewer_of(wrapped(event(method, body=body))) == VIEWER
-    assert viewer_of(wrapped(event(method, body="Y!", base64_encoded=True))) == VIEWER
+    assert viewer_of(wrapped(event(method, body=body)), "sub") == VIEWER
+    assert viewer_of(wrapped(event(method, body="Y!", base64_encoded=True)), "sub") == VIEWER
 
 
 @pytest.mark.parametrize("named", [None, str(VIEWER), str(VIEWER).upper(), VIEWER.hex])

@@ -58,6 +58,22 @@ def emitted(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return found
 
 
+def test_lines_name_the_viewer_by_the_claim_that_the_settings_name(
+    telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.configure(LogSettings(log_viewer_ids="plain", viewer_id_claim="vroom_id"))
+    given = event(sub="auth0|507f1f77bcf86cd799439011")
+    given["requestContext"]["authorizer"]["jwt"]["claims"]["vroom_id"] = str(VIEWER)
+
+    def handle() -> dict[str, Any]:
+        telemetry.logger.info("done")
+        return {"statusCode": 200}
+
+    call(telemetry, handle, given)
+    (line,) = [line for line in lines(capsys) if line.get("message") == "done"]
+    assert line["viewer"] == str(VIEWER)
+
+
 def test_metrics_are_flushed_once_an_invocation_with_namespace_and_service(
     telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
 ) -> None:
