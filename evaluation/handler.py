@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 from urllib.parse import urlencode
 
-from local.gateway.events import HttpRequest, build_event, read_answer
+from local.gateway.answers import read_answer
+from local.gateway.events import HttpRequest, build_event
 from local.gateway.schedules import scheduled_event
 from local.gateway.template import load_template
 from local.paths import TEMPLATE

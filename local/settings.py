@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_PORT = 8787
+DEFAULT_HOST = "127.0.0.1"
 DEFAULT_STATE_DIR = ".local"
 DEFAULT_TABLE = "vroom-feed-sessions"
 DEFAULT_WORKERS = 2
@@ -39,6 +40,10 @@ class StackSettings:
         emulated: run what `sam build` makes in AWS's runtime emulator, not the checkout.
         artifacts: the folder that keeps builds; default: in the state's folder.
         warm: whether to have one container of each function ready before the first request.
+        host: the address on which the gateway listens; all else stays on 127.0.0.1.
+        cors_origins: origins of web apps that may call the API, comma-separated; `*` is all.
+        viewer_id_claim: the claim of a token that holds the viewer's id.
+        pooler: let PgBouncer stand between the functions and Postgres.
     """
 
     state_dir: Path
@@ -56,14 +61,25 @@ class StackSettings:
     emulated: bool = False
     artifacts: Path | None = None
     warm: bool = True
+    host: str = DEFAULT_HOST
+    cors_origins: str = "*"
+    viewer_id_claim: str = "sub"
+    pooler: bool = False
+
+    @property
+    def template_parameters(self) -> dict[str, str]:
+        """The values of the template's parameters that can be chosen."""
+        return {"CorsOrigins": self.cors_origins, "ViewerIdClaim": self.viewer_id_claim}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> StackSettings:
-        """Reads PORT, STATE_DIR, DATABASE_URL, DYNAMODB_ENDPOINT_URL, SEED_POSTS, `…_WORKERS`.
+        """Reads PORT, HOST, STATE_DIR, DATABASE_URL, DYNAMODB_ENDPOINT_URL and SEED_POSTS.
 
-        And RUNTIME: `process` (the checkout in worker processes) or `emulator` (what `sam build`
-        makes, in AWS's runtime emulator; builds are kept in ARTIFACTS_CACHE, where given). With
-        WARM=0 each function's first request is a cold start.
+        And `…_WORKERS`, and RUNTIME: `process` (the checkout in worker processes) or `emulator`
+        (what `sam build` makes, in AWS's runtime emulator; builds are kept in ARTIFACTS_CACHE,
+        where given). With
+        WARM=0 each function's first request is a cold start, with POOLER=1 the functions reach
+        Postgres through PgBouncer. CORS_ORIGINS and VIEWER_ID_CLAIM are the template's parameters.
 
         Raises:
             StackError: a number is none, or out of range, or RUNTIME is neither.
@@ -89,6 +105,10 @@ class StackSettings:
             emulated=emulated,
             artifacts=Path(builds) if builds else None,
             warm=_number(environment, "WARM", 1, at_most=1) == 1,
+            host=environment.get("HOST") or DEFAULT_HOST,
+            cors_origins=environment.get("CORS_ORIGINS", "*"),
+            viewer_id_claim=environment.get("VIEWER_ID_CLAIM") or "sub",
+            pooler=_number(environment, "POOLER", 0, at_most=1) == 1,
         )
 
 

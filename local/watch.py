@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # What the functions do without each: the stack goes on, as they do.
 WITHOUT = {
+    "pgbouncer": "the same as without Postgres",
     "postgres": "pages come from cached queues (degraded: database), all else is refused",
     "dynamodb": "the feed comes from Postgres (degraded: cache)",
     "mux": "uploads are refused and nothing plays",

@@ -56,11 +56,11 @@ class _Resolver(APIGatewayHttpResolver):
     begins with the base path of a custom domain, and with the stage where that is a named one.
     """
 
-    def resolve(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def resolve(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return super().resolve(_without_prefix(event), context)
 
 
-def _without_prefix(event: dict[str, Any]) -> dict[str, Any]:
+def _without_prefix(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """The event with the path that its route has, where the path ends with it."""
     _, _, route = str(event.get("routeKey") or "").partition(" ")
     if not route.startswith("/"):

@@ -56,6 +56,7 @@ class GatewayConfig:
         artifacts: the folder that `sam build` made, to be run in AWS's emulator; None runs the
             checkout in workers of our own.
         warm: whether to have one container of each function ready before the first request.
+        viewer_id_claim: the claim of local tokens that holds the viewer's id.
     """
 
     template: str
@@ -68,6 +69,7 @@ class GatewayConfig:
     tolerant: bool = False
     artifacts: str | None = None
     warm: bool = True
+    viewer_id_claim: str = "sub"
 
 
 def create_app(config: GatewayConfig) -> Starlette:
@@ -80,7 +82,12 @@ def create_app(config: GatewayConfig) -> Starlette:
         StackError: template or key can't be used.
     """
     template = load_template(Path(config.template), config.parameters)
-    authorizer = Authorizer(load_key(Path(config.key)), template.issuer, template.audiences)
+    authorizer = Authorizer(
+        load_key(Path(config.key)),
+        template.issuer,
+        template.audiences,
+        claim=config.viewer_id_claim,
+    )
     pools = {
         logical_id: WorkerPool(
             function,
@@ -173,7 +180,7 @@ class Server(uvicorn.Server):
         """Starts, then announces it to the stack."""
         await super().startup(sockets)
         if self.started and sockets:
-            host, port = sockets[0].getsockname()
+            host, port = sockets[0].getsockname()[:2]
             print(f"ready http://{host}:{port}", flush=True)
 
     def end_with_parent(self) -> None:

@@ -62,9 +62,13 @@ class Authorizer:
         key: signs and, its public half, checks.
         issuer: the `iss` that a token must have.
         audiences: of which a token's `aud` (or, without one, its `client_id`) must name one.
+        claim: the claim that holds the viewer's id (`VIEWER_ID_CLAIM`).
     """
 
-    def __init__(self, key: RSAPrivateKey, issuer: str, audiences: Sequence[str]) -> None:
+    def __init__(
+        self, key: RSAPrivateKey, issuer: str, audiences: Sequence[str], *, claim: str = "sub"
+    ) -> None:
+        self._claim = claim
         self._key = key
         self._issuer = issuer
         self._audiences = list(audiences)
@@ -73,18 +77,20 @@ class Authorizer:
         """A token of a viewer.
 
         Args:
-            user_id: becomes the `sub`.
+            user_id: becomes the claim that holds the viewer's id. Where that is not `sub`, the
+                `sub` is one as issuers write them.
             expires_in: seconds from now; a negative number makes an expired token.
         """
         now = int(time.time())
         claims = {
             "iss": self._issuer,
             "aud": self._audiences[0],
-            "sub": user_id,
+            "sub": f"local|{user_id}",
             "iat": now + min(expires_in, 0),
             "exp": now + expires_in,
             "jti": str(uuid.uuid4()),
             "client_id": CLIENT_ID,
+            self._claim: user_id,
         }
         return jwt.encode(claims, self._key, algorithm=ALGORITHMS[0])
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from local.gateway.events import HttpAnswer
+from local.gateway.answers import HttpAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from local.gateway.answers import HttpAnswer
     from local.gateway.authorizer import Authorizer
-    from local.gateway.events import HttpAnswer
     from local.gateway.workers import WorkerPool
 
 CENTURY_S = 100 * 366 * 86_400

@@ -20,6 +20,9 @@ STACK_SETTINGS = {
     "RUNTIME",
     "ARTIFACTS_CACHE",
     "WARM",
+    "HOST",
+    "CORS_ORIGINS",
+    "POOLER",
 }
 
 

@@ -1,4 +1,4 @@
-"""HTTP requests as API Gateway's HTTP API hands them to Lambda (payload 2.0), and answers back.
+"""HTTP requests as API Gateway's HTTP API hands them to Lambda (payload 2.0).
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -6,10 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 from __future__ import annotations
 
 import base64
-import binascii
-import json
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -32,10 +29,6 @@ MAX_LINE_BYTES = 16 * 1024
 TEXT_TYPES = {"application/json", "application/xml", "application/javascript"}
 # Hop-by-hop headers are the gateway's own affair.
 NOT_PASSED_ON = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"}
-
-
-class MalformedAnswerError(Exception):
-    """A function's answer that API Gateway can't turn into HTTP."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +64,6 @@ class HttpRequest:
         return ",".join(values) if values else None
 
 
-@dataclass(frozen=True)
-class HttpAnswer:
-    """What goes back over the wire; header names may repeat."""
-
-    status: int
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes = b""
-
-
 def build_event(
     request: HttpRequest,
     route: Route,
@@ -99,8 +83,38 @@ def build_event(
         now: when it came, timezone-aware.
         claims: the token's claims as the authorizer passes them on; None without authorizer.
     """
+    context = _request_context(request, route, request_id, now)
+    if claims is not None:
+        context["authorizer"] = {"jwt": {"claims": dict(claims), "scopes": None}}
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route.key,
+        "rawPath": request.path,
+        "rawQueryString": request.raw_query,
+        "headers": _event_headers(request),
+        "requestContext": context,
+        "isBase64Encoded": False,
+    }
+    cookies = _cookies(request)
+    if cookies:
+        event["cookies"] = cookies
+    query = _joined(parse_qsl(request.raw_query, keep_blank_values=True))
+    if query:
+        event["queryStringParameters"] = query
+    if path_parameters:
+        event["pathParameters"] = dict(path_parameters)
+    if request.body:
+        text = _as_text(request)
+        event["isBase64Encoded"] = text is None
+        event["body"] = base64.b64encode(request.body).decode() if text is None else text
+    return event
+
+
+def _request_context(
+    request: HttpRequest, route: Route, request_id: str, now: datetime
+) -> dict[str, Any]:
     domain = (request.header("host") or API_ID).split(":")[0]
-    context: dict[str, Any] = {
+    return {
         "accountId": ACCOUNT,
         "apiId": API_ID,
         "domainName": domain,
@@ -118,71 +132,16 @@ def build_event(
         "time": now.strftime("%d/%b/%Y:%H:%M:%S %z"),
         "timeEpoch": int(now.timestamp() * 1000),
     }
-    if claims is not None:
-        context["authorizer"] = {"jwt": {"claims": dict(claims), "scopes": None}}
-    event: dict[str, Any] = {
-        "version": "2.0",
-        "routeKey": route.key,
-        "rawPath": request.path,
-        "rawQueryString": request.raw_query,
-        "headers": _event_headers(request),
-        "requestContext": context,
-        "isBase64Encoded": False,
-    }
-    cookies = [
+
+
+def _cookies(request: HttpRequest) -> list[str]:
+    return [
         cookie.strip()
         for name, value in request.headers
         if name.lower() == "cookie"
         for cookie in value.split(";")
         if cookie.strip()
     ]
-    if cookies:
-        event["cookies"] = cookies
-    query = _joined(parse_qsl(request.raw_query, keep_blank_values=True))
-    if query:
-        event["queryStringParameters"] = query
-    if path_parameters:
-        event["pathParameters"] = dict(path_parameters)
-    if request.body:
-        text = _as_text(request)
-        event["isBase64Encoded"] = text is None
-        event["body"] = base64.b64encode(request.body).decode() if text is None else text
-    return event
-
-
-def read_answer(result: Any) -> HttpAnswer:  # noqa: ANN401  (whatever the handler returned)
-    """Turns what a handler returned into HTTP.
-
-    Without a `statusCode` the whole value is the body: 200, `application/json`.
-
-    Raises:
-        MalformedAnswerError: it has a `statusCode`, but not the format that goes with it.
-    """
-    if not isinstance(result, dict) or "statusCode" not in result:
-        text = result if isinstance(result, str) else json.dumps(result)
-        return HttpAnswer(200, [("content-type", "application/json")], text.encode())
-    status = _status(result["statusCode"])
-    headers = [(name.lower(), text) for name, text in _headers(result.get("headers"))]
-    if all(name != "content-type" for name, _ in headers):
-        headers.append(("content-type", "text/plain;charset=UTF-8"))
-    cookies = result.get("cookies") or []
-    if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
-        raise MalformedAnswerError("cookies is no list of strings")
-    headers += [("set-cookie", cookie) for cookie in cookies]
-    for _, value in headers:
-        if re.search(r"[\r\n\0]", value) or not value.isascii():
-            raise MalformedAnswerError("a header's value has characters that HTTP does not allow")
-    body = result.get("body")
-    if body is None:
-        body = ""
-    if not isinstance(body, str):
-        raise MalformedAnswerError("body is no string")
-    if not result.get("isBase64Encoded"):
-        return HttpAnswer(status, headers, body.encode("utf-8", errors="replace"))
-    try:
-        return HttpAnswer(status, headers, base64.b64decode(body, validate=True))
-    except (binascii.Error, ValueError) as error:
-        raise MalformedAnswerError("body is not base64") from error
 
 
 def _event_headers(request: HttpRequest) -> dict[str, str]:
@@ -215,28 +174,3 @@ def _as_text(request: HttpRequest) -> str | None:
         return request.body.decode("utf-8")
     except UnicodeDecodeError:
         return None
-
-
-def _status(value: Any) -> int:  # noqa: ANN401  (whatever the handler returned)
-    try:
-        status = int(value) if isinstance(value, (int, str)) and value is not True else 0
-    except ValueError:
-        status = 0
-    if not 200 <= status <= 599:  # noqa: PLR2004  (HTTP's final statuses)
-        raise MalformedAnswerError("statusCode is no HTTP status")
-    return status
-
-
-def _headers(value: Any) -> list[tuple[str, str]]:  # noqa: ANN401  (whatever the handler returned)
-    if value is None:
-        return []
-    if not isinstance(value, dict):
-        raise MalformedAnswerError("headers is no object")
-    pairs = []
-    for name, content in value.items():
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            raise MalformedAnswerError("a header's name has characters that HTTP does not allow")
-        if isinstance(content, (dict, list)) or content is None:
-            raise MalformedAnswerError(f"the header {name} is no string")
-        pairs.append((name, content if isinstance(content, str) else json.dumps(content)))
-    return pairs

@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from local.gateway.answers import HttpAnswer, MalformedAnswerError, read_answer
 from local.gateway.authorizer import UnauthorizedError
 from local.gateway.events import (
     MAX_EVENT_BYTES,
     MAX_HEADER_BYTES,
     MAX_LINE_BYTES,
     MAX_PAYLOAD_BYTES,
-    HttpAnswer,
     HttpRequest,
-    MalformedAnswerError,
     build_event,
-    read_answer,
 )
 from local.gateway.problems import problem
 from local.gateway.workers import FunctionTimeoutError, HandlerError, WorkerDiedError

@@ -6,7 +6,7 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from local.gateway.events import HttpAnswer
+from local.gateway.answers import HttpAnswer
 
 # API Gateway's words where they differ from HTTP's.
 MESSAGES = {

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from local.gateway.template import Function
 
-# Lambda gives 10 s; a laptop that starts several at once may need longer.
-INIT_TIMEOUT_S = 60.0
+INIT_TIMEOUT_S = 60.0  # Lambda gives 10 s; a laptop that starts several at once may need longer
 
 
 class InvocationError(Exception):

@@ -29,20 +29,35 @@ if TYPE_CHECKING:
     from local.gateway.template import Template
 
 
-def listen(port: int) -> socket.socket:
+def listen(port: int, host: str = HOST) -> socket.socket:
     """The gateway's socket, opened first: a busy port then shows before anything is started.
 
+    Args:
+        port: its port; 0 takes a free one.
+        host: an address of this machine; `0.0.0.0` or `::` listens on all of them.
+
     Raises:
-        StackError: the port is taken, or not for us.
+        StackError: the port is taken, or not for us, or this machine has no such address.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((HOST, port), backlog=1024)
+        return socket.create_server((host, port), family=family, backlog=1024)
     except PermissionError as error:
         raise StackError(f"Port {port} needs more rights: choose another PORT") from error
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+            raise StackError(f"HOST={host} is no address of this machine") from error
         if error.errno != errno.EADDRINUSE:
             raise
         raise StackError(f"Port {port} is busy: choose another PORT") from error
+
+
+def base_url(listener: socket.socket) -> str:
+    """The URL by which this machine reaches a socket of `listen`."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  (compared, not bound)
+        host = HOST
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def prepare_database(

@@ -17,6 +17,7 @@ class SchemaMismatchError(UnavailableError):
     """The service is being updated. Try again shortly."""
 
     retry_after_s = 30
+    reason = "schema_mismatch"
 
 
 def check(version: int, oldest_code: int, needed: int = SCHEMA_VERSION) -> None:

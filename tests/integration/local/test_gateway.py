@@ -257,3 +257,38 @@ def test_the_answer_without_a_status_is_json(gateway: RunningGateway) -> None:
     answer = gateway.get("/open")
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(answer.text)["calls"] >= 1
+
+
+ORIGIN = {"origin": "https://app.example"}
+
+
+def test_a_preflight_is_answered_on_every_path_and_reaches_no_function(
+    gateway: RunningGateway,
+) -> None:
+    asks = {**ORIGIN, "access-control-request-method": "POST"}
+    for path in ("/guarded/7", "/open", "/nowhere"):
+        answer = httpx.options(f"{gateway.url}{path}", headers=asks)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["access-control-allow-origin"] == "https://app.example"
+        assert answer.headers["access-control-allow-methods"] == "GET,POST"
+        assert answer.headers["access-control-allow-headers"] == "authorization"
+        assert answer.headers["access-control-max-age"] == "600"
+
+
+def test_answers_and_refusals_alike_can_be_read_by_pages_of_a_named_origin(
+    gateway: RunningGateway,
+) -> None:
+    for path, status in (("/open", 200), ("/guarded/7", 401), ("/nowhere", 404)):
+        answer = httpx.get(f"{gateway.url}{path}", headers=ORIGIN)
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "https://app.example"
+        assert answer.headers["access-control-expose-headers"] == "retry-after"
+
+
+@pytest.mark.parametrize("origin", ["https://app.example.evil", "http://app.example", "null", ""])
+def test_pages_of_other_origins_can_read_nothing(gateway: RunningGateway, origin: str) -> None:
+    for answer in (
+        httpx.options(f"{gateway.url}/open", headers={"origin": origin}),
+        httpx.get(f"{gateway.url}/open", headers={"origin": origin}),
+    ):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]

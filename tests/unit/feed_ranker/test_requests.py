@@ -55,28 +55,7 @@ def test_a_page_size_from_1_to_50_is_accepted(size: int) -> None:
         ("cursor", ""),
         *(("device", v) for v in ("", "fridge", "Phone", "phone,tv")),
         *(("connection", v) for v in ("", "6g", "WIFI")),
-        *(
-            ("timezone", v)
-            for v in (
-                "",
-                "Mars/Olympus",
-                "America",
-                "../UTC",
-                "/etc/localtime",
-                "UTC\0",
-                "\ud800",
-                "A" * 65,
-                "A/" * 32,
-                "tzdata.zi",
-                "__init__.py",
-                "localtime",
-                "posixrules",
-                "Factory",
-                "posix/Europe/Berlin",
-                "right/Europe/Berlin",
-                "europe/berlin",
-            )
-        ),
+        *(("timezone", v) for v in ("", "\ud800", "A" * 65)),
     ],
 )
 def test_a_bad_parameter_is_refused_by_its_name(field: str, value: str) -> None:
@@ -84,7 +63,7 @@ def test_a_bad_parameter_is_refused_by_its_name(field: str, value: str) -> None:
 
 
 def test_every_bad_parameter_is_named_at_once() -> None:
-    data = {"page_size": "0", "session_id": "x", "device": "x", "connection": "x", "timezone": "x"}
+    data = {"page_size": "0", "session_id": "x", "device": "x", "connection": "x", "timezone": ""}
     assert faulty_fields(FeedQuery, data) == set(data)
 
 
@@ -116,9 +95,23 @@ def test_a_time_zone_that_is_accepted_exists(name: str) -> None:
         ("UTC+1", "UTC"),
         ("Mars/Olympus", "UTC"),
         ("../../etc/passwd", "UTC"),
-        ("localtime", "UTC"),
-        ("Factory", "UTC"),
-        ("\0", "UTC"),
+        *(
+            (name, "UTC")
+            for name in (
+                "America",
+                "../UTC",
+                "/etc/localtime",
+                "UTC\0",
+                "A/" * 32,
+                "tzdata.zi",
+                "__init__.py",
+                "localtime",
+                "posixrules",
+                "Factory",
+                "posix/Europe/Berlin",
+                "right/Europe/Berlin",
+            )
+        ),
     ],
 )
 def test_a_name_that_is_not_iana_s_costs_no_page(given: str, meant: str) -> None:

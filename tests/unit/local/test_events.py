@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.gateway.events import HttpRequest, MalformedAnswerError, build_event, read_answer
+from local.gateway.answers import MalformedAnswerError, read_answer
+from local.gateway.events import HttpRequest, build_event
 from local.gateway.template import Route
 
 ROUTE = Route("GET", "/v1/uploads/{post_id}", "F", authorized=True)
