@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from shared.dynamodb import ConditionFailed, call, unheard
+from shared.dynamodb import ConditionFailed, DynamoDB, call, unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutItemInputTypeDef
 
 
@@ -19,7 +18,7 @@ class FeedbackMarks:
     """One item a viewer in the session table (pk = viewer)."""
 
     def __init__(
-        self, client: DynamoDBClient, table: str, on_failure: Callable[[str], None] = unheard
+        self, client: DynamoDB, table: str, on_failure: Callable[[str], None] = unheard
     ) -> None:
         self._client = client
         self._table = table

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from functions.feed_ranker.sessions.feedback_marks import FeedbackMarks
-from shared.dynamodb import ConditionFailed, call, unheard
+from shared.dynamodb import ConditionFailed, DynamoDB, call, unheard
 from shared.errors import CacheUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from uuid import UUID
 
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         AttributeValueTypeDef,
         PutItemInputTypeDef,
@@ -49,7 +48,7 @@ class SessionStore:
     """
 
     def __init__(
-        self, client: DynamoDBClient, table: str, on_failure: Callable[[str], None] = unheard
+        self, client: DynamoDB, table: str, on_failure: Callable[[str], None] = unheard
     ) -> None:
         """Keep the parts.
 

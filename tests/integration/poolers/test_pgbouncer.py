@@ -100,7 +100,7 @@ def test_what_others_leave_on_the_connection_does_no_harm_and_nothing_of_ours_st
                 assert row
                 assert row[0] == left[2], "it was the same server connection"
                 assert "11111111" in row[1]
-                assert row[2:] == ('""', "0")
+                assert row[2:] == ("", "0")
         client.close()
 
 

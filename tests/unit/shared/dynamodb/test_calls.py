@@ -52,16 +52,3 @@ def test_a_refused_condition_is_no_failure() -> None:
     with pytest.raises(ConditionFailed):
         call(refuse, heard.append)
     assert heard == []
-
-
-def test_a_closed_connection_is_no_failure_where_the_second_try_succeeds() -> None:
-    failures = [ConnectionClosedError(endpoint_url=URL)]
-
-    def send() -> str:
-        if failures:
-            raise failures.pop()
-        return "there"
-
-    heard: list[str] = []
-    assert call(send, heard.append) == "there"
-    assert heard == []
