@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.client import BaseClient
 
+from shared.dynamodb import DynamoDB
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType
@@ -50,7 +52,17 @@ class AwsCalls:
                 self.made |= {AwsCall(function, action, name) for name in _resources(arguments)}
             return send(client, operation, arguments)
 
+        light = DynamoDB.call
+
+        def noted_light(client: DynamoDB, operation: str, arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+            function = _calling_function()
+            if function is not None:
+                action = f"dynamodb:{operation}"
+                self.made |= {AwsCall(function, action, name) for name in _resources(arguments)}
+            return light(client, operation, arguments)
+
         patch.setattr(BaseClient, "_make_api_call", noted)
+        patch.setattr(DynamoDB, "call", noted_light)
 
 
 def _calling_function() -> str | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from evaluation.speed import capacity
+from shared.dynamodb import DynamoDB
 from shared.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from shared.postgres import Statement
 
-_DOOR = "_make_api_call"  # the one through which all of botocore's calls go
 _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 
 
@@ -96,7 +95,7 @@ class Recorder:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Listens to both clients while the block runs."""
-        run, call = Postgres.run, getattr(BaseClient, _DOOR)
+        run, call = Postgres.run, DynamoDB.call
 
         def recorded_run(
             database: Postgres, *statements: Statement, viewer: UUID | None, budget_s: float
@@ -105,7 +104,9 @@ class Recorder:
                 self._calls.postgres.append(len(statements))
             return run(database, *statements, viewer=viewer, budget_s=budget_s)
 
-        def recorded_call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:  # noqa: ANN401 - as botocore's
+        def recorded_call(
+            client: DynamoDB, operation: str, request: dict[str, Any]
+        ) -> dict[str, Any]:
             try:
                 answer = call(client, operation, request)
             except ClientError as error:
@@ -116,7 +117,7 @@ class Recorder:
 
         with (
             patch.object(Postgres, "run", recorded_run),
-            patch.object(BaseClient, _DOOR, recorded_call),
+            patch.object(DynamoDB, "call", recorded_call),
         ):
             yield
 

@@ -47,6 +47,7 @@ telemetry = Telemetry(
 )
 app = create_app(telemetry.logger)
 
+_TIMEZONE = "Vroom-Timezone"  # which one was taken: clients name zones that there are not
 _SPARE_S = 2.0  # of the function's time, to end the upkeep in order
 
 
@@ -76,8 +77,7 @@ def get_feed() -> Response[str]:
             lambda: (time.perf_counter() - started) * 1000,
         )
     )
-    if app.current_event.query_string_parameters.get("timezone") not in {None, query.timezone}:
-        response.headers["Vroom-Timezone"] = query.timezone  # not the one that was asked for
+    response.headers[_TIMEZONE] = query.timezone
     return response
 
 
@@ -85,9 +85,9 @@ def get_feed() -> Response[str]:
 def post_sessions() -> Response[str]:
     """A new session, its first page written."""
     started = time.perf_counter()
-    viewer = viewer_of(app.current_event)
+    viewer = _viewer()
     wanted = parse_body(SessionIn, app.current_event, viewer, optional=True)
-    return answer(
+    response = answer(
         container().start_session(
             viewer,
             wanted,
@@ -97,6 +97,8 @@ def post_sessions() -> Response[str]:
         ),
         HTTPStatus.CREATED,
     )
+    response.headers[_TIMEZONE] = wanted.timezone
+    return response
 
 
 @app.post("/v1/impressions")

@@ -50,7 +50,7 @@ def test_references_get_the_values_of_the_parameters() -> None:
 def test_a_function_gets_the_globals_where_it_says_nothing_itself() -> None:
     functions = load_template(TEMPLATE, {}).functions
     upload, ranker = functions["CreateUploadFunction"], functions["FeedRankerFunction"]
-    assert (ranker.timeout_s, upload.timeout_s) == (60, 15)
+    assert (ranker.timeout_s, upload.timeout_s) == (60, 20)
     assert (upload.memory_mb, ranker.memory_mb) == (512, 1024)
     assert upload.environment["POWERTOOLS_METRICS_NAMESPACE"] == "VroomFeed"
 
