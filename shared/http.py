@@ -230,8 +230,11 @@ def _parse(model: type[ModelT], data: Mapping[str, Any]) -> ModelT:
 
 
 def field_problems(error: ValidationError) -> list[FieldProblem]:
-    """Each fault of a pydantic error with its dotted field name; inputs are not repeated."""
+    """Return each fault of a pydantic error with its dotted field name, without the input."""
     return [
-        FieldProblem(".".join(str(part) for part in fault["loc"]) or "body", fault["msg"])
+        FieldProblem(
+            ".".join(str(part) for part in fault["loc"]) or "body",
+            fault["msg"].removeprefix("Value error, "),
+        )
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
     ]

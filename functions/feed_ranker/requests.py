@@ -35,7 +35,7 @@ _PAGE_SIZE: Final = re.compile("[1-9][0-9]?")
 def _plain_number(value: object) -> object:
     """Refuse the spellings of a number that int() takes besides: 12.0, 1_0, +5, 007, blanks."""
     if isinstance(value, str) and not _PAGE_SIZE.fullmatch(value):
-        raise ValueError(f"is not a whole number from 1 to {MAX_PAGE_SIZE}")
+        raise ValueError(f"This is not a whole number from 1 to {MAX_PAGE_SIZE}.")
     return value
 
 
@@ -43,7 +43,7 @@ def _text_only(value: object) -> object:
     """Refuse numbers, written as text or not, where a time in RFC 3339 is meant."""
     dated = isinstance(value, str) and value[10:11] in {"T", "t"}
     if not (dated or isinstance(value, datetime)):
-        raise ValueError("is not a time in RFC 3339")
+        raise ValueError("This is not a time in RFC 3339.")
     return value
 
 
@@ -123,11 +123,11 @@ class FeedbackIn(Body):
         if "post_id" not in info.data:
             return creator_id  # it was given, and is bad
         if info.data["post_id"] is not None and creator_id is not None:
-            raise ValueError("cannot stand beside post_id")
+            raise ValueError("Give post_id or creator_id, not both.")
         if info.data["post_id"] is None and creator_id is None:
-            raise ValueError("or post_id is needed")
+            raise ValueError("Give post_id or creator_id.")
         if creator_id is not None and info.data.get("action") is FeedbackAction.NOT_INTERESTED:
-            raise ValueError("is not what not_interested is about: give post_id")
+            raise ValueError("The action not_interested is about a post: give post_id.")
         return creator_id
 
 

@@ -46,7 +46,7 @@ def record(
         batch.impressions,
         lambda raw: _valid(raw, now, cooldown),
         lambda rows: _write(database, viewer, batch.session_id, rows, now, budget_s),
-        {"unknown_post": "post_id: no such post"},
+        {"unknown_post": "post_id: There is no such post."},
     )
 
 
@@ -56,7 +56,7 @@ def _valid(raw: object, now: datetime, cooldown: timedelta) -> ImpressionIn | st
     if isinstance(row, str):
         return row
     if row.visible_ms < VIEWABLE_MS:
-        return f"visible_ms: under {VIEWABLE_MS} ms visible is not an impression"
+        return f"visible_ms: A post that was visible for less than {VIEWABLE_MS} ms was not seen."
     if row.seen_at > now + _CLOCK_SKEW:
         return "seen_at: lies in the future"
     if row.seen_at <= now - cooldown:

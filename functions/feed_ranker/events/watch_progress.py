@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 MOST_PLAYS: Final = 10  # of one event; more is no watching
 _SELF_VIEW: Final = "self_view"
 _REFUSALS: Final = {
-    "unknown_post": "post_id: no such post",
+    "unknown_post": "post_id: There is no such post.",
     # Checked before, too; the database has the last word, since operators call it themselves.
-    "bad_duration": "duration_ms: out of range",
-    "bad_play": "play_ms: out of range",
+    "bad_duration": "duration_ms: This is out of range.",
+    "bad_play": "play_ms: This is out of range.",
 }
 
 
@@ -73,5 +73,5 @@ def _valid(raw: object) -> WatchIn | str:
     """The row, or why it is none."""
     row = parsed(WatchIn, raw)
     if isinstance(row, WatchIn) and row.play_ms > MOST_PLAYS * row.duration_ms:
-        return f"play_ms: over {MOST_PLAYS} times the duration"
+        return f"play_ms: This is more than {MOST_PLAYS} times the duration."
     return row

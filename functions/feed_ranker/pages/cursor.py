@@ -76,7 +76,7 @@ def decode(text: str, viewer: UUID, session: UUID | None, secrets: Sequence[byte
         InvalidInputError: Altered, malformed, or another viewer's or session's.
     """
     refused = InvalidInputError(
-        FieldProblem("cursor", "is not a cursor of this viewer and session")
+        FieldProblem("cursor", "This is not a cursor of this viewer and session.")
     )
     if len(text) > _MAX_TEXT:
         raise refused

@@ -54,7 +54,7 @@ def test_half_a_second_in_sight_is_an_impression(visible_ms: int) -> None:
 @pytest.mark.parametrize("visible_ms", [0, 1, 499])
 def test_less_than_half_a_second_is_none(visible_ms: int) -> None:
     assert verdict(visible_ms=visible_ms) == (
-        "visible_ms: under 500 ms visible is not an impression"
+        "visible_ms: A post that was visible for less than 500 ms was not seen."
     )
 
 
@@ -134,7 +134,7 @@ def test_every_row_is_counted_once_and_refusals_stand_by_their_index() -> None:
     answer = recorded([row(1), "junk", row(2), row(3, visible_ms=499), row(4)], database)
     assert (answer["accepted"], answer["duplicates"]) == (1, 1)
     assert [r["index"] for r in answer["rejected"]] == [1, 2, 3]
-    assert answer["rejected"][1]["reason"] == "post_id: no such post"
+    assert answer["rejected"][1]["reason"] == "post_id: There is no such post."
     assert [r["event_id"] for r in database.rows] == [str(UUID(int=n)) for n in (1, 2, 4)]
 
 

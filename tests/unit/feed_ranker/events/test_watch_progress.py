@@ -116,7 +116,7 @@ def test_every_row_is_counted_once_and_refusals_stand_by_their_index() -> None:
     answer = recorded(sent, database)
     assert (answer["accepted"], answer["duplicates"]) == (1, 1)
     assert [r["index"] for r in answer["rejected"]] == [1, 2, 3, 5]
-    assert answer["rejected"][1]["reason"] == "post_id: no such post"
+    assert answer["rejected"][1]["reason"] == "post_id: There is no such post."
     assert answer["rejected"][3]["reason"].startswith("play_ms: ")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VIEWER = UUID("0b7f3c1e-58a5-4f3c-9d3b-4a8a2f6f5c11")
 SESSION = UUID("5e551011-0000-4000-8000-000000000001")
 SECRETS = (b"a secret of the tests",)
-REFUSED = (FieldProblem("cursor", "is not a cursor of this viewer and session"),)
+REFUSED = (FieldProblem("cursor", "This is not a cursor of this viewer and session."),)
 URL_SAFE = string.ascii_letters + string.digits + "-_"
 
 positions = st.builds(
