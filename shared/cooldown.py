@@ -1,9 +1,9 @@
 """Which posts repeat, where they may stand, and what they are then called. Pure.
 
-An impression inside the cooldown, or having been served in this session, makes a post a repeat.
-Repeats fill only what unseen posts cannot: up to `max_repeats` controlled ones per page from
-`first_repeat_position` on, and only while the unseen inventory is below the waterline; whatever
-exact fill needs beyond that is recycled, openly.
+A post is a repeat where the viewer has an impression of it inside the cooldown, or where this
+session has served it. Repeats fill only what unseen posts cannot. While the unseen inventory is
+below the waterline, up to `max_repeats` of them a page are controlled repeats, which stand from
+`first_repeat_position` on. What an exact fill needs beyond these is recycled, and the page says so.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class CooldownRules:
 def label_repeats(
     first_position: int, count: int, inventory: int, rules: CooldownRules
 ) -> list[Rung]:
-    """What to call the `count` repeats that follow a page's unseen posts.
+    """Return the rung of each of the `count` repeats that follow a page's unseen posts.
 
     Args:
         first_position: The page position of the first of them.

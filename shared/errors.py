@@ -21,7 +21,7 @@ class VroomError(Exception):
 
     @property
     def detail(self) -> str:
-        """What a client may read: the message given, else the class's first line."""
+        """The text that a client may read: the message given, or else the class's first line."""
         return str(self.args[0]) if self.args else (type(self).__doc__ or "").splitlines()[0]
 
 

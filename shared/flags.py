@@ -42,7 +42,7 @@ class _Experiment:
     arms: tuple[tuple[Policy, float], ...]
 
     def arm(self, viewer: UUID) -> Policy | None:
-        """The viewer's arm; None where they are in none."""
+        """Return the viewer's arm; None where they are in none."""
         if place(self.name, viewer) >= self.rollout:
             return None
         point = place(self.name, viewer, b"arm")
@@ -70,7 +70,7 @@ class Flags:
     faults: Mapping[str, str] = field(default_factory=dict)
 
     def decide(self, viewer: UUID) -> Decision:
-        """The viewer's policy."""
+        """Return the viewer's policy, and what each flag said."""
         said: dict[str, str] = dict.fromkeys(self.faults, "invalid")
         if self.feed_rollout < 1.0:
             ranked = place(FEED_FLAG, viewer) < self.feed_rollout
@@ -85,7 +85,7 @@ class Flags:
         return Decision(self.base, said)
 
     def expected_shares(self) -> dict[str, float]:
-        """The share of all viewers that each variant should have; they sum to 1."""
+        """Return the share of all viewers that each variant should have; they sum to 1."""
         shares = {CHRONOLOGICAL: 1.0 - self.feed_rollout}
         left = self.feed_rollout
         for experiment in self.experiments:
@@ -99,7 +99,7 @@ class Flags:
         return {variant: share for variant, share in shares.items() if share > 0.0}
 
     def arms_of(self, name: str) -> list[str]:
-        """The variants of one experiment; empty where it is none, or off."""
+        """Return the variants of one experiment; none where it is off, or no experiment."""
         return [p.variant for e in self.experiments if e.name == name for p, _ in e.arms]
 
 
@@ -128,7 +128,7 @@ def read(rows: Iterable[Flag], base: Policy) -> Flags:
 
 
 def place(flag: str, viewer: UUID, purpose: bytes = b"rollout") -> float:
-    """Where a viewer stands among all for one flag: uniform in [0, 1), the same for ever."""
+    """Return where a viewer stands among all for one flag: uniform in [0, 1), and for ever the same."""
     digest = hashlib.blake2b(
         flag.encode() + b"\0" + viewer.bytes, digest_size=8, person=purpose
     ).digest()

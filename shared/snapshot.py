@@ -20,7 +20,7 @@ _SNAP_START = "snap-start"
 
 
 def renew_after_restore(container: _lru_cache_wrapper[Any]) -> None:
-    """Builds the container anew whenever Lambda restores the function from a snapshot.
+    """Build the container anew whenever Lambda restores the function from a snapshot.
 
     Args:
         container: builds it, and keeps it (`functools.cache`); called at import and, from then
@@ -41,7 +41,7 @@ def renew_after_restore(container: _lru_cache_wrapper[Any]) -> None:
 
 
 def forget_secrets() -> None:
-    """Drops the secrets that Powertools keeps, and the connections over which it read them."""
+    """Drop the secrets that Powertools keeps, and the connections over which it read them."""
     # Where it was not imported, no secret was read.
     base = sys.modules.get("aws_lambda_powertools.utilities.parameters.base")
     if base is not None:

@@ -39,7 +39,7 @@ class Policy:
     tuning: tuple[tuple[str, float], ...] = ()
 
     def ranking(self, base: RankingConfig) -> RankingConfig:
-        """`base` as this policy changes it."""
+        """Return `base` as this policy changes it."""
         tuned: dict[str, Any] = dict(self.tuning)
         return replace(base, weights=self.weights, **tuned)
 
@@ -71,7 +71,7 @@ class _Arm(BaseModel):
     parameters: dict[str, _Number] | None = None
 
     def policy(self, base: Policy) -> Policy:
-        """The arm's policy.
+        """Return the arm's policy.
 
         Raises:
             ValueError: It names nothing known, or what it sets cannot be.
@@ -124,7 +124,7 @@ class _Metadata(BaseModel):
         return self
 
     def arms(self) -> Iterator[tuple[_Arm, float]]:
-        """Each arm with its share of those who are in."""
+        """Give each arm with its share of those who are in."""
         if self.variants is None:
             given = {"weights": self.weights, "parameters": self.parameters}
             yield _Arm.model_validate({"variant": self.variant, **given}), 1.0
@@ -134,7 +134,7 @@ class _Metadata(BaseModel):
 
 
 def parse(metadata: object, base: Policy) -> list[tuple[Policy, float]]:
-    """The policies of an experiment's arms, each with its share of those who are in.
+    """Return the policies of an experiment's arms, each with its share of those who are in.
 
     Raises:
         ValueError: The metadata is of no such form, or names what is not known; saying what.
@@ -148,7 +148,7 @@ def parse(metadata: object, base: Policy) -> list[tuple[Policy, float]]:
 
 
 def chronological(base: Policy) -> Policy:
-    """The policy of a plain chronological feed."""
+    """Return the policy of a plain chronological feed."""
     return _Arm(variant=CHRONOLOGICAL).policy(base)
 
 

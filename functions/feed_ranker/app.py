@@ -53,7 +53,7 @@ _SPARE_S = 2.0  # of the function's time, to end the upkeep in order
 
 @lru_cache(maxsize=1)
 def container() -> Container:
-    """What is kept from one request to the next; made at cold start."""
+    """Return what is kept from one request to the next; it is made at cold start."""
     return Container(load(FeedSettings, os.environ), telemetry)
 
 
@@ -64,7 +64,7 @@ if at_cold_start():
 
 @app.get("/v1/feed")
 def get_feed() -> Response[str]:
-    """A page of the viewer's feed."""
+    """Answer a page of the viewer's feed."""
     started = time.perf_counter()
     viewer = _viewer()
     query = parse_query(FeedQuery, app.current_event)
@@ -83,7 +83,7 @@ def get_feed() -> Response[str]:
 
 @app.post("/v1/sessions")
 def post_sessions() -> Response[str]:
-    """A new session, its first page written."""
+    """Start a session, and write its first page."""
     started = time.perf_counter()
     viewer = _viewer()
     wanted = parse_body(SessionIn, app.current_event, viewer, optional=True)
@@ -103,7 +103,7 @@ def post_sessions() -> Response[str]:
 
 @app.post("/v1/impressions")
 def post_impressions() -> Response[str]:
-    """A batch of impressions."""
+    """Take in a batch of impressions."""
     viewer = _viewer()
     batch = parse_body(ImpressionBatch, app.current_event, viewer)
     kept = container()
@@ -122,7 +122,7 @@ def post_impressions() -> Response[str]:
 
 @app.post("/v1/watch-progress")
 def post_watch_progress() -> Response[str]:
-    """A batch of watches."""
+    """Take in a batch of watches."""
     viewer = _viewer()
     batch = parse_body(WatchBatch, app.current_event, viewer)
     kept = container()
@@ -140,7 +140,7 @@ def post_watch_progress() -> Response[str]:
 
 @app.post("/v1/feedback")
 def post_feedback() -> Response[str]:
-    """Less of a post's like, nothing of a creator, a report; or the undo of one."""
+    """Take in that a viewer refuses a post, hides a creator or reports one, or takes that back."""
     viewer = _viewer()
     given = parse_body(FeedbackIn, app.current_event, viewer)
     kept = container()
@@ -158,7 +158,7 @@ def post_feedback() -> Response[str]:
 
 @app.get("/v1/me/data")
 def get_my_data() -> Response[str]:
-    """All that is kept of the viewer."""
+    """Answer all that is kept of the viewer."""
     return answer(container().viewer_data.export(_viewer(), datetime.now(UTC)))
 
 
@@ -180,7 +180,7 @@ def _viewer() -> UUID:
 
 @telemetry.handler
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """API Gateway v2 event in, answer out; an EventBridge event does the upkeep."""
+    """Answer an event of API Gateway v2; on an event of EventBridge do the upkeep."""
     if event.get("source") in {"aws.events", "aws.scheduler"}:
         return container().upkeep(context.get_remaining_time_in_millis() / 1000 - _SPARE_S)
     return app.resolve(event, context)

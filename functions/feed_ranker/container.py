@@ -149,7 +149,7 @@ class Container:
         }
 
     def upkeep(self, seconds_left: float) -> dict[str, Any]:
-        """One run of the roll-up and of retention, within `seconds_left`; what it did.
+        """Run the roll-up and retention within `seconds_left`, and return what they did.
 
         Raises:
             DatabaseUnavailableError: No answer in time; the next run goes on.

@@ -35,7 +35,7 @@ class FeedTelemetry:
     telemetry: Telemetry
 
     def page(self, at: Position, served: Served) -> None:
-        """A page served. Propensities stand in the line, so that policies can be compared."""
+        """Tell of a page that was served; the propensities allow policies to be compared."""
         page, count = served.page, self.telemetry.count
         explored = [(i, p) for i, p in enumerate(page.posts) if p.rung is Rung.EXPLORE]
         self.telemetry.logger.info(
@@ -71,7 +71,7 @@ class FeedTelemetry:
         self.telemetry.count(f"NoPage{reason.title().replace('_', '')}")
 
     def batch(self, what: str, answer: Mapping[str, Any]) -> None:
-        """A batch taken in: `what` is Impressions or Watches, `answer` what clients are told."""
+        """Tell of a batch that was taken in: of `what`, and how clients were answered."""
         self.telemetry.count(f"{what}Accepted", answer["accepted"])
         self.telemetry.count(f"{what}Duplicate", answer["duplicates"])
         self.telemetry.count(f"{what}Rejected", len(answer["rejected"]))
@@ -83,25 +83,25 @@ class FeedTelemetry:
             self.telemetry.logger.warning("rows rejected", what=what, by_field=reasons)
 
     def self_views(self, count: int) -> None:
-        """Watches of a viewer's own posts: kept, and nothing is learnt from them."""
+        """Tell of watches of a viewer's own posts, from which nothing is learnt."""
         self.telemetry.count("WatchesOfOwnPosts", count)
 
     def feedback(self, answer: Mapping[str, Any]) -> None:
-        """A feedback given or taken back."""
+        """Tell of a feedback that was given or taken back."""
         action = str(answer["action"]).title().replace("_", "")
         self.telemetry.count("FeedbackUndone" if answer["undone"] else f"Feedback{action}")
 
     def cache_failure(self, reason: str) -> None:
-        """A call of the session cache that failed: what it was for goes on without it."""
+        """Tell of a call of the session cache that failed; the request goes on without it."""
         self.telemetry.logger.warning("cache call failed", reason=reason)
 
     def flag_fault(self, name: str, reason: str) -> None:
-        """A flag that cannot be followed: everybody gets control."""
+        """Tell of a flag that cannot be followed, so that everybody gets control."""
         self.telemetry.logger.error("feature flag ignored", flag=name, reason=reason)
         self.telemetry.count("FlagsInvalid")
 
     def work(self, prefix: str, done: Mapping[str, float]) -> None:
-        """What a scheduled run did, by name: `events` of RollUp becomes RollUpEvents."""
+        """Tell what a scheduled run did, by name: `events` of RollUp becomes RollUpEvents."""
         self.telemetry.logger.info("scheduled work done", extra={"work": prefix, **done})
         for name, value in done.items():
             self.telemetry.count(prefix + name.title().replace("_", ""), value)

@@ -45,15 +45,15 @@ class ViewerData:
     store: SessionStore
 
     def export(self, viewer: UUID, now: datetime) -> dict[str, Any]:
-        """All that is kept of a viewer, the newest first, as far as one answer can hold it.
+        """Return all that is kept of a viewer, the newest first, as far as one answer can hold it.
 
         Returns:
             `tables`: for each its `rows`, their `total`, and whether they are `truncated`;
             `session_cache` is what DynamoDB holds.
 
         Raises:
-            DatabaseUnavailableError: No answer within the budget.
-            CacheUnavailableError: No answer within the budget.
+            DatabaseUnavailableError: Postgres did not answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         statement = Statement(
             sql.FEED["viewer_data"], {"viewer": viewer, "most": _ROWS_BYTES}, lambda found: found
@@ -73,8 +73,8 @@ class ViewerData:
             ran out of time, and another one goes on.
 
         Raises:
-            DatabaseUnavailableError: No answer within the budget; call again.
-            CacheUnavailableError: No answer within the budget; call again.
+            DatabaseUnavailableError: Postgres did not answer within the budget; call again.
+            CacheUnavailableError: DynamoDB did not answer within the budget; call again.
         """
         return self._erase(viewer, everything=False)
 
@@ -122,7 +122,7 @@ class ViewerData:
         return {"session_cache": items, "feed_pages": pages}
 
     def _sessions(self, viewer: UUID, since: datetime) -> list[tuple[UUID, int]]:
-        """Sessions with pages since `since`, the latest first, and how many pages each has."""
+        """Return sessions with pages since `since`, the latest first, with their number of pages."""
         statement = Statement(
             sql.FEED["viewer_sessions"], {"viewer": viewer, "since": since, "most": _SESSIONS}
         )

@@ -1,4 +1,4 @@
-"""Batches of what viewers did: a bad row does not sink the others."""
+"""Batches of what viewers did. A bad row leaves the others alone."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def record_rows(
 
 
 def parsed(model: type[RowT], raw: object) -> RowT | str:
-    """The row as a model, or its first fault, led by the name of the field."""
+    """Return the row as a model, or else its first fault, led by the name of the field."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Watch progress: what viewers watched and gave, each event once."""
+"""Watch progress: what viewers watched, liked, said and shared. Each event counts once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def record(
 
 
 def _valid(raw: object) -> WatchIn | str:
-    """The row, or why it is none."""
+    """Return the row, or why it is refused."""
     row = parsed(WatchIn, raw)
     if isinstance(row, WatchIn) and row.play_ms > MOST_PLAYS * row.duration_ms:
         return f"play_ms: This is more than {MOST_PLAYS} times the duration."

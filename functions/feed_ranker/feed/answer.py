@@ -55,7 +55,10 @@ def _post(
 
 
 def reasons(placed: Placed, weights: Weights) -> list[str]:
-    """Codes saying why this post: what put it here, then its score's parts by what they gave."""
+    """Return the codes of why a post is shown.
+
+    What put it there comes first, then the parts of its score, those that gave most first.
+    """
     codes = []
     if placed.rung is Rung.EXPLORE:
         codes.append("exploration")

@@ -1,4 +1,4 @@
-"""Feedback marks: how far each viewer's feedback has come, for when Postgres cannot say it."""
+"""Feedback marks: the revision of each viewer's feedback, for when Postgres cannot tell it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FeedbackMarks:
         """Note what the viewer's feedback has come to, unless more is noted already.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         request: PutItemInputTypeDef = {
             "TableName": self._table,
@@ -49,10 +49,10 @@ class FeedbackMarks:
             call(lambda: self._client.put_item(**request), self._on_failure)
 
     def noted(self, viewer: UUID, now: int) -> int:
-        """The revision that was noted; 0 without any.
+        """Return the revision that was noted; 0 without any.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         key = _key(viewer)
         found = call(
@@ -67,7 +67,7 @@ class FeedbackMarks:
         """Delete what was noted of the viewer's feedback.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         key = _key(viewer)
         call(lambda: self._client.delete_item(TableName=self._table, Key=key), self._on_failure)

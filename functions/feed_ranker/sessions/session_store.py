@@ -1,7 +1,7 @@
 """Session store: what a session was shown and will be shown, until it expires.
 
-One item a page: `page` is the page as served; `queue`, where the page was ranked anew, what the
-next pages are taken from. DynamoDB deletes expired items late, so expiry is checked on every read.
+Each page has an item of its own. `page` is the page as it was served. `queue` stands beside it where
+the page was ranked anew, and is what the next pages are taken from. DynamoDB deletes expired items late, so expiry is checked on every read.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ class SessionStore:
     def read(
         self, viewer: UUID, session: UUID, pages: Collection[int], now: int
     ) -> dict[int, Item]:
-        """Those of `pages` that are stored and have not expired, in one call.
+        """Read those of `pages` that are stored and have not expired, in one call.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         keys = [_key(viewer, session, page) for page in sorted(set(pages))]
         if len(keys) == 1:
@@ -93,10 +93,10 @@ class SessionStore:
         return _alive(found, now)
 
     def read_all(self, viewer: UUID, session: UUID, now: int) -> dict[int, Item]:
-        """Every page of a session that is stored and has not expired.
+        """Read every page of a session that is stored and has not expired.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         return _alive(self._items(viewer, session), now)
 
@@ -104,7 +104,7 @@ class SessionStore:
         """Delete every item of a session, expired ones too; how many.
 
         Raises:
-            CacheUnavailableError: No answer within the budget; calling again deletes the rest.
+            CacheUnavailableError: DynamoDB did not answer within the budget; calling again deletes the rest.
         """
         count = 0
         for key in self._items(viewer, session, keys_only=True):
@@ -158,7 +158,7 @@ class SessionStore:
             None where it was written; else the page that was there.
 
         Raises:
-            CacheUnavailableError: No answer within the budget.
+            CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         values: dict[str, AttributeValueTypeDef] = {
             ":now": {"N": str(now)},
