@@ -128,7 +128,7 @@ def read(rows: Iterable[Flag], base: Policy) -> Flags:
 
 
 def place(flag: str, viewer: UUID, purpose: bytes = b"rollout") -> float:
-    """Return where a viewer stands among all for one flag: uniform in [0, 1), and for ever the same."""
+    """Return where a viewer stands among all for one flag: uniform in [0, 1), always the same."""
     digest = hashlib.blake2b(
         flag.encode() + b"\0" + viewer.bytes, digest_size=8, person=purpose
     ).digest()

@@ -122,7 +122,7 @@ class ViewerData:
         return {"session_cache": items, "feed_pages": pages}
 
     def _sessions(self, viewer: UUID, since: datetime) -> list[tuple[UUID, int]]:
-        """Return sessions with pages since `since`, the latest first, with their number of pages."""
+        """Return sessions with pages since `since`, the latest first, each with its page count."""
         statement = Statement(
             sql.FEED["viewer_sessions"], {"viewer": viewer, "since": since, "most": _SESSIONS}
         )

@@ -1,7 +1,8 @@
 """Session store: what a session was shown and will be shown, until it expires.
 
-Each page has an item of its own. `page` is the page as it was served. `queue` stands beside it where
-the page was ranked anew, and is what the next pages are taken from. DynamoDB deletes expired items late, so expiry is checked on every read.
+Each page has an item of its own. `page` is the page as it was served. Where the page was ranked
+anew, `queue` stands beside it: the next pages are taken from that. DynamoDB deletes expired items
+late, so expiry is checked on every read.
 """
 
 from __future__ import annotations
@@ -104,7 +105,8 @@ class SessionStore:
         """Delete every item of a session, expired ones too; how many.
 
         Raises:
-            CacheUnavailableError: DynamoDB did not answer within the budget; calling again deletes the rest.
+            CacheUnavailableError: DynamoDB did not answer within the budget; calling again
+                deletes the rest.
         """
         count = 0
         for key in self._items(viewer, session, keys_only=True):
