@@ -20,6 +20,8 @@ from local.mux.media.ffmpeg import run_ffmpeg
 CLIP_SECONDS = 8
 LONGEST_SAMPLE = 9999
 _FRAME_RATE = 25
+# 8 s are a whole number of AAC's packets.
+_SAMPLE_RATE = 48_000
 _ID_LENGTH = 40
 _ID = re.compile(r"sample([a-z])(\d{4})[A-Za-z0-9]{29}\Z")
 _HEADER = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
@@ -137,6 +139,9 @@ async def _make(clip: Clip, folder: Path) -> None:
             *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"),
             *("-force_key_frames", "expr:gte(t,n_forced)", "-threads", "1"),
             *("-c:a", "aac", "-aac_coder", "fast", "-b:a", "64k"),
+            # The encoder puts a packet before the sound. Without it, the sound lasts as long as
+            # the picture, and repeated clips do not drift.
+            *("-bsf:a", "noise=drop=not(n)"),
             *("-f", "hls", "-hls_time", "1", "-hls_list_size", "0", "-hls_playlist_type", "vod"),
             *("-hls_segment_filename", unfinished / "%05d.ts", "-master_pl_name", MASTER),
             unfinished / RENDITION,
@@ -157,7 +162,7 @@ def _inputs(clip: Clip) -> tuple[str, ...]:
     )
     chord = "+".join(f"sin(2*PI*t*{round(clip.pitch * ratio)})" for ratio in (1, 1.25, 1.5))
     # The chord swells and fades twice a second, so that a picture without sound is noticed.
-    sound = f"aevalsrc=0.06*(1+sin(4*PI*t))*({chord}):s=44100"
+    sound = f"aevalsrc=0.06*(1+sin(4*PI*t))*({chord}):s={_SAMPLE_RATE}"
     return ("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from local.mux.fault_rules import Rule
-from local.mux.records import Json
+from local.mux.records import Asset, Json, Media, PlaybackId
 from local.mux.webhooks.events import envelope
 
 MadeUpKind = Literal["unknown", "live_stream", "stranger"]
@@ -94,17 +94,23 @@ def plan(event: Json, rules: list[WebhookFault], now: float, rng: random.Random)
 
 def made_up(kind: MadeUpKind, now: float, rng: random.Random) -> Json:
     """Return an event in Mux's form about an object that the stand-in does not hold."""
-    key = f"{rng.getrandbits(128):032x}"
-    playback = [{"id": f"{rng.getrandbits(128):032x}", "policy": "public"}]
-    asset: Json = {"id": key, "status": "ready", "duration": 12.5, "created_at": int(now)}
+    key, playback_id = (f"{rng.getrandbits(128):032x}" for _ in range(2))
+    asset = Asset(
+        id=key,
+        created_at=now,
+        ingest_type="on_demand_direct_upload",
+        status="ready",
+        passthrough="of another service",
+        playback_ids=[PlaybackId(id=playback_id, policy="public")],
+        track_ids=[f"{rng.getrandbits(128):032x}"],
+        media=Media(duration=12.5, width=1280, height=720, frame_rate=30, aspect_ratio="16:9"),
+    )
+    about, data = {"type": "asset", "id": key}, asset.view(webhook=True)
     match kind:
         case "unknown":
-            about = {"type": "asset", "id": key}
-            return envelope("video.asset.daydreamed", about, asset, now, rng)
+            return envelope("video.asset.daydreamed", about, data, now, rng)
         case "live_stream":
-            data = {"id": key, "status": "active", "stream_key": "none", "playback_ids": playback}
-            about = {"type": "live", "id": key}
-            return envelope("video.live_stream.active", about, data, now, rng)
+            live = {"id": key, "status": "active", "playback_ids": data["playback_ids"]}
+            return envelope("video.live_stream.active", about | {"type": "live"}, live, now, rng)
         case "stranger":
-            data = asset | {"playback_ids": playback, "passthrough": "of another service"}
-            return envelope("video.asset.ready", {"type": "asset", "id": key}, data, now, rng)
+            return envelope("video.asset.ready", about, data, now, rng)

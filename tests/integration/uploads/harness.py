@@ -79,7 +79,7 @@ class Fault:
 class StateMux:
     """Mux as the functions see it, over the stand-in's state."""
 
-    books: MuxState
+    mux_state: MuxState
     crash: Crash = field(default_factory=Crash)
     faults: list[Fault] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -93,21 +93,25 @@ class StateMux:
             "cors_origin": cors_origin,
             "new_asset_settings": settings.fields(),
         }
-        return self._call("create_upload", lambda: self.books.create_upload(body).view(), budget_s)
+        return self._call(
+            "create_upload", lambda: self.mux_state.create_upload(body).view(), budget_s
+        )
 
     def get_upload(self, upload_id: str, *, budget_s: float) -> Json | None:
-        return self._or_none("get_upload", lambda: self.books.upload(upload_id).view(), budget_s)
+        return self._or_none(
+            "get_upload", lambda: self.mux_state.upload(upload_id).view(), budget_s
+        )
 
     def list_uploads(self, page: int, limit: int, *, budget_s: float) -> list[Json]:
         def listed() -> list[Json]:
-            found = [self.books.upload(key).view() for key in reversed(self.books.uploads)]
+            found = [self.mux_state.upload(key).view() for key in reversed(self.mux_state.uploads)]
             return found[(page - 1) * limit : page * limit]
 
         return self._call("list_uploads", listed, budget_s)
 
     def cancel_upload(self, upload_id: str, *, budget_s: float) -> bool:
         try:
-            self._call("cancel_upload", lambda: self.books.cancel_upload(upload_id), budget_s)
+            self._call("cancel_upload", lambda: self.mux_state.cancel_upload(upload_id), budget_s)
         except shared_mux.MuxRefusedError:
             return False
         return True
@@ -117,21 +121,21 @@ class StateMux:
     ) -> Json:
         url = f"mux://assets/{source_asset_id}"
         body = settings.fields() | {"inputs": [{"url": url, "start_time": 0.0, "end_time": end_s}]}
-        return self._call("create_clip", lambda: self.books.create_asset(body).view(), budget_s)
+        return self._call("create_clip", lambda: self.mux_state.create_asset(body).view(), budget_s)
 
     def get_asset(self, asset_id: str, *, budget_s: float) -> Json | None:
-        return self._or_none("get_asset", lambda: self.books.asset(asset_id).view(), budget_s)
+        return self._or_none("get_asset", lambda: self.mux_state.asset(asset_id).view(), budget_s)
 
     def list_assets(self, page: int, limit: int, *, budget_s: float) -> list[Json]:
         def listed() -> list[Json]:
-            found = [asset.view() for asset in self.books.live_assets()]
+            found = [asset.view() for asset in self.mux_state.live_assets()]
             return found[(page - 1) * limit : page * limit]
 
         return self._call("list_assets", listed, budget_s)
 
     def delete_asset(self, asset_id: str, *, budget_s: float) -> bool:
         try:
-            self._call("delete_asset", lambda: self.books.delete_asset(asset_id), budget_s)
+            self._call("delete_asset", lambda: self.mux_state.delete_asset(asset_id), budget_s)
         except shared_mux.MuxRefusedError as error:
             return error.code == 404
         return True
@@ -182,9 +186,9 @@ class World:
 
     def __init__(self, database: Database) -> None:
         # Ids must differ between the worlds of one database.
-        self.books = MuxState(clock=time.time, rng=random.Random())  # noqa: S311 - no secret
+        self.mux_state = MuxState(clock=time.time, rng=random.Random())  # noqa: S311 - no secret
         self.crash = Crash()
-        self.mux = StateMux(self.books, self.crash)
+        self.mux = StateMux(self.mux_state, self.crash)
         self.snapshots: list[UploadSnapshot] = []
         # Nobody else asks at the same time; a test with several sweeps at once waits for the call.
         self.patience_s = 0
@@ -221,20 +225,20 @@ class World:
 
     def process(self, upload_id: str, media: Media | None) -> str:
         """The file arrives and is processed; None = it is broken. The asset's id."""
-        asset = self.books.complete_upload(upload_id)
+        asset = self.mux_state.complete_upload(upload_id)
         if media is None:
-            self.books.fail_asset(asset.id, "Input file does not contain a video")
+            self.mux_state.fail_asset(asset.id, "Input file does not contain a video")
         else:
-            self.books.finish_asset(asset.id, media)
+            self.mux_state.finish_asset(asset.id, media)
         return asset.id
 
     def finish_clips(self, media: Media | None = CLIPPED) -> None:
-        for asset in self.books.live_assets():
+        for asset in self.mux_state.live_assets():
             if asset.source_asset_id and asset.status == "preparing":
                 if media is None:
-                    self.books.fail_asset(asset.id, "encoder broke")
+                    self.mux_state.fail_asset(asset.id, "encoder broke")
                 else:
-                    self.books.finish_asset(asset.id, media)
+                    self.mux_state.finish_asset(asset.id, media)
 
     # What the functions do
 
@@ -245,8 +249,8 @@ class World:
 
     def deliver_new(self, since: int = 0) -> int:
         """Deliver the events since the `since`-th until there are no more; how many there are."""
-        while since < len(self.books.events):
-            self.deliver(self.books.events[since])
+        while since < len(self.mux_state.events):
+            self.deliver(self.mux_state.events[since])
             since += 1
         return since
 
@@ -308,13 +312,13 @@ class World:
 
     def live(self, post_id: UUID) -> list[str]:
         """Ids of the post's assets that Mux bills for."""
-        return [a.id for a in self.books.live_assets() if a.passthrough == str(post_id)]
+        return [a.id for a in self.mux_state.live_assets() if a.passthrough == str(post_id)]
 
     def clips(self, post_id: UUID) -> int:
         """How many clips Mux was ever asked for."""
         return sum(
             a.passthrough == str(post_id) and a.source_asset_id is not None
-            for a in self.books.assets.values()
+            for a in self.mux_state.assets.values()
         )
 
     def _stepper(self, *, include_polling: bool) -> Stepper:

@@ -152,7 +152,7 @@ def test_an_upload_is_answered_as_the_contract_says(
     assert made.body["will_trim"] is True
     assert made.body["max_duration_ms"] == 180_000
     assert made.body["expires_at"].endswith("Z")
-    upload = world.books.uploads[made.body["upload_id"]]
+    upload = world.mux_state.uploads[made.body["upload_id"]]
     asked = upload.new_asset_settings
     assert asked["passthrough"] == made.body["post_id"]
     assert asked["max_resolution_tier"] == uploads.uploads.settings.mux_max_resolution_tier
@@ -196,7 +196,7 @@ def test_another_viewers_upload_is_not_there(world: World, method: str) -> None:
         answered = call(upload_app, event(method, path, viewer=uuid4()))
         assert answered.status == 404
         assert answered.headers["Content-Type"] == "application/problem+json"
-    assert world.books.upload(upload).status == "waiting"
+    assert world.mux_state.upload(upload).status == "waiting"
 
 
 @pytest.mark.usefixtures("uploads")
@@ -207,7 +207,7 @@ def test_an_id_is_written_in_one_way_only(world: World, method: str, written: st
     post, upload = world.begin(viewer)
     text = post.hex if written == "no dashes" else written.format(post)
     assert call(upload_app, event(method, f"/v1/uploads/{text}", viewer=viewer)).status == 404
-    assert world.books.upload(upload).status == "waiting"
+    assert world.mux_state.upload(upload).status == "waiting"
     upper = f"/v1/uploads/{str(post).upper()}"
     assert call(upload_app, event(method, upper, viewer=viewer)).body["post_id"] == str(post)
 
@@ -288,7 +288,7 @@ def test_the_same_key_gets_the_same_answer(world: World) -> None:
     other = {"size_bytes": 1001, "duration_ms": 20_000}
     assert create(viewer, other, idempotency_key="k1").status == 422
     assert create(viewer, idempotency_key="").status == 400
-    assert len(world.books.uploads) == 3
+    assert len(world.mux_state.uploads) == 3
 
 
 @pytest.mark.usefixtures("uploads")
@@ -356,7 +356,7 @@ def test_a_key_whose_request_broke_off_goes_on_with_the_same_post(world: World) 
     assert made.status == 201
     assert create(viewer, idempotency_key="k").body == made.body
     assert [str(row["id"]) for row in world.rows("SELECT id FROM posts")] == [made.body["post_id"]]
-    assert list(world.books.uploads) == [made.body["upload_id"]]
+    assert list(world.mux_state.uploads) == [made.body["upload_id"]]
 
 
 @pytest.mark.usefixtures("webhooks")
@@ -365,7 +365,7 @@ def test_a_signed_event_is_taken_in_once(world: World, *, as_base64: bool) -> No
     post, upload = world.begin()
     world.process(upload, VIDEO)
     for _ in range(2):
-        for one in world.books.events:
+        for one in world.mux_state.events:
             answered = send(json.dumps(one).encode(), as_base64=as_base64)
             assert (answered.status, answered.body) == (200, {"status": "received"})
     assert world.state(post)[0] == "ready"
@@ -394,7 +394,7 @@ def test_what_mux_did_not_sign_is_refused_with_the_reason_in_log_and_metric(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world.begin()
-    body = json.dumps(world.books.events[0])
+    body = json.dumps(world.mux_state.events[0])
     signed = header.format(now=int(time.time()))
     given = event("POST", "/v1/webhooks/mux", body, mux_signature=signed)
     answered = call(webhook_app, given | {"isBase64Encoded": reason == "unreadable_body"})
@@ -437,7 +437,7 @@ def test_without_postgres_mux_is_to_send_again(
     gone = Postgres("postgresql://nobody@127.0.0.1:1/none")
     broken = replace(webhooks, store=replace(webhooks.store, database=gone))
     monkeypatch.setattr(webhook_app, "container", lambda: broken)
-    answered = send(json.dumps(world.books.events[0]).encode())
+    answered = send(json.dumps(world.mux_state.events[0]).encode())
     assert answered.status == 503
     assert "127.0.0.1" not in json.dumps(answered.body)
 
@@ -450,7 +450,7 @@ def test_a_trim_that_does_not_fit_into_the_webhooks_time_is_left_to_the_sweep(
     monkeypatch.setattr(webhook_app, "container", lambda: hurried)
     post, upload = world.begin()
     world.process(upload, LONG)
-    for one in world.books.events:
+    for one in world.mux_state.events:
         assert send(json.dumps(one).encode()).status == 200
     assert world.state(post)[0] == "trimming"
     assert world.clips(post) == 0
@@ -484,12 +484,12 @@ def test_a_schedules_event_sweeps(
 def test_a_failed_trim_is_counted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     _, upload = world.begin()
     world.process(upload, LONG)
-    for one in world.books.events:
+    for one in world.mux_state.events:
         send(json.dumps(one).encode())
-    since = len(world.books.events)
+    since = len(world.mux_state.events)
     world.finish_clips(None)
     capsys.readouterr()
-    for one in world.books.events[since:]:
+    for one in world.mux_state.events[since:]:
         send(json.dumps(one).encode())
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert [m["TrimFailed"] for m in metrics if "TrimFailed" in m] == [[1.0]]
@@ -520,7 +520,7 @@ def test_mux_is_given_the_pages_own_origin_where_it_is_listed(
     monkeypatch.setattr(upload_app, "container", lambda: own)
     headers = {"origin": origin} if origin else {}
     made = create(uuid4(), **headers)
-    assert world.books.uploads[made.body["upload_id"]].cors_origin == given
+    assert world.mux_state.uploads[made.body["upload_id"]].cors_origin == given
 
 
 def test_a_burst_waits_for_turns_and_is_served_in_its_order(
@@ -548,4 +548,4 @@ def test_a_busy_mux_is_asked_again_in_the_same_request(
     world.mux.faults = [Fault("create_upload", MuxBusyError), Fault("create_upload", MuxBusyError)]
     assert create(uuid4()).status == 201
     assert len(waits) >= 2
-    assert len(world.books.uploads) == 1
+    assert len(world.mux_state.uploads) == 1

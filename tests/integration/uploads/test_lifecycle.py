@@ -32,7 +32,7 @@ def test_a_short_video_is_published_as_it_is(world: World) -> None:
     assert world.state(post) == ("ready", None)
     row = world.post(post)
     assert row is not None
-    playback = world.books.asset(asset).playback_ids[0].id
+    playback = world.mux_state.asset(asset).playback_ids[0].id
     assert row["mux_playback_id"] == playback
     assert row["mux_hls_url"] == f"{STREAM}/{playback}.m3u8"
     assert row["mux_duration_ms"] == 20_000
@@ -54,7 +54,7 @@ def test_a_long_video_is_trimmed_and_its_source_deleted(world: World) -> None:
     assert world.state(post) == ("ready", None)
     (clip,) = world.live(post)
     assert clip != source
-    assert world.books.assets[clip].clip == (0.0, 180.0)
+    assert world.mux_state.assets[clip].clip == (0.0, 180.0)
     row = world.post(post)
     assert row is not None
     assert row["mux_asset_id"] == clip
@@ -114,7 +114,7 @@ def test_a_clip_that_is_too_long_is_not_trimmed_again_nor_shown(world: World) ->
 def test_what_an_event_leaves_out_is_asked_for(world: World) -> None:
     post, upload = world.begin()
     world.process(upload, LONG)
-    for event in world.books.events:
+    for event in world.mux_state.events:
         bare = {k: v for k, v in event["data"].items() if k not in {"duration", "playback_ids"}}
         world.deliver(event | {"data": bare})
     assert "get_asset" in world.mux.calls
@@ -124,12 +124,12 @@ def test_what_an_event_leaves_out_is_asked_for(world: World) -> None:
 def test_a_duration_that_even_mux_does_not_know_is_asked_for_again(world: World) -> None:
     post, upload = world.begin()
     asset = world.process(upload, VIDEO)
-    world.books.asset(asset).media = None
-    for event in world.books.events:
+    world.mux_state.asset(asset).media = None
+    for event in world.mux_state.events:
         data = event["data"] | {"duration": None}
         world.deliver(event | {"data": data})
     assert world.state(post)[0] == "processing"
-    world.books.asset(asset).media = VIDEO
+    world.mux_state.asset(asset).media = VIDEO
     world.make_due()
     world.sweep()
     assert world.state(post)[0] == "ready"
@@ -141,9 +141,9 @@ def test_an_asset_that_mux_does_not_find_yet_is_finished_by_a_later_event(
 ) -> None:
     post, upload = world.begin()
     asset = world.process(upload, VIDEO)
-    ready = world.books.events[-1]
-    hidden = world.books.assets.pop(asset)
-    for event in world.books.events:
+    ready = world.mux_state.events[-1]
+    hidden = world.mux_state.assets.pop(asset)
+    for event in world.mux_state.events:
         bare = {name: value for name, value in event["data"].items() if name != lost}
         world.deliver(event | {"id": str(uuid4()), "data": bare})
     assert "get_asset" in world.mux.calls
@@ -151,7 +151,7 @@ def test_an_asset_that_mux_does_not_find_yet_is_finished_by_a_later_event(
     world.make_due()
     world.sweep()
     assert world.state(post)[0] == "processing"
-    world.books.assets[asset] = hidden
+    world.mux_state.assets[asset] = hidden
     world.deliver(ready)
     assert world.state(post) == ("ready", None)
 
@@ -159,8 +159,8 @@ def test_an_asset_that_mux_does_not_find_yet_is_finished_by_a_later_event(
 def test_an_asset_that_mux_does_not_find_for_long_is_gone(world: World) -> None:
     post, upload = world.begin()
     asset = world.process(upload, VIDEO)
-    ready = world.books.events[-1]
-    del world.books.assets[asset]
+    ready = world.mux_state.events[-1]
+    del world.mux_state.assets[asset]
     bare = {name: value for name, value in ready["data"].items() if name != "duration"}
     world.deliver(ready | {"data": bare})
     world.admin.execute("UPDATE mux_assets SET created_at = now() - interval '61 seconds'")
@@ -186,8 +186,8 @@ def test_a_trim_whose_answer_is_lost_is_reconciled_to_one_clip(
     post, upload = world.begin()
     world.process(upload, LONG)
     world.mux.faults = [Fault("create_clip", error, done)]
-    before = len(world.books.events)
-    for event in world.books.events[:before]:
+    before = len(world.mux_state.events)
+    for event in world.mux_state.events[:before]:
         world.deliver(event)
     world.sweep_until_done()
     assert world.state(post) == ("ready", None)
@@ -230,7 +230,7 @@ def test_a_trim_refused_for_our_credentials_is_tried_again(world: World) -> None
 
 def test_what_stays_unfinished_is_given_up_in_the_end(world: World) -> None:
     post, upload = world.begin()
-    world.books.complete_upload(upload)
+    world.mux_state.complete_upload(upload)
     world.deliver_new()
     world.admin.execute("UPDATE uploads SET expires_at = now() - interval '2 days'")
     world.make_due()
@@ -242,7 +242,7 @@ def test_a_published_asset_that_is_deleted_at_mux_takes_its_post_down(world: Wor
     post, upload = world.begin()
     asset = world.process(upload, VIDEO)
     world.deliver_new()
-    world.books.delete_asset(asset)
+    world.mux_state.delete_asset(asset)
     world.deliver_new()
     assert world.state(post) == ("failed", "asset_deleted")
     row = world.post(post)
@@ -256,7 +256,7 @@ def test_ready_stands_whether_errored_comes_before_or_after(
 ) -> None:
     post, upload = world.begin()
     world.process(upload, VIDEO)
-    ready = world.books.events[-1]
+    ready = world.mux_state.events[-1]
     errored = ready | {"type": "video.asset.errored", "id": str(uuid4())}
     for event in [errored, ready] if errored_first else [ready, errored]:
         world.deliver(event)
@@ -269,7 +269,7 @@ def _waiting(_world: World, _upload: str) -> None:
 
 
 def _arrived(world: World, upload: str) -> None:
-    world.books.complete_upload(upload)
+    world.mux_state.complete_upload(upload)
 
 
 def _published(world: World, upload: str) -> None:
@@ -298,14 +298,14 @@ def test_a_cancelled_upload_leaves_neither_post_nor_asset(
     assert world.uploads.cancel(viewer, post)["state"] == "cancelled"
     assert world.post(post) is None
     world.mux.faults = []
-    for asset in world.books.live_assets():
+    for asset in world.mux_state.live_assets():
         if not asset.source_asset_id:
-            world.books.finish_asset(asset.id, VIDEO)
+            world.mux_state.finish_asset(asset.id, VIDEO)
     world.finish_clips()
     world.deliver_new(since)
     world.sweep_until_done()
     assert world.live(post) == []
-    assert world.books.upload(upload).status != "waiting"
+    assert world.mux_state.upload(upload).status != "waiting"
     assert world.state(post) == ("cancelled", None)
     assert world.uploads.cancel(viewer, post)["state"] == "cancelled"
 
@@ -361,7 +361,7 @@ def test_an_upload_whose_answer_was_lost_is_found_and_used(world: World) -> None
     world.mux.faults = [Fault("create_upload", MuxUnknownOutcomeError, done=True)]
     post, upload = world.begin()
     assert world.upload(post)["mux_upload_id"] == upload
-    assert len(world.books.uploads) == 1
+    assert len(world.mux_state.uploads) == 1
 
 
 def test_an_upload_that_turns_up_late_is_cancelled(world: World) -> None:
@@ -374,7 +374,7 @@ def test_an_upload_that_turns_up_late_is_cancelled(world: World) -> None:
     assert world.rows("SELECT FROM posts") == []
     world.mux.faults = [Fault("list_uploads", MuxUnknownOutcomeError)]
     world.sweep_until_done()
-    assert [u.status for u in world.books.uploads.values()] == ["cancelled"]
+    assert [u.status for u in world.mux_state.uploads.values()] == ["cancelled"]
 
 
 def test_an_upload_that_broke_off_before_mux_answered_leaves_nothing(world: World) -> None:
@@ -389,7 +389,7 @@ def test_an_upload_that_broke_off_before_mux_answered_leaves_nothing(world: Worl
 
 def test_an_upload_that_timed_out_is_expired(world: World) -> None:
     post, upload = world.begin()
-    world.books.expire_upload(upload)
+    world.mux_state.expire_upload(upload)
     world.make_due()
     world.sweep()
     assert world.state(post) == ("expired", None)
@@ -398,7 +398,7 @@ def test_an_upload_that_timed_out_is_expired(world: World) -> None:
 def test_events_about_what_is_not_ours_change_nothing(world: World) -> None:
     post, upload = world.begin()
     world.process(upload, VIDEO)
-    ready = world.books.events[-1]
+    ready = world.mux_state.events[-1]
     stranger = {"id": "a", "passthrough": "not ours", "status": "ready", "upload_id": "u"}
     for data in (stranger, stranger | {"passthrough": str(uuid4())}, {}):
         snapshot = world.deliver(ready | {"id": str(uuid4()), "data": data})
@@ -418,8 +418,8 @@ def test_an_asset_too_many_of_our_post_is_deleted(world: World) -> None:
         "passthrough": str(post),
         "inputs": [{"url": f"mux://assets/{asset}", "start_time": 0.0, "end_time": 5.0}],
     }
-    orphan = world.books.create_asset(settings)
-    world.books.finish_asset(orphan.id, VIDEO)
+    orphan = world.mux_state.create_asset(settings)
+    world.mux_state.finish_asset(orphan.id, VIDEO)
     result = world.sweep()
     assert result.orphans == 1
     assert world.live(post) == [asset]

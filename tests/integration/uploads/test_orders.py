@@ -50,17 +50,17 @@ def live_through(
     post, upload = world.begin()
     # Not before: the request for the upload has a test of its own.
     world.crash.at, world.crash.passed = crash_at, 0
-    since = len(world.books.events) - 1
+    since = len(world.mux_state.events) - 1
     world.process(upload, KINDS[kind])
-    first = world.books.events[since:]
-    since = len(world.books.events)
+    first = world.mux_state.events[since:]
+    since = len(world.mux_state.events)
     deliver_twice(world, [first[n] for n in order])
-    while since < len(world.books.events) or any(
-        a.status == "preparing" for a in world.books.live_assets()
+    while since < len(world.mux_state.events) or any(
+        a.status == "preparing" for a in world.mux_state.live_assets()
     ):
         world.finish_clips()
-        new = world.books.events[since:]
-        since = len(world.books.events)
+        new = world.mux_state.events[since:]
+        since = len(world.mux_state.events)
         deliver_twice(world, new[::-1] if order[0] else new)
         if swept:
             interruptible(world, world.sweep)
@@ -98,7 +98,7 @@ def assert_all_is_well(world: World, post: UUID, kind: str) -> None:
         return
     assert live == [row["mux_asset_id"]]
     assert row["mux_ready"]
-    assert row["mux_playback_id"] == world.books.asset(live[0]).playback_ids[0].id
+    assert row["mux_playback_id"] == world.mux_state.asset(live[0]).playback_ids[0].id
     assert row["mux_duration_ms"] == (CAP_MS if kind == "long" else 20_000)
 
 
@@ -152,9 +152,9 @@ def test_a_thousand_webhooks_at_once_leave_every_post_right(world: World) -> Non
         world.process(upload, KINDS[kinds[post]])
     since = 0
     with ThreadPoolExecutor(16) as pool:
-        while since < len(world.books.events):
-            events = world.books.events[since:]
-            since = len(world.books.events)
+        while since < len(world.mux_state.events):
+            events = world.mux_state.events[since:]
+            since = len(world.mux_state.events)
             events += chance.sample(events, len(events) // 5)
             for _ in range(len(events) // 10):
                 one, other = chance.sample(range(len(events)), 2)

@@ -25,7 +25,7 @@ def waiting(world: World) -> UUID:
 
 def processing(world: World) -> UUID:
     post, upload = world.begin()
-    world.books.complete_upload(upload)
+    world.mux_state.complete_upload(upload)
     world.deliver_new()
     return post
 
@@ -53,14 +53,14 @@ def failed_trim(world: World) -> UUID:
 
 def taken_down(world: World) -> UUID:
     post, upload = world.begin()
-    world.books.delete_asset(world.process(upload, VIDEO))
+    world.mux_state.delete_asset(world.process(upload, VIDEO))
     world.deliver_new()
     return post
 
 
 def expired(world: World) -> UUID:
     post, upload = world.begin()
-    world.books.expire_upload(upload)
+    world.mux_state.expire_upload(upload)
     world.make_due()
     world.sweep()
     return post

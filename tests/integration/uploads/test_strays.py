@@ -32,7 +32,7 @@ def shared_world(module_database: Database) -> Iterator[World]:
 def stray_upload(world: World, post: UUID) -> str:
     """Somebody's own upload at Mux with the post's passthrough; its id."""
     settings = {"passthrough": str(post), "playback_policies": ["public"]}
-    return world.books.create_upload({"new_asset_settings": settings}).id
+    return world.mux_state.create_upload({"new_asset_settings": settings}).id
 
 
 def without(event: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -53,9 +53,9 @@ def of_assets(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def passthrough_only(world: World, post: UUID, media: Media | None) -> str:
     """A stray of which no event names the upload: its asset's id."""
     stray = stray_upload(world, post)
-    since = len(world.books.events)
+    since = len(world.mux_state.events)
     asset = world.process(stray, media)
-    for event in of_assets(world.books.events[since:]):
+    for event in of_assets(world.mux_state.events[since:]):
         world.deliver(without_upload(event))
     return asset
 
@@ -77,14 +77,14 @@ def test_a_stray_that_is_asked_for_leaves_the_own_upload_alone(world: World) -> 
     post, upload = world.begin()
     stray = world.process(stray_upload(world, post), VIDEO)
     since = world.deliver_new()
-    for event in of_assets(world.books.events[:since]):
+    for event in of_assets(world.mux_state.events[:since]):
         world.deliver(without_upload(event))
     asset = world.process(upload, VIDEO)
     world.deliver_new()
     world.sweep_until_done()
     assert world.state(post) == ("ready", None)
     assert world.live(post) == [asset]
-    assert world.books.assets[stray].deleted_at is not None
+    assert world.mux_state.assets[stray].deleted_at is not None
 
 
 def test_a_stray_after_the_own_upload_is_deleted(world: World) -> None:
@@ -108,13 +108,13 @@ def test_the_own_asset_takes_the_place_of_one_known_by_its_passthrough_alone(
     post, upload = world.begin()
     stray = passthrough_only(world, post, media)
     assert world.upload(post)["source_asset_id"] == stray
-    since = len(world.books.events)
+    since = len(world.mux_state.events)
     asset = world.process(upload, own)
-    events = world.books.events[since:]
+    events = world.mux_state.events[since:]
     if named == "by its upload alone":
         own_upload = [event for event in events if event not in of_assets(events)]
         events = [*map(without_upload, of_assets(events)), *own_upload]
-    since = len(world.books.events)
+    since = len(world.mux_state.events)
     for event in events:
         world.deliver(event)
     assert world.upload(post)["source_asset_id"] == asset
@@ -125,7 +125,7 @@ def test_the_own_asset_takes_the_place_of_one_known_by_its_passthrough_alone(
     row = world.post(post)
     assert row is not None
     assert world.live(post) == [row["mux_asset_id"]]
-    shown = world.books.asset(row["mux_asset_id"])
+    shown = world.mux_state.asset(row["mux_asset_id"])
     assert asset in {shown.id, shown.source_asset_id}
 
 
@@ -134,9 +134,9 @@ def test_two_known_by_their_passthrough_alone_are_kept_until_the_upload_tells_th
 ) -> None:
     post, upload = world.begin()
     passthrough_only(world, post, None)
-    since = len(world.books.events)
+    since = len(world.mux_state.events)
     asset = world.process(upload, VIDEO)
-    for event in of_assets(world.books.events[since:]):
+    for event in of_assets(world.mux_state.events[since:]):
         world.deliver(without_upload(event))
     assert world.state(post) == ("failed", "not_a_video")
     assert asset in world.live(post)
@@ -149,7 +149,7 @@ def test_what_stays_undecided_is_cleared_once_the_own_upload_is_over(world: Worl
     post, upload = world.begin()
     passthrough_only(world, post, None)
     passthrough_only(world, post, VIDEO)
-    world.books.expire_upload(upload)
+    world.mux_state.expire_upload(upload)
     world.sweep_until_done()
     assert world.state(post) == ("failed", "not_a_video")
     assert world.live(post) == []
@@ -160,7 +160,7 @@ def test_cancelling_ends_the_own_upload_though_a_stray_stands_in_its_place(world
     post, upload = world.begin(viewer)
     passthrough_only(world, post, LONG)
     world.uploads.cancel(viewer, post)
-    assert world.books.upload(upload).status == "cancelled"
+    assert world.mux_state.upload(upload).status == "cancelled"
     world.sweep_until_done()
     assert world.live(post) == []
 
@@ -169,17 +169,17 @@ def test_a_clip_of_a_former_source_is_none_of_the_present_one(world: World) -> N
     post, upload = world.begin()
     passthrough_only(world, post, LONG)
     world.mux.faults = [Fault("create_clip", MuxUnknownOutcomeError)]
-    since = len(world.books.events)
+    since = len(world.mux_state.events)
     asset = world.process(upload, LONG)
-    for event in world.books.events[since:]:
+    for event in world.mux_state.events[since:]:
         world.deliver(event)
-    (former,) = [a for a in world.books.live_assets() if a.source_asset_id]
+    (former,) = [a for a in world.mux_state.live_assets() if a.source_asset_id]
     assert former.source_asset_id != asset
     world.sweep_until_done()
     row = world.post(post)
     assert row is not None
     assert world.live(post) == [row["mux_asset_id"]]
-    assert world.books.asset(row["mux_asset_id"]).source_asset_id == asset
+    assert world.mux_state.asset(row["mux_asset_id"]).source_asset_id == asset
 
 
 def test_a_clip_is_asked_for_of_the_present_source_alone(world: World) -> None:
@@ -200,11 +200,11 @@ def test_a_clip_that_does_not_say_it_is_one_is_known_by_having_been_asked_for(
     world.process(upload, LONG)
     if first == "event":
         world.mux.faults = [Fault("create_clip", MuxUnknownOutcomeError, done=True)]
-    since = len(world.books.events)
-    for event in world.books.events[:since]:
+    since = len(world.mux_state.events)
+    for event in world.mux_state.events[:since]:
         world.deliver(event)
     world.finish_clips()
-    for event in world.books.events[since:]:
+    for event in world.mux_state.events[since:]:
         bare = without(event, "ingest_type", "source_asset_id")
         assert of_asset(bare["data"]).is_clip is None
         world.deliver(bare)
@@ -221,19 +221,19 @@ def test_no_order_lets_a_stray_do_harm(
     world = shared_world
     post, upload = world.begin()
     stray = stray_upload(world, post)
-    since = len(world.books.events)
+    since = len(world.mux_state.events)
     world.process(stray, KINDS[other])
-    first, *rest = data.draw(st.permutations(world.books.events[since:]))
-    own_since = len(world.books.events)
+    first, *rest = data.draw(st.permutations(world.mux_state.events[since:]))
+    own_since = len(world.mux_state.events)
     world.process(upload, KINDS[kind])
-    own = world.books.events[own_since:]
+    own = world.mux_state.events[own_since:]
     # Once known by its upload, the stray stays known, whatever its other events leave out.
     told = data.draw(st.permutations([*own, *rest, first]))
     told.remove(first)
     at = min([told.index(event) for event in rest], default=len(told))
     told.insert(data.draw(st.integers(0, at)), first)
     bare = data.draw(st.lists(st.booleans(), min_size=len(told), max_size=len(told)))
-    since = len(world.books.events)
+    since = len(world.mux_state.events)
     for event, less in zip(told, bare, strict=True):
         hides = less and event is not first and event["type"].startswith("video.asset.")
         world.deliver(without_upload(event) if hides else event)

@@ -36,7 +36,7 @@ def test_the_sweep_alone_publishes_everything_where_every_webhook_is_dropped(wor
     ]
     assert [world.state(post) for post in posts] == ends * 5
     assert world.state(late)[0] == "ready"
-    assert len(world.books.live_assets()) == 11
+    assert len(world.mux_state.live_assets()) == 11
     assert all(world.clips(post) == (n % 4 == 1) for n, post in enumerate(posts))
 
 
@@ -149,7 +149,7 @@ def test_old_events_and_cleared_uploads_are_forgotten(world: World) -> None:
 def test_orphans_are_searched_page_by_page(world: World, pages: int) -> None:
     for _ in range(100 * (pages - 1)):
         _, upload = world.begin()
-        world.books.complete_upload(upload)
+        world.mux_state.complete_upload(upload)
     world.deliver_new()
     assert [world.store.begin_sweep(uuid4(), 0)] == [1]
     seen = []

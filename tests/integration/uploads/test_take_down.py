@@ -24,7 +24,7 @@ def published(world: World, media: Media = VIDEO) -> tuple[UUID, str, str]:
     world.deliver_new(since)
     world.sweep_until_done()
     (asset,) = world.live(post)
-    return post, asset, world.books.asset(asset).playback_ids[0].id
+    return post, asset, world.mux_state.asset(asset).playback_ids[0].id
 
 
 def served(world: World, post: UUID) -> tuple[bool, str | None]:
@@ -45,8 +45,8 @@ def test_a_post_whose_playback_id_was_deleted_is_withdrawn_at_once_and_nothing_i
     world: World,
 ) -> None:
     post, asset, playback = published(world)
-    since = len(world.books.events)
-    world.books.delete_playback_id(asset, playback)
+    since = len(world.mux_state.events)
+    world.mux_state.delete_playback_id(asset, playback)
     world.deliver_new(since)
     assert served(world, post) == (False, None)
     assert world.state(post) == ("failed", "playback_removed")
@@ -56,11 +56,11 @@ def test_a_post_whose_playback_id_was_deleted_is_withdrawn_at_once_and_nothing_i
 
 def test_a_post_follows_to_another_playback_id_and_comes_back(world: World) -> None:
     post, asset, playback = published(world)
-    since = len(world.books.events)
-    world.books.delete_playback_id(asset, playback)
+    since = len(world.mux_state.events)
+    world.mux_state.delete_playback_id(asset, playback)
     since = world.deliver_new(since)
     first_published = world.post(post)["published_at"]  # type: ignore[index]
-    other = world.books.create_playback_id(asset, {"policy": "public"}).id
+    other = world.mux_state.create_playback_id(asset, {"policy": "public"}).id
     world.deliver_new(since)
     assert served(world, post) == (True, other)
     assert world.state(post) == ("ready", None)
@@ -72,9 +72,9 @@ def test_a_post_follows_to_another_playback_id_and_comes_back(world: World) -> N
 
 def test_a_post_does_not_play_under_a_signed_id_that_it_was_not_made_for(world: World) -> None:
     post, asset, playback = published(world)
-    since = len(world.books.events)
-    world.books.create_playback_id(asset, {"policy": "signed"})
-    world.books.delete_playback_id(asset, playback)
+    since = len(world.mux_state.events)
+    world.mux_state.create_playback_id(asset, {"policy": "signed"})
+    world.mux_state.delete_playback_id(asset, playback)
     world.deliver_new(since)
     assert served(world, post) == (False, None)
 
@@ -85,9 +85,9 @@ def test_the_sweep_finds_what_no_event_told(world: World, media: Media, *, liste
     gone, asset, playback = published(world, media)
     replaced, other_asset, other = published(world, media)
     kept, _, same = published(world, media)
-    world.books.delete_playback_id(asset, playback)
-    world.books.delete_playback_id(other_asset, other)
-    new = world.books.create_playback_id(other_asset, {"policy": "public"}).id
+    world.mux_state.delete_playback_id(asset, playback)
+    world.mux_state.delete_playback_id(other_asset, other)
+    new = world.mux_state.create_playback_id(other_asset, {"policy": "public"}).id
     if listed:
         world.sweep()
     else:
@@ -102,7 +102,7 @@ def test_an_asset_that_was_deleted_at_mux_without_an_event_is_found_by_the_sweep
     world: World,
 ) -> None:
     post, asset, _ = published(world)
-    world.books.delete_asset(asset)
+    world.mux_state.delete_asset(asset)
     world.admin.execute("UPDATE mux_assets SET created_at = now() - interval '1 day'")
     look_at_published(world)
     assert world.state(post) == ("failed", "asset_deleted")
@@ -111,11 +111,11 @@ def test_an_asset_that_was_deleted_at_mux_without_an_event_is_found_by_the_sweep
 
 def test_a_post_comes_back_when_mux_finds_its_asset_again(world: World) -> None:
     post, asset, playback = published(world)
-    hidden = world.books.assets.pop(asset)  # as with the token of another environment
+    hidden = world.mux_state.assets.pop(asset)  # as with the token of another environment
     world.admin.execute("UPDATE mux_assets SET created_at = now() - interval '1 day'")
     look_at_published(world)
     assert served(world, post) == (False, None)
-    world.books.assets[asset] = hidden
+    world.mux_state.assets[asset] = hidden
     look_at_published(world)
     assert served(world, post) == (True, playback)
     assert world.live(post) == [asset]
@@ -124,9 +124,9 @@ def test_a_post_comes_back_when_mux_finds_its_asset_again(world: World) -> None:
 def test_an_older_event_does_not_put_a_video_back(world: World) -> None:
     post, upload = world.begin()
     asset = world.process(upload, VIDEO)
-    playback = world.books.asset(asset).playback_ids[0].id
-    world.books.delete_playback_id(asset, playback)
-    updated, *older = reversed([stamped(e, n) for n, e in enumerate(world.books.events)])
+    playback = world.mux_state.asset(asset).playback_ids[0].id
+    world.mux_state.delete_playback_id(asset, playback)
+    updated, *older = reversed([stamped(e, n) for n, e in enumerate(world.mux_state.events)])
     ready = stamped(older[0] | {"id": str(uuid4())}, 2)
     world.deliver(ready)
     assert world.state(post)[0] == "ready"
@@ -200,7 +200,7 @@ def test_all_addresses_follow_however_many_there_are(
 def test_an_asset_that_lists_its_sound_first_is_not_taken_for_audio_only(world: World) -> None:
     post, upload = world.begin()
     asset = world.process(upload, VIDEO)
-    created, *rest = [e for e in world.books.events if e["type"].startswith("video.asset")]
+    created, *rest = [e for e in world.mux_state.events if e["type"].startswith("video.asset")]
     sound = created["data"] | {"tracks": [{"type": "audio"}], "status": "preparing"}
     preparing = created | {"id": str(uuid4()), "data": sound}
     world.deliver(preparing)
@@ -216,8 +216,8 @@ def test_an_asset_that_lists_its_sound_first_is_not_taken_for_audio_only(world: 
 def test_what_was_given_up_keeps_its_video_at_mux(world: World) -> None:
     post, upload = world.begin()
     asset = world.process(upload, VIDEO)
-    world.books.asset(asset).media = None
-    for event in world.books.events:
+    world.mux_state.asset(asset).media = None
+    for event in world.mux_state.events:
         world.deliver(event | {"data": event["data"] | {"duration": None}})
     world.admin.execute("UPDATE uploads SET expires_at = now() - interval '2 days'")
     world.sweep_until_done()
@@ -229,7 +229,7 @@ def test_a_signed_upload_is_published_under_its_signed_id(world: World) -> None:
     settings = world.uploads.settings.model_copy(update={"mux_playback_policy": "signed"})
     object.__setattr__(world.uploads, "settings", settings)
     post, asset, playback = published(world, LONG)
-    assert world.books.asset(asset).playback_ids[0].policy == "signed"
+    assert world.mux_state.asset(asset).playback_ids[0].policy == "signed"
     assert served(world, post) == (True, playback)
     assert world.post(post)["mux_playback_policy"] == "signed"  # type: ignore[index]
 
@@ -238,7 +238,7 @@ def test_a_file_that_was_cut_off_is_published_and_its_creator_told(world: World)
     viewer = uuid4()
     post, upload = world.begin(viewer, duration_ms=60_000)
     world.process(upload, VIDEO)
-    ready = world.books.events[-1]
+    ready = world.mux_state.events[-1]
     odd = {"non_standard_input_reasons": {"unexpected_media_file_parameters": "non-standard"}}
     world.deliver(ready | {"data": ready["data"] | odd})
     told = world.uploads.state(viewer, post)

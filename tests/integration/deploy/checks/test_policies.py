@@ -179,7 +179,7 @@ def test_mux_webhook_may_do_exactly_what_it_does(
     monkeypatch.setattr(webhook_app, "container", lambda: replace(built, mux=world.mux))
     _, upload = world.begin()
     world.process(upload, LONG)
-    for event in world.books.events:
+    for event in world.mux_state.events:
         body = json.dumps(event).encode()
         signed = signature.sign(SECRET, body, int(time.time()))
         account.call(webhook_app, "POST", "/v1/webhooks/mux", body, mux_signature=signed)

@@ -1,7 +1,12 @@
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from local.mux.fault_rules import seeded
-from local.mux.media.samples import CLIPS, sample_id
+from local.mux.media.encode import RENDITION, limits
+from local.mux.media.samples import CLIP_SECONDS, CLIPS, Clip, SampleClips, sample_id
+from local.mux.media.tracks import Track, measure_tracks
 from tests.integration.local.mux.running import Running
 from tests.media import media_seconds
 
@@ -22,6 +27,17 @@ def test_a_sample_plays_as_long_as_its_post_says_and_has_sound(mux: Running) -> 
     assert media_seconds(f"{mux.url}/{sample_id('9:16', 8, seeded(1))}.m3u8") == pytest.approx(
         8, abs=0.2
     )
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda clip: clip.letter)
+def test_picture_and_sound_of_a_clip_are_as_long_as_each_other(tmp_path: Path, clip: Clip) -> None:
+    async def measured() -> list[Track]:
+        playlist = await SampleClips(tmp_path).folder(clip) / RENDITION
+        return await measure_tracks(playlist, tmp_path / "packets.txt", limits(playlist))
+
+    for track in asyncio.run(measured()):
+        assert track.start == 0
+        assert track.end == pytest.approx(CLIP_SECONDS, abs=0.001)
 
 
 def test_every_clip_is_made_once_on_demand(mux: Running) -> None:

@@ -84,6 +84,7 @@ def test_every_answer_and_every_webhook_has_the_form_of_mux(
     assert ask("GET", f"/video/v1/uploads/{failed['id']}")["status"] == "errored"
     ask("GET", "/video/v1/uploads")
     assert ask.asked == set(ANSWERS)
+    mux.control("events", {"kind": "stranger"})
     mux.settle()
     for received in receiver.received:
         check_event(received.event)
