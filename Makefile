@@ -126,4 +126,4 @@ lock: install  ## Resolve the pinned requirement files anew
 include $(dir $(abspath $(lastword $(MAKEFILE_LIST))))build.mk
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(DEPLOY_VENV) .venv-node client/node_modules $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache env.json
+	rm -rf $(VENV) $(DEPLOY_VENV) .venv-node client/node_modules tests/browser/node_modules $(STATE_DIR) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache env.json
