@@ -83,7 +83,9 @@ class Drafter:
             # What it lacked when Postgres was gone is made up for by now.
             whole = replace(page, degraded=degradation(page.posts, page.page_size))
             return Draft(whole, None, stored, claimed_unseen=frozenset())
-        ranked = self.builder.build(replace(request, page_size=page.page_size), cache)
+        ranked = self.builder.build(
+            replace(request, page_size=page.page_size), cache, refilling=True
+        )
         refilled = refill(page, work.withdrawn, ranked.queue, self.cooldown)
         return Draft(
             refilled,

@@ -40,7 +40,12 @@ class QueueBuilder:
     new_post_quota: int = 100
 
     def build(
-        self, request: FeedRequest, cache: CacheForRequest, *, used_up_early: bool = False
+        self,
+        request: FeedRequest,
+        cache: CacheForRequest,
+        *,
+        used_up_early: bool = False,
+        refilling: bool = False,
     ) -> RankedQueue:
         """Rank a queue anew, without what the session was already served.
 
@@ -48,11 +53,14 @@ class QueueBuilder:
             request: For whom and when.
             cache: Knows pages that Postgres may not know of.
             used_up_early: Whether the last queue was used up while it lived.
+            refilling: Whether the page stands already. Its cursor is then older than the session
+                may be, and does not tell whether later pages are known to the cache alone.
 
         Raises:
             DatabaseUnavailableError: Retrieval did not answer within its budget.
         """
-        served = cache.served(request.at.session) if request.at.cache_only_pages else {}
+        ask_cache = request.at.cache_only_pages or refilling
+        served = cache.served(request.at.session) if ask_cache else {}
         length = queue.ranked_length(request.page_size, used_up_early=used_up_early)
         with span("sources"):
             decision, retrieved, signals = self._retrieve(request, served, queue.wanted(length))

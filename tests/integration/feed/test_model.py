@@ -19,21 +19,24 @@ from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     initialize,
+    invariant,
     rule,
     run_state_machine_as_test,
 )
 
 from functions.feed_ranker.events import impressions
 from functions.feed_ranker.requests import ImpressionBatch
+from shared.errors import UnavailableError
 from tests.integration.feed.harness import Viewer, check_page, ids
 from tests.integration.feed.lives import asks
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from functions.feed_ranker.container import Container
     from tests.integration.feed.harness import Harness
 
-EXAMPLES, STEPS = 50, 40
+EXAMPLES, STEPS = 56, 40
 QUEUE_LIVES = timedelta(seconds=60)
 SIZES = st.sampled_from((1, 3, 6, 12, 20))
 CLOCKS = st.sampled_from((*(timedelta(minutes=m) for m in (0, 1, -3)),))
@@ -56,12 +59,17 @@ class Session:
     ranked_at: datetime  # when its last queue was ranked
     pages: list[Page] = field(default_factory=list)
     served: set[str] = field(default_factory=set)  # on any version of any page
+    cache_only: set[int] = field(default_factory=set)  # pages that only the cache knows
 
 
 class Watching(RuleBasedStateMachine):
     """What may happen to one viewer's feed."""
 
-    harness: Harness  # set by the test
+    harness: Harness  # these are set by the test
+    without_cache: Container
+    without_database: Container
+
+    steps = 0
 
     sessions: Bundle[Session] = Bundle("sessions")
 
@@ -76,6 +84,10 @@ class Watching(RuleBasedStateMachine):
         self.hidden: set[str] = set()
         self.seen: set[str] = set()
 
+    @invariant()
+    def a_step_was_taken(self) -> None:
+        type(self).steps += 1
+
     # What the model knows.
 
     def creator_of(self) -> dict[str, str]:
@@ -89,7 +101,7 @@ class Watching(RuleBasedStateMachine):
     def check(self, page: dict[str, Any], size: int, before: set[str]) -> None:
         """Check an answered page, given what the session was served before it."""
         eligible = self.eligible()
-        check_page(page, size, len(eligible))
+        check_page(page, size, len(eligible), without=page["degraded"] == "cache")
         shown = set(ids(page))
         assert shown <= eligible, "only what may be shown"
         unserved = eligible - before
@@ -126,6 +138,33 @@ class Watching(RuleBasedStateMachine):
         session.pages.append(Page(cursor, size, page))
         session.served |= set(ids(page))
 
+    @rule(session=sessions, size=SIZES)
+    def scrolls_without_dynamodb(self, session: Session, size: int) -> None:
+        if session.cache_only:
+            return  # nobody can know what these pages held
+        cursor = session.viewer.cursor
+        page = session.viewer.next(size, container=self.without_cache)
+        assert page["degraded"] == "cache"
+        self.check(page, size, set(session.served))
+        session.ranked_at = self.harness.now - QUEUE_LIVES  # its queue is known to nobody
+        session.pages.append(Page(cursor, size, page))
+        session.served |= set(ids(page))
+
+    @rule(session=sessions, size=SIZES)
+    def scrolls_without_postgres(self, session: Session, size: int) -> None:
+        cursor = session.viewer.cursor
+        try:
+            page = session.viewer.next(size, container=self.without_database)
+        except UnavailableError:
+            return
+        assert page["degraded"] == "database"
+        shown = ids(page)
+        assert 0 < len(shown) == len(set(shown)) <= size
+        assert not set(shown) & session.served
+        session.cache_only.add(len(session.pages))
+        session.pages.append(Page(cursor, size, page))
+        session.served |= set(shown)
+
     @rule(session=sessions, back=st.integers(0, 3), size=SIZES)
     def asks_again(self, session: Session, back: int, size: int) -> None:
         number = max(len(session.pages) - 1 - back, 0)
@@ -149,6 +188,7 @@ class Watching(RuleBasedStateMachine):
                 assert post["is_repeat"] is known
         assert page["next_cursor"] == stored.answer["next_cursor"]
         stored.answer = page
+        session.cache_only.discard(number)
         session.served |= set(shown)
 
     @rule(session=sessions, back=st.integers(0, 3), off=CLOCKS, share=st.floats(0, 1))
@@ -232,8 +272,12 @@ class Watching(RuleBasedStateMachine):
 def test_the_promises_hold_whatever_one_viewers_devices_do(feed: Harness) -> None:
     class Here(Watching):
         harness = feed
+        without_cache = feed.new_container(DYNAMODB_ENDPOINT_URL="http://127.0.0.1:9")
+        without_database = feed.new_container(
+            DATABASE_URL="postgresql://vroom_app@127.0.0.1:9/vroom"
+        )
 
-    run_state_machine_as_test(
+    run_state_machine_as_test(  # each rule checks what it was answered
         Here,
         settings=settings(
             max_examples=EXAMPLES,
@@ -245,3 +289,4 @@ def test_the_promises_hold_whatever_one_viewers_devices_do(feed: Harness) -> Non
             suppress_health_check=list(HealthCheck),
         ),
     )
+    assert Here.steps >= 2_000
