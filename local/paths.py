@@ -6,3 +6,4 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "template.yaml"
 MIGRATIONS = ROOT / "db" / "migrations"
 CLIENT = ROOT / "client"
+PAGE = CLIENT / "page" / "dist"

@@ -11,7 +11,7 @@ import httpx
 from local.errors import StackError
 from local.gateway.authorizer import DEFAULT_LIFETIME_S, Authorizer, load_key
 from local.gateway.environment import inherited_environment
-from local.gateway.launch import APP_ROLE, gateway_config
+from local.gateway.launch import APP_ROLE, URLS_OF_MUX, gateway_config
 from local.gateway.template import load_template
 from local.migrate import ROLES
 from local.own_parts import OwnParts
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 KEY = "token-key.pem"
 WEBHOOK_PATH = "/v1/webhooks/mux"
 PARAMETERS = {"JwtIssuer": "https://vroom-feed.local", "JwtAudience": "vroom-feed"}
-URLS_OF_MUX = ("MUX_BASE_URL", "MUX_STREAM_BASE_URL", "MUX_IMAGE_BASE_URL")
 SECRETS = ("CURSOR_SECRET", "MUX_TOKEN_ID", "MUX_TOKEN_SECRET", "MUX_WEBHOOK_SECRET")
 
 

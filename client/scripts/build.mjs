@@ -9,7 +9,7 @@ import { buildPackages, buildPage, report } from './bundles.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 writeFileSync(`${root}/core/src/openapi.ts`, await apiTypes(root));
-for (const name of ['core', 'web']) rmSync(`${root}/${name}/dist`, { recursive: true, force: true });
+for (const name of ['core', 'web', 'page']) rmSync(`${root}/${name}/dist`, { recursive: true, force: true });
 const types = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '--build', '--force', 'core', 'web'], {
   cwd: root,
   stdio: 'inherit',

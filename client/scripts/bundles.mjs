@@ -5,7 +5,10 @@ import { gzipSync } from 'node:zlib';
 
 import { build } from 'esbuild';
 
-const common = { bundle: true, format: 'esm', target: 'es2022', minify: true, legalComments: 'none', logLevel: 'error' };
+// Names of fields that neither callers nor storage nor the server know: they may be short.
+const INTERNAL =
+  /^(amend|answered|durationOf|fetchingOf|finish|flushNow|hlsClass|inFlight|isSure|learnTime|observer|outcome|playMs|players|reached|scroller|scrolled|serverNow|settle|settling|stopTimer|writtenAt|written|jump|draw|fractions|covered|setProgress|setPaused|setCurrent|onCurrent)$/;
+const common = { bundle: true, format: 'esm', target: 'es2022', minify: true, legalComments: 'none', mangleProps: INTERNAL, logLevel: 'error' };
 
 /** Each package as ES modules; what it imports of others stays an import. */
 export async function buildPackages(root) {
@@ -46,7 +49,7 @@ export async function buildPage(root, out) {
     outdir: out,
     alias,
   });
-  await build({ ...common, entryPoints: [join(root, 'page/src/page.css')], outdir: out });
+  await build({ ...common, entryPoints: ['page.css', 'more.css'].map((name) => join(root, 'page/src', name)), outdir: out });
   for (const name of ['index.html', 'icon.svg']) {
     writeFileSync(join(out, name), readFileSync(join(root, 'page/src', name)));
   }

@@ -34,7 +34,7 @@ if (existsSync(join(root, 'page/src/main.ts'))) {
     const same = existsSync(built) && existsSync(kept) && readFileSync(built).equals(readFileSync(kept));
     if (!same) faults.push(`page/dist/${name} is not what its sources build: make client`);
   }
-  const page = weight(fresh, 'main.js');
+  const page = ['main.js', 'page.css', 'index.html'].reduce((sum, name) => sum + weight(fresh, name), 0);
   if (page > PAGE_BYTES) faults.push(`the page weighs ${page} bytes gzipped, of ${PAGE_BYTES}`);
   rmSync(fresh, { recursive: true });
 }

@@ -27,15 +27,20 @@ from local.gateway.authorizer import Authorizer, load_key
 from local.gateway.dev_routes import DevRoutes
 from local.gateway.emulator import EmulatedWorker
 from local.gateway.events import MAX_HEADER_BYTES, MAX_LINE_BYTES
+from local.gateway.following import Following
 from local.gateway.http_api import HttpApi
+from local.gateway.page import FeedPage
 from local.gateway.schedules import running_schedules
 from local.gateway.template import load_template
 from local.gateway.workers import InvocationError, Worker, WorkerPool
+from local.paths import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from local.gateway.template import Template
 
 SHUTDOWN_S = 3
 
@@ -57,6 +62,7 @@ class GatewayConfig:
             checkout in workers of our own.
         warm: whether to have one container of each function ready before the first request.
         viewer_id_claim: the claim of local tokens that holds the viewer's id.
+        media: addresses of streams, pictures and uploads, which the page may reach.
     """
 
     template: str
@@ -70,6 +76,7 @@ class GatewayConfig:
     artifacts: str | None = None
     warm: bool = True
     viewer_id_claim: str = "sub"
+    media: tuple[str, ...] = ()
 
 
 def create_app(config: GatewayConfig) -> Starlette:
@@ -113,9 +120,12 @@ def create_app(config: GatewayConfig) -> Starlette:
                 await pool.close()
 
     dev = DevRoutes(authorizer, pools)
+    following = Following(authorizer, _app_database(config, template), config.viewer_id_claim)
     gateway = Starlette(
         routes=[
+            *FeedPage(PAGE, config.media).routes,
             Route("/dev/token", dev.token, methods=["POST"]),
+            Route("/dev/follow", following.follow, methods=["POST"]),
             Route("/2015-03-31/functions/{name}/invocations", dev.invoke, methods=["POST"]),
         ],
         lifespan=lifespan,
@@ -123,6 +133,14 @@ def create_app(config: GatewayConfig) -> Starlette:
     # No Mount: a path with a line break in it would match none.
     gateway.router.default = HttpApi(template, authorizer, pools)
     return gateway
+
+
+def _app_database(config: GatewayConfig, template: Template) -> str:
+    """The database as the feed's function connects to it; empty where it has none."""
+    for logical_id, function in template.functions.items():
+        if function.name == "feed_ranker":
+            return config.environments[logical_id].get("DATABASE_URL", "")
+    return ""
 
 
 async def _warm(pools: Iterable[WorkerPool], *, tolerant: bool) -> None:

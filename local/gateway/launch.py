@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 APP_ROLE, WEBHOOK_ROLE = ROLES
 WEBHOOK_FUNCTION = "mux_webhook"
+URLS_OF_MUX = ("MUX_BASE_URL", "MUX_STREAM_BASE_URL", "MUX_IMAGE_BASE_URL")
 
 
 def gateway_config(
@@ -63,4 +64,10 @@ def gateway_config(
         artifacts=artifacts,
         warm=settings.warm,
         viewer_id_claim=settings.viewer_id_claim,
+        media=_media(local),
     )
+
+
+def _media(local: Mapping[str, str]) -> tuple[str, ...]:
+    """The addresses that the page may reach: the stand-in's, or wherever Mux keeps what it has."""
+    return tuple({local[name] for name in URLS_OF_MUX if local.get(name)}) or ("https:",)

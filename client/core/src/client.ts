@@ -247,7 +247,7 @@ export function createClient(options: ClientOptions): Client {
         machine,
         storage,
         `${prefix}u/`,
-        options.media,
+        await options.media?.(),
         instance,
         isAlive,
       ));

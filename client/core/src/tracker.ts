@@ -25,14 +25,14 @@ interface Showing {
   since: number | null;
   total: number;
   stopTimer: (() => void) | null;
-  /** Tells the final time of a showing that was counted. */
+  /** Tells the time so far of a showing that was counted. */
   finish: ((visibleMs: number) => void) | null;
 }
 
 /**
  * Times how long each post is visible, and counts a showing once it has lasted.
  *
- * @param onSeen called when a showing counts; what it returns is called when the showing ends.
+ * @param onSeen called when a showing counts; what it returns is called with its time whenever it is interrupted.
  * @param onEnd called when a post has left the screen.
  */
 export function createTracker(
@@ -61,14 +61,16 @@ export function createTracker(
   function stop(showing: Showing): void {
     showing.stopTimer?.();
     if (showing.since === null) return;
-    if (showing.finish) showing.total += machine.clock() - showing.since;
+    if (showing.finish) {
+      showing.total += machine.clock() - showing.since;
+      showing.finish(showing.total);
+    }
     showing.since = null;
   }
 
   function end(key: string, showing: Showing): void {
     stop(showing);
     showings.delete(key);
-    showing.finish?.(showing.total);
     onEnd(key);
   }
 

@@ -70,8 +70,8 @@ export interface ClientOptions extends Partial<Machine> {
   consent?: boolean;
   /** Whether another program that shares the storage still runs (tabs of a browser). */
   isAlive?: (instance: string) => Promise<boolean>;
-  /** How files are read, compressed and sent; `uploadVideo` needs it. */
-  media?: Media;
+  /** How files are read, compressed and sent, loaded with the first upload; `uploadVideo` needs it. */
+  media?: () => Promise<Media>;
 }
 
 /** What the client knows now, for a page that shows it. */

@@ -89,7 +89,7 @@ function begin(files: Files, world: World) {
 
 function running(world: World, files: Files) {
   const shared = { dead: false };
-  const program = world.run({ media: files.media(shared) });
+  const program = world.run({ media: async () => files.media(shared) });
   const kill = program.kill;
   program.kill = () => {
     shared.dead = true;

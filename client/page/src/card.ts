@@ -1,7 +1,7 @@
 import type { Post } from '@vroom/feed-web';
 
 import { hueOf, icon, make, nameOf } from './dom.js';
-import { RUNGS } from './words.js';
+import { RUNGS } from './rungs.js';
 
 export interface CardActions {
   isLiked(post: Post): boolean;

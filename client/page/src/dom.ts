@@ -24,15 +24,13 @@ export function byId<T extends HTMLElement>(id: string): T {
 const SHAPES = {
   heart: 'M12 20.5s-7.5-4.6-9.2-9.2C1.6 7.9 3.7 4.5 7 4.5c2.1 0 3.9 1.2 5 3 1.1-1.8 2.9-3 5-3 3.3 0 5.4 3.4 4.2 6.8-1.7 4.6-9.2 9.2-9.2 9.2z',
   more: 'M5 10.5a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3zm7 0a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3zm7 0a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3z',
-  share: 'M13 5l7 6-7 6v-3.8C8 13.2 5.5 15 4 18.5c.3-5.5 3.2-9.3 9-9.8z',
+  share: 'M14 4l7 7-7 7v-4c-5 0-8 2-11 6 1-6 4-10 11-11z',
   plus: 'M11 5h2v6h6v2h-6v6h-2v-6H5v-2h6z',
-  tick: 'M9.5 16.6l-4.1-4.1-1.4 1.4 5.5 5.5L20.5 8.4 19.1 7z',
-  refresh: 'M12 5a7 7 0 1 0 6.9 8.2h-2A5 5 0 1 1 12 7c1.4 0 2.6.6 3.5 1.5L13 11h7V4l-3 3A7 7 0 0 0 12 5z',
-  sound: 'M4 9v6h4l5 4V5L8 9zm11.5-.5v7a4 4 0 0 0 0-7zm0-3.5v2a6 6 0 0 1 0 10v2a8 8 0 0 0 0-14z',
-  mute: 'M4 9v6h4l5 4V5L8 9zm16.6.8L19.2 8.4 17 10.6l-2.2-2.2-1.4 1.4 2.2 2.2-2.2 2.2 1.4 1.4 2.2-2.2 2.2 2.2 1.4-1.4-2.2-2.2z',
-  inspect: 'M4 7h9v2H4zm0 4h6v2H4zm0 4h6v2H4zm12.5-5a4.5 4.5 0 0 1 3.7 7l2.2 2.2-1.4 1.4-2.2-2.2a4.5 4.5 0 1 1-2.3-8.4zm0 2a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z',
+  refresh: 'M12 5a7 7 0 1 0 7 8h-2a5 5 0 1 1-1-4l-3 2h7V4l-3 3a7 7 0 0 0-5-2z',
+  sound: 'M4 9v6h4l5 4V5L8 9zm11-1v8a5 5 0 0 0 0-8z',
+  mute: 'M4 9v6h4l5 4V5L8 9zm11 1l5 5-1 1-5-5zm4-1l1 1-5 5-1-1z',
+  inspect: 'M4 6h16v2H4zm0 5h10v2H4zm0 5h13v2H4z',
   play: 'M8 5v14l11-7z',
-  close: 'M6.4 5L5 6.4 10.6 12 5 17.6 6.4 19l5.6-5.6 5.6 5.6 1.4-1.4-5.6-5.6L19 6.4 17.6 5 12 10.6z',
 };
 
 export function icon(name: keyof typeof SHAPES): SVGSVGElement {
@@ -62,10 +60,9 @@ export function toast(text: string, action?: { label: string; run(): void }): vo
 
 /** A short name for an id that has none, the same each time. */
 export function nameOf(id: string): string {
-  const first = ['amber', 'birch', 'cedar', 'delta', 'ember', 'fjord', 'grove', 'heron', 'islet', 'juniper', 'kestrel', 'lagoon', 'maple', 'north', 'opal', 'pine'];
-  const second = ['atlas', 'bay', 'craft', 'drift', 'echo', 'field', 'glow', 'house', 'ink', 'jar', 'kit', 'light', 'mill', 'note', 'oak', 'path'];
+  const words = 'amber birch cedar delta ember fjord grove heron islet juniper kestrel lagoon maple north opal pine'.split(' ');
   const [a, b] = [parseInt(id.slice(-2), 16), parseInt(id.slice(-4, -2), 16)];
-  return `${first[a % 16]}.${second[b % 16]}${(a * 7 + b) % 90}`;
+  return `${words[a % 16]}.${words[b % 16]}${(a * 7 + b) % 90}`;
 }
 
 export function hueOf(id: string): number {

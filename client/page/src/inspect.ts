@@ -2,8 +2,9 @@ import type { Post } from '@vroom/feed-web';
 
 import { byId, make, nameOf, toast } from './dom.js';
 import type { Page } from './page.js';
+import { RUNGS } from './rungs.js';
 import { nameOfViewer, switchViewer, tokenOf, VIEWERS } from './viewers.js';
-import { DEGRADED, reason, RUNGS } from './words.js';
+import { DEGRADED, reason } from './words.js';
 
 type Row = Record<string, unknown>;
 type Export = { tables: Record<string, { rows: Row[]; total: number }> };
@@ -98,24 +99,21 @@ function viewerSection(page: Page): HTMLElement {
   return section('Viewer', choice, facts(['id', page.viewer]));
 }
 
-/** The latest of the viewer's answers that holds a post, as the server logged it. */
-function traced(post: Post): Row | null {
-  for (const { trace } of known?.tables['feed_requests']?.rows ?? []) {
-    const posts = (trace as { posts?: Row[] } | null)?.posts;
-    const found = posts?.find((row) => row['post_id'] === post.post_id);
+type Placed = [post: string, creator: string, source: string, parts: number[], score: number, followed: boolean, propensity: number | null];
+
+/** A post as the server wrote it into the latest page that holds it. */
+function placed(post: Post): Placed | null {
+  for (const { entries } of known?.tables['feed_pages']?.rows ?? []) {
+    const found = (entries as { posts?: Placed[] } | null)?.posts?.find(([id]) => id === post.post_id);
     if (found) return found;
   }
   return null;
 }
 
 function postSection(post: Post): HTMLElement {
-  const row = traced(post);
-  const scored = row?.['parts'] as Record<string, number> | number[] | undefined;
+  const [, , , parts = [], , , propensity] = placed(post) ?? [];
   const names = ['engagement', 'freshness', 'context', 'diversity'];
-  const values: [string, number][] = scored
-    ? names.map((name, index) => [name, Number(Array.isArray(scored) ? scored[index] : scored[name]) || 0])
-    : [];
-  const propensity = row?.['propensity'] as number | null | undefined;
+  const values = parts.map((value, index): [string, number] => [names[index] ?? '', Number(value) || 0]);
   return section(
     'This video',
     facts(
@@ -173,7 +171,7 @@ function tasteSection(): HTMLElement {
     (known?.tables[table]?.rows ?? [])
       .map((row): [string, number] => [
         label === 'creator_id' ? nameOf(String(row[label])) : String(row[label]),
-        Number(row['affinity'] ?? row['weight'] ?? row['score'] ?? 0),
+        Number(row['value'] ?? 0),
       ])
       .sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]))
       .slice(0, 6);

@@ -1,6 +1,6 @@
 import { createWebClient, type Post } from '@vroom/feed-web';
 
-import { byId, icon, toast } from './dom.js';
+import { byId, icon, make, toast } from './dom.js';
 import { Stage } from './stage.js';
 import { currentViewer, tokenOf } from './viewers.js';
 import type { Page } from './page.js';
@@ -86,7 +86,16 @@ function current(post: Post | null): void {
   document.dispatchEvent(new CustomEvent('vroom:current'));
 }
 
+/** The looks of what is over and beside the feed, which come with the first of it. */
+function looks(): Promise<void> {
+  if (document.querySelector('link[href*="more"]')) return Promise.resolve();
+  return new Promise((resolve) => {
+    document.head.append(make('link', { rel: 'stylesheet', href: 'page/more.css', load: () => resolve() }));
+  });
+}
+
 async function open(what: 'more' | 'upload' | 'inspect', post?: Post): Promise<void> {
+  await looks();
   if (what === 'more' && post) (await import('./sheets.js')).more(page, post);
   else if (what === 'upload') (await import('./uploading.js')).openUpload(page);
   else (await import('./inspect.js')).toggle(page);

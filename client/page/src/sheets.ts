@@ -1,8 +1,9 @@
 import type { Feedback, Post } from '@vroom/feed-web';
 
-import { icon, make, nameOf, toast } from './dom.js';
+import { make, nameOf, toast } from './dom.js';
 import type { Page } from './page.js';
-import { reason, RUNGS } from './words.js';
+import { RUNGS } from './rungs.js';
+import { reason } from './words.js';
 
 /** A sheet over the feed: what it covers is not seen meanwhile. */
 export function sheet(page: Page, title: string, content: Node[], onClose?: () => void): HTMLDialogElement {
@@ -14,7 +15,7 @@ export function sheet(page: Page, title: string, content: Node[], onClose?: () =
       'header',
       {},
       make('h2', { id }, title),
-      make('button', { type: 'button', 'aria-label': 'Close', click: () => dialog.close() }, icon('close')),
+      make('button', { type: 'button', 'aria-label': 'Close', click: () => dialog.close() }, '✕'),
     ),
     ...content,
   );
@@ -27,6 +28,13 @@ export function sheet(page: Page, title: string, content: Node[], onClose?: () =
   document.getElementById('stage')!.append(dialog);
   dialog.showModal();
   const feed = document.getElementById('feed')!.getBoundingClientRect();
+  // An open dialog is placed by the window: put it at the feet of the stage.
+  Object.assign(dialog.style, {
+    left: `${feed.left}px`,
+    width: `${feed.width}px`,
+    bottom: `${innerHeight - feed.bottom}px`,
+    maxHeight: `${feed.height * 0.86}px`,
+  });
   const over = dialog.getBoundingClientRect();
   const covered = Math.max(0, Math.min(feed.bottom, over.bottom) - Math.max(feed.top, over.top)) / feed.height;
   page.stage.observer.cover(covered);

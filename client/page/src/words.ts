@@ -1,14 +1,5 @@
 /** What the codes of the API mean, in words for people. */
 
-export const RUNGS: Record<string, string> = {
-  fresh: 'New this week',
-  following: 'From creators you follow',
-  trending: 'Popular now',
-  repeat: 'Seen before',
-  recycled: 'Seen before: nothing new is left',
-  explore: 'Something different',
-};
-
 const REASONS: Record<string, string> = {
   exploration: 'It was picked for discovery, from what you would not have been shown otherwise.',
   seen_before: 'You have seen it before; there is little left that you have not.',

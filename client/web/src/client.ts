@@ -1,7 +1,6 @@
 import { createClient, type Client, type ClientOptions } from '@vroom/feed';
 
 import { Database, indexedDbStorage } from './idb.js';
-import { webMedia } from './media.js';
 
 export type WebClientOptions = Omit<ClientOptions, 'storage' | 'isAlive'> & {
   storage?: ClientOptions['storage'];
@@ -36,7 +35,7 @@ export function createWebClient(options: WebClientOptions): Client {
     device: matchMedia('(min-width: 1100px) and (pointer: fine)').matches ? 'desktop' : 'phone',
     connection,
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-    media: webMedia(database, options.compressWorker),
+    media: async () => (await import('./media.js')).webMedia(database, options.compressWorker),
     ...options,
     storage: options.storage ?? indexedDbStorage(database),
     async isAlive(instance) {

@@ -59,7 +59,9 @@ export class VisibilityObserver {
       const area = ({ width, height }: DOMRectReadOnly) => width * height;
       const visible = isIntersecting ? area(intersectionRect) : 0;
       const of = (rect: DOMRectReadOnly | null) => (rect && area(rect) > 0 ? visible / area(rect) : 0);
-      const fraction = Math.min(1, Math.max(of(boundingClientRect), of(rootBounds)));
+      const told = Math.min(1, Math.max(of(boundingClientRect), of(rootBounds)));
+      // Chromium says nothing more of an element whose edge touches the scroller's: it has left by then.
+      const fraction = told < THRESHOLDS[1]! ? 0 : told;
       if (fraction) this.fractions.set(key, fraction);
       else this.fractions.delete(key);
       this.tell(key, fraction);
