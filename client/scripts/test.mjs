@@ -47,7 +47,7 @@ try {
       else if (name.endsWith('.test.mjs')) yield path;
     }
   })(out)];
-  const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', '--test-reporter=dot', ...built], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', `--test-reporter=${process.env.REPORTER ?? 'dot'}`, ...built], { stdio: 'inherit' });
   process.exitCode = status ?? 1;
 } finally {
   rmSync(out, { recursive: true, force: true });

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
@@ -29,7 +29,6 @@ class FeedPage:
     """
 
     def __init__(self, folder: Path, media: Iterable[str]) -> None:
-        self._names = {path.name for path in folder.glob("*") if path.is_file()}
         # It answers ranges, and 304 where the file is the one that the browser has.
         self._files = StaticFiles(directory=folder, check_dir=False)
         self._headers = {
@@ -52,9 +51,10 @@ class FeedPage:
         return await self._answer(request.path_params["name"], request)
 
     async def _answer(self, name: str, request: Request) -> Response:
-        if name not in self._names:
-            return PlainTextResponse("There is no such part of the page.", HTTPStatus.NOT_FOUND)
-        response = await self._files.get_response(name, request.scope)
+        try:
+            response = await self._files.get_response(name, request.scope)
+        except HTTPException as error:
+            return PlainTextResponse("There is no such part of the page.", error.status_code)
         response.headers.update(self._headers)
         return response
 
