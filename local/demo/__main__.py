@@ -22,8 +22,10 @@ from local.demo.display import Display
 from local.demo.promises import Tally
 from local.demo.scenario import STEPS, run
 from local.errors import StackError
+from local.settings import DEFAULT_PORT
 
 _END_S = 15.0
+PAGE_URL = f"http://127.0.0.1:{DEFAULT_PORT}/"
 
 
 def main() -> int:
@@ -54,6 +56,7 @@ def main() -> int:
             display.verdict(f"Logs: {folder / 'logs'}", good=False)
         else:
             display.verdict("Every promise held, and every part has ended.", good=True)
+            display.say(f"To watch a feed: make dev SEED_POSTS=300, then open {PAGE_URL}")
     if given is None and not faults:
         shutil.rmtree(folder)
     return 1 if faults else 0
