@@ -72,8 +72,23 @@ async def make_stream(
         MediaError: The file cannot be read or decoded.
     """
     contents = await (_probe_stream(source) if _is_playlist(source) else probe(source))
-    job = Job(source, folder, contents, clip or (0.0, None))
-    media = contents.media
+    both = contents.video is not None and contents.audio is not None
+    try:
+        return await _make(Job(source, folder, contents, clip or (0.0, None)))
+    except MediaError:
+        if clip is None or not both or _is_playlist(source):
+            raise
+    # The picture may end before the clip begins. In the whole stream its last frame is repeated.
+    whole = folder.with_name(f"{folder.name}-whole")
+    try:
+        await make_stream(source, whole)
+        return await make_stream(whole / RENDITION, folder, clip)
+    finally:
+        shutil.rmtree(whole, ignore_errors=True)
+
+
+async def _make(job: Job) -> Media:
+    folder, contents, media = job.folder, job.contents, job.contents.media
     _empty(folder)
     if contents.video is not None and not 0 < (media.frame_rate or 0) <= HIGHEST_RATE:
         media.frame_rate = await _measured_rate(job)

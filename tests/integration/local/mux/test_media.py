@@ -41,6 +41,18 @@ def test_a_cut_is_as_long_as_asked_for_from_a_file_and_from_a_stream(
     assert media.duration == pytest.approx(1.4, abs=0.3)
 
 
+@pytest.mark.parametrize("clip", [(0, 3), (0.5, 4), (4, 6)])
+def test_a_clip_lasts_as_long_as_its_sound_also_behind_the_end_of_the_picture(
+    tmp_path: Path, clip: tuple[float, float]
+) -> None:
+    source = make_video(tmp_path / "a.mp4", 1, audio_seconds=8, fps=10)
+    media = asyncio.run(make_stream(source, tmp_path / "hls", clip))
+    assert media.duration == pytest.approx(clip[1] - clip[0], abs=0.2)
+    assert media_seconds(tmp_path / "hls" / RENDITION) == pytest.approx(media.duration, abs=0.2)
+    assert media.aspect_ratio == "16:9"
+    assert not (tmp_path / "hls-whole").exists()
+
+
 def test_a_file_without_sound_or_without_picture_is_streamed(
     videos: dict[str, Path], tmp_path: Path
 ) -> None:
