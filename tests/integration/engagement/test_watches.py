@@ -150,6 +150,23 @@ def test_a_post_that_was_deleted_is_unknown_and_one_taken_down_is_not(audience: 
     assert outcomes == ["unknown_post", "accepted"]
 
 
+@pytest.mark.parametrize(
+    ("beyond_ms", "replay"), [(0, False), (21, False), (42, False), (250, False), (251, True)]
+)
+def test_a_full_watch_that_ends_a_little_late_is_no_replay(
+    audience: Audience, beyond_ms: int, *, replay: bool
+) -> None:
+    (post,) = audience.add_posts(1)
+    full = watch(post, 1.0)
+    assert audience.record(uuid4(), [full | {"play_ms": full["duration_ms"] + beyond_ms}]) == [
+        "accepted"
+    ]
+    row = audience.row("SELECT watch_ratio, replay FROM watch_events")
+    assert row == {"watch_ratio": 1.0, "replay": replay}
+    audience.roll_up()
+    assert audience.stats(post)["replays"] == int(replay)
+
+
 @pytest.mark.parametrize(("times", "replay"), [(1.0, False), (1.5, True), (10.0, True)])
 def test_a_loop_is_a_full_watch_with_a_replay_mark(
     audience: Audience, times: float, *, replay: bool
