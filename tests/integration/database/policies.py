@@ -130,6 +130,7 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
         "SELECT begin_upload(%(viewer)s, gen_random_uuid(), '', '{}', 1, 1, '1080p', 1, 60, 5)"
     ),
     "confirm_upload": "SELECT confirm_upload(%(viewer)s, %(post)s, 'upload')",
+    "pause_upload": "SELECT pause_upload(%(viewer)s, gen_random_uuid())",
     "abandon_upload": "SELECT abandon_upload(%(viewer)s, gen_random_uuid(), true)",
     "upload_state": "SELECT FROM upload_state(%(viewer)s, %(post)s)",
     "cancel_upload": "SELECT FROM cancel_upload(%(viewer)s, gen_random_uuid())",
@@ -137,6 +138,7 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
 
 # Calls of the functions themselves, for no viewer: bounded, and harmless however often they come.
 APP_CALLS: Final[dict[str, LiteralString]] = {
+    "take_mux_turn": "SELECT take_mux_turn(1, 0)",
     "roll_up": "SELECT FROM roll_up(100, 5)",
     "prune": "SELECT FROM prune(100, '30 days', '90 days', '180 days', '30 days', '7 days')",
 }
@@ -146,7 +148,9 @@ WEBHOOK_CALLS: Final[dict[str, LiteralString]] = {
     "claim_trim": "SELECT claim_trim(gen_random_uuid(), 'a', gen_random_uuid(), NULL)",
     "release_trim": "SELECT release_trim(gen_random_uuid(), gen_random_uuid(), NULL, false)",
     "claim_upload_checks": "SELECT claim_upload_checks(0, 1)",
-    "unknown_mux_assets": "SELECT unknown_mux_assets('[]')",
-    "begin_mux_sweep": "SELECT begin_mux_sweep(gen_random_uuid(), 0)",
+    "claim_playback_checks": "SELECT claim_playback_checks(0, 60)",
+    "compare_mux_assets": "SELECT compare_mux_assets('[]', 60)",
+    "begin_mux_sweep": "SELECT begin_mux_sweep(gen_random_uuid(), 0, '')",
+    "renew_stream_addresses": "SELECT renew_stream_addresses(gen_random_uuid(), 1)",
     "end_mux_sweep": "SELECT end_mux_sweep(gen_random_uuid(), 1)",
 }

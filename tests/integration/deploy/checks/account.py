@@ -52,9 +52,13 @@ class Account:
         """What Lambda gives a function, where every parameter is given."""
         given = self.template.functions[function].environment
         # In the template by condition, which the local stack leaves out.
-        salt = next(arn for arn, name in self.names.items() if name == "LogIdSaltSecretArn")
+        arns = {name: arn for arn, name in self.names.items()}
         known = {name: value for name, value in given.items() if value is not None}
-        return known | {"LOG_ID_SALT_SECRET_ARN": salt}
+        known["LOG_ID_SALT_SECRET_ARN"] = arns["LogIdSaltSecretArn"]
+        if "MUX_SIGNING_KEY" in given:
+            known["MUX_SIGNING_KEY_ID"] = "key"
+            known["MUX_SIGNING_KEY_SECRET_ARN"] = arns["MuxSigningKeySecretArn"]
+        return known
 
     def call(
         self, app: ModuleType, method: str, path: str, body: object = None, **headers: str

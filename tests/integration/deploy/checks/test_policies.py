@@ -17,6 +17,8 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.parameters import clear_caches
 from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from functions.create_upload import app as upload_app
 from functions.feed_ranker import app as feed_app
@@ -36,6 +38,17 @@ if TYPE_CHECKING:
 
     from tests.aws_calls import AwsCalls
     from tests.conftest import Database
+
+
+SIGNING_KEY = (
+    rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    .private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    .decode()
+)
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +81,7 @@ def account(
         "MuxTokenIdSecretArn": "id",
         "MuxTokenSecretArn": "secret",
         "MuxWebhookSecretArn": SECRET,
+        "MuxSigningKeySecretArn": SIGNING_KEY,
         "LogIdSaltSecretArn": "salt",
     }
     arns = {
