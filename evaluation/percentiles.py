@@ -30,5 +30,5 @@ def spread(samples: Sequence[float]) -> dict[str, float]:
 
 
 def mean(samples: Sequence[float]) -> float:
-    """The arithmetic mean, rounded for the books."""
+    """The arithmetic mean, rounded for the report."""
     return round(statistics.fmean(samples), 2)

@@ -1,57 +1,47 @@
-"""What a new container costs: each function imported, with its parts built, in a new process."""
+"""What a new container costs: each function's init beside a bare one, of what `sam build` makes."""
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
-from evaluation.percentiles import percentile
-from local.paths import ROOT
+from local.errors import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
-FUNCTIONS = ("feed_ranker", "create_upload", "mux_webhook")
-_PROGRAM = """
-import sys, time
-wall, cpu = time.perf_counter(), time.process_time()
-__import__(sys.argv[1])
-print((time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3)
-"""
+    from evaluation.speed.other_build import Build
+
+_RUNS = 7
 
 
-def measure(
-    environment: Mapping[str, str], rounds: Callable[[str], Iterable[object]]
-) -> dict[str, Any]:
-    """Wall and processor milliseconds of each function's initialisation, medians.
+def measure(build: Build, folder: Path) -> dict[str, Any]:
+    """Measure a build by its own `make init-times`.
 
     Args:
-        environment: Its variables.
-        rounds: By the function's name as many items as are to be measured.
+        build: Which one.
+        folder: Keeps what `sam build` made.
+
+    Returns:
+        For each function `init_ms`, `bare_ms` and `ratio`, of processor time; or a note where
+        `sam build` failed, as it does without a package index.
     """
-    figures = {}
-    for function in FUNCTIONS:
-        taken = [_once(function, environment) for _ in rounds(function)]
-        figures[function] = {
-            "n": len(taken),
-            "p50_ms": round(percentile([wall for wall, _ in taken], 50), 1),
-            "cpu_ms": round(percentile([cpu for _, cpu in taken], 50), 1),
-        }
-    return figures
-
-
-def _once(function: str, environment: Mapping[str, str]) -> tuple[float, float]:
-    # With the function's name Lambda's environment is complete: settings are read on import.
-    variables = {**os.environ, **environment, "AWS_LAMBDA_FUNCTION_NAME": function}
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", _PROGRAM, f"functions.{function}.app"],
-        env=variables,
-        cwd=ROOT,
-        check=True,
+    package = "deploy.artifacts" if (build.root / "deploy" / "artifacts").exists() else "artifacts"
+    command = [build.python, "-m", package, "init-times", "--json", "--runs", str(_RUNS)]
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(  # noqa: S603  # our own program
+        command,
+        cwd=build.root,
+        env=build.environment(STATE_DIR=str(folder)),
         capture_output=True,
         text=True,
+        check=False,
     )
-    wall, cpu = map(float, done.stdout.split()[-2:])
-    return wall, cpu
+    if done.returncode:
+        return {"note": done.stderr.strip().rpartition("\n")[2] or "sam build failed"}
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        raise StackError(f"init times were not understood: {done.stdout[-200:]}") from error
+    return found

@@ -1,23 +1,43 @@
-"""On what the figures were taken."""
+"""The build that was measured, and the machine on which it was."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
 from typing import Any
 
 import psutil
 
+from local.paths import ROOT
 from local.services.pgwheel import VERSION
+
+_IDLE_LOAD = 0.25  # a core: what a machine may have been doing that still counts as idle
 
 
 def machine() -> dict[str, Any]:
-    """Processor, memory and versions; nothing that names the machine."""
+    """Return processor, memory, versions and load. Nothing names the machine."""
+    cores, load = os.cpu_count() or 1, psutil.getloadavg()[0]
     return {
-        "cores": os.cpu_count(),
+        "cores": cores,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "architecture": platform.machine(),
         "python": platform.python_version(),
         "postgres": VERSION,
-        "load_before": round(psutil.getloadavg()[0], 2),
+        "load_before": round(load, 2),
+        "busy": load > _IDLE_LOAD * cores,
     }
+
+
+def commit() -> str | None:
+    """Return the commit that is checked out, with a `+` where files differ from it.
+
+    None where this is no checkout, or git is not installed.
+    """
+    git = shutil.which("git")
+    if git is None:
+        return None
+    command = [git, "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # git alone
+    return done.stdout.strip() or None if done.returncode == 0 else None

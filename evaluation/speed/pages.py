@@ -60,6 +60,7 @@ class Samples:
             **spread(wall),
             "floor_ms": round(floor_ms, 3),
             "of_floor": round(percentile(wall, 50) / floor_ms, 2),
+            "dynamodb_ms": round(percentile([c.dynamodb_ms for c in calls], 50), 3),
             "cpu_ms": round(percentile(cpu, 50), 3),
             "cpu_p95_ms": round(percentile(cpu, 95), 3),
             "round_trips": {kind: mean([t[kind] for t in trips]) for kind in trips[0]},

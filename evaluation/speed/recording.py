@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,10 +52,12 @@ class Calls:
     Attributes:
         postgres: For each round trip the number of its statements.
         dynamodb: Each call.
+        dynamodb_ms: The time that the calls of DynamoDB took, the client's part included.
     """
 
     postgres: list[int] = field(default_factory=list)
     dynamodb: list[DynamoCall] = field(default_factory=list)
+    dynamodb_ms: float = 0.0
 
     @property
     def round_trips(self) -> dict[str, int]:
@@ -107,12 +110,13 @@ class Recorder:
         def recorded_call(
             client: DynamoDB, operation: str, request: dict[str, Any]
         ) -> dict[str, Any]:
+            started = time.perf_counter()
             try:
                 answer = call(client, operation, request)
             except ClientError as error:
-                self._note(operation, request, dict(error.response))
+                self._note(operation, request, dict(error.response), started)
                 raise
-            self._note(operation, request, answer)
+            self._note(operation, request, answer, started)
             return answer
 
         with (
@@ -121,7 +125,10 @@ class Recorder:
         ):
             yield
 
-    def _note(self, operation: str, request: dict[str, Any], answer: dict[str, Any]) -> None:
+    def _note(
+        self, operation: str, request: dict[str, Any], answer: dict[str, Any], started: float
+    ) -> None:
         if self._calls is not None:
+            self._calls.dynamodb_ms += (time.perf_counter() - started) * 1e3
             consumed = capacity.units(operation, request, answer)
             self._calls.dynamodb.append(DynamoCall(operation, request, *consumed))

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from redis import ConnectionError as RedisConnectionError
-from redis import Redis, RedisError
+from redis import Redis
 
 from evaluation.percentiles import spread
 from local.errors import StackError
 from local.services.processes import HOST, Part, free_port, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -40,32 +40,55 @@ FROM post_stats s JOIN posts p ON p.id = s.post_id WHERE s.eligible
 """
 
 
-def measure(admin_url: str, viewers: Sequence[UUID], samples: int, folder: Path) -> dict[str, Any]:
-    """Measure first pages of a feed over the same posts and the same viewers' histories."""
+class NothingLeftError(Exception):
+    """A viewer has seen almost everything."""
+
+
+def measure(
+    admin_url: str, kinds: Mapping[str, Sequence[UUID]], samples: int, folder: Path
+) -> dict[str, Any]:
+    """Measure first pages of a feed over the same posts and the same viewers' histories.
+
+    Args:
+        admin_url: The data set, as its owner.
+        kinds: The kinds of viewers by name, each with its viewers.
+        samples: The number of pages of each kind.
+        folder: Gets the server's log.
+
+    Returns:
+        Each kind's percentiles, or a note where it has none.
+    """
     program = shutil.which("redis-server")
     if program is None:
-        return {"note": MISSING}
+        return {kind: {"note": MISSING} for kind in kinds}
     with _server(program, folder) as redis:
-        _load(redis, admin_url, viewers)
-        taken = []
-        for viewer in islice(cycle(viewers), samples):
-            started = time.perf_counter()
+        _load(redis, admin_url, [viewer for viewers in kinds.values() for viewer in viewers])
+        return {kind: _pages(redis, viewers, samples) for kind, viewers in kinds.items()}
+
+
+def _pages(redis: Redis, viewers: Sequence[UUID], samples: int) -> dict[str, Any]:
+    milliseconds = []
+    for viewer in islice(cycle(viewers), samples):
+        started = time.perf_counter()
+        try:
             page(redis, str(viewer))
-            taken.append((time.perf_counter() - started) * 1e3)
-        return spread(taken)
+        except NothingLeftError as error:
+            return {"note": str(error)}
+        milliseconds.append((time.perf_counter() - started) * 1e3)
+    return spread(milliseconds)
 
 
 def page(redis: Redis, viewer: str) -> list[dict[str, Any]]:
     """Return twelve posts, the hottest that the viewer's set of seen posts does not hold.
 
     Raises:
-        RedisError: Fewer are left.
+        NothingLeftError: Fewer are left.
     """
     chosen: list[Any] = []
     for start in range(0, 1 << 30, _CHUNK):
         found = redis.zrevrange("hot", start, start + _CHUNK - 1)
         if not found:
-            raise RedisError("no unseen post is left")
+            raise NothingLeftError("no page of unseen posts is left")
         seen = redis.smismember(f"seen:{viewer}", found)
         chosen += [post for post, flag in zip(found, seen, strict=True) if not flag]
         if len(chosen) >= _PAGE:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from evaluation.percentiles import percentile
-from evaluation.speed import batches, cold_start, dataset, growth, naive, pages, redis_feed
+from evaluation.speed import batches, dataset, growth, naive, pages, redis_feed
 from evaluation.speed.costs import quiet_meter
 from evaluation.speed.floor import floor
 from evaluation.speed.functions import opened
-from evaluation.speed.machine import machine
 from evaluation.speed.personas import PERSONAS, SEEN, viewer_id
 from evaluation.speed.recording import Recorder
 from evaluation.speed.servers import role_passwords, run_postgres, run_servers
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
     from evaluation.speed.servers import Servers
     from evaluation.speed.settings import BenchSettings
 
+BESIDE = ("typical", "heavy", "exhausted")  # the kinds for which Redis is measured too
 _NAIVE_RUNS = 12
-_INIT_RUNS = 9
 _BATCHED_VIEWERS = 20
 
 
 def run(settings: BenchSettings, steps: Steps) -> dict[str, Any]:
-    """Builds what is missing, measures, and gives the books.
+    """Builds what is missing, measures, and returns the results.
 
     Raises:
         StackError: A part did not start.
@@ -51,11 +50,11 @@ def run(settings: BenchSettings, steps: Steps) -> dict[str, Any]:
     with run_servers(folder) as servers, recorder.installed(), ExitStack() as open_:
         sets = [dataset.provide(servers.postgres, s, servers.passwords, steps) for s in shapes]
         for data in sets:
-            _forget_earlier_runs(data)
+            forget_earlier_runs(data)
         lines = {
-            data.shape.posts: open_.enter_context(_line(data, servers, recorder)) for data in sets
+            data.shape.posts: open_.enter_context(over(data, servers, recorder)) for data in sets
         }
-        return _Run(settings, servers, sets[-1], steps).books(lines)
+        return _Run(settings, servers, sets[-1], steps).measured(lines)
 
 
 class _Run:
@@ -67,12 +66,11 @@ class _Run:
         self._main = main
         self._steps = steps
 
-    def books(self, lines: dict[int, tuple[Functions, Floor]]) -> dict[str, Any]:
+    def measured(self, lines: dict[int, tuple[Functions, Floor]]) -> dict[str, Any]:
         functions, bare = lines[self._main.shape.posts]
         kinds, floors = self._personas(functions, bare)
         samples = range(self._settings.samples)
         return {
-            "machine": machine(),
             "settings": {
                 "posts": self._main.shape.posts,
                 "impressions": self._main.shape.impressions,
@@ -89,12 +87,6 @@ class _Run:
             "naive_sql": self._naive(),
             "redis": self._redis(),
             "batches": self._batches(functions),
-            "init": cold_start.measure(
-                {**self._servers.environment, "DATABASE_URL": self._main.app_url},
-                lambda name: self._steps.each(
-                    f"a new container: {name}", range(min(_INIT_RUNS, self._settings.samples))
-                ),
-            ),
         }
 
     def _personas(
@@ -120,7 +112,7 @@ class _Run:
         with self._steps.step("Redis"):
             return redis_feed.measure(
                 self._main.admin_url,
-                growth.TYPICAL.ids(),
+                {kind.name: kind.ids() for kind in PERSONAS if kind.name in BESIDE},
                 self._settings.samples,
                 self._settings.state_dir.resolve() / "bench",
             )
@@ -147,7 +139,7 @@ class _Run:
 
 
 @contextmanager
-def _line(data: Dataset, servers: Servers, recorder: Recorder) -> Iterator[tuple[Functions, Floor]]:
+def over(data: Dataset, servers: Servers, recorder: Recorder) -> Iterator[tuple[Functions, Floor]]:
     """The handlers over a data set, and the bare calls to its database."""
     urls = {"feed_ranker": data.app_url, "mux_webhook": data.webhook_url}
     with (
@@ -157,7 +149,7 @@ def _line(data: Dataset, servers: Servers, recorder: Recorder) -> Iterator[tuple
         yield functions, bare
 
 
-def _forget_earlier_runs(data: Dataset) -> None:
+def forget_earlier_runs(data: Dataset) -> None:
     """Takes away what an earlier run has written, so that every run begins alike."""
     measured = [viewer for kind in (*PERSONAS, *SEEN) for viewer in kind.ids()]
     sending = [viewer_id("batches", n) for n in range(_BATCHED_VIEWERS)]

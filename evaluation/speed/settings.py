@@ -46,15 +46,17 @@ class BenchSettings:
         main: The data set that the viewers' kinds are measured on.
         samples: First and next pages measured of each kind.
         state_dir: Where data sets are kept and bench.json is written.
+        against: A commit whose build is measured in turns with this one; None for none.
     """
 
     main: Shape
     samples: int
     state_dir: Path
+    against: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> BenchSettings:
-        """Reads POSTS, IMPRESSIONS, SAMPLES and STATE_DIR.
+        """Read POSTS, IMPRESSIONS, SAMPLES, STATE_DIR and AGAINST.
 
         Raises:
             StackError: A number is none, or out of range.
@@ -66,6 +68,7 @@ class BenchSettings:
             ),
             samples=_number(environment, "SAMPLES", 200, 1),
             state_dir=Path(environment.get("STATE_DIR") or ".local"),
+            against=environment.get("AGAINST") or None,
         )
 
     def growth(self) -> list[Shape]:

@@ -46,13 +46,13 @@ class Target:
         }
 
 
-def targets(books: Mapping[str, Any]) -> list[Target]:
+def targets(results: Mapping[str, Any]) -> list[Target]:
     """The targets for what `bench.__main__` has measured."""
-    return [*_of_pages(books), *_of_growth(books["growth"]), *_others(books)]
+    return [*_of_pages(results), *_of_growth(results["growth"]), *_others(results)]
 
 
-def _of_pages(books: Mapping[str, Any]) -> Iterator[Target]:
-    kinds: Mapping[str, Any] = books["personas"]
+def _of_pages(results: Mapping[str, Any]) -> Iterator[Target]:
+    kinds: Mapping[str, Any] = results["personas"]
     first = {name: kind["first"] for name, kind in kinds.items()}
     following = {name: kind["next"] for name, kind in kinds.items()}
     both = [*first.values(), *following.values()]
@@ -81,13 +81,13 @@ def _of_growth(growth: Mapping[str, Any]) -> Iterator[Target]:
         yield Target(f"{page} page p50, {histories[-1]['seen']:,} seen / 0", ratio, 1.5)
 
 
-def _others(books: Mapping[str, Any]) -> Iterator[Target]:
-    ours = books["personas"]["typical"]["first"]["p50_ms"]
-    naive = _ratio(books["naive_sql"]["p50_ms"], ours)
+def _others(results: Mapping[str, Any]) -> Iterator[Target]:
+    ours = results["personas"]["typical"]["first"]["p50_ms"]
+    naive = _ratio(results["naive_sql"]["p50_ms"], ours)
     yield Target("naive SQL p50 / first page p50, typical", naive, 100, at_least=True)
     for kind in ("impressions", "watch_progress"):
-        if "p95_ms" in books["batches"][kind]:
-            p95 = books["batches"][kind]["p95_ms"]
+        if "p95_ms" in results["batches"][kind]:
+            p95 = results["batches"][kind]["p95_ms"]
             yield Target(f"batch of 100: {kind}, p95 ms", p95, 20)
 
 

@@ -1,4 +1,4 @@
-"""The whole benchmark, tiny: its counts and its books, never its times."""
+"""The whole benchmark, tiny: its counts and its results, never its times."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def folder(scratch: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def books(folder: Path) -> dict[str, Any]:
+def results(folder: Path) -> dict[str, Any]:
     console = Console(quiet=True)
     with steps(console) as shown:
         return run(BenchSettings(SHAPE, SAMPLES, folder), shown)
 
 
 @pytest.fixture(scope="module")
-def catalogue(folder: Path, books: dict[str, Any]) -> Iterator[Dataset]:
+def catalogue(folder: Path, results: dict[str, Any]) -> Iterator[Dataset]:
     """What the run has measured on."""
-    assert books
+    assert results
     own = folder / "bench"
     with run_postgres(own, durable=False) as server, steps(Console(quiet=True)) as shown:
         yield dataset.provide(server, SHAPE, role_passwords(own), shown)
 
 
-def test_every_page_keeps_to_its_round_trips(books: dict[str, Any]) -> None:
-    for name, pages in books["personas"].items():
+def test_every_page_keeps_to_its_round_trips(results: dict[str, Any]) -> None:
+    for name, pages in results["personas"].items():
         assert pages["first"]["most_round_trips"] <= 5, name
         assert pages["next"]["most_round_trips"] <= 3, name
         assert pages["next"]["round_trips"] == {
@@ -58,29 +58,29 @@ def test_every_page_keeps_to_its_round_trips(books: dict[str, Any]) -> None:
             "dynamodb_read": 1.0,
             "dynamodb_write": 1.0,
         }
-    assert all(target.met for target in targets(books) if target.counted)
+    assert all(target.met for target in targets(results) if target.counted)
 
 
-def test_the_books_hold_what_readers_rely_on(books: dict[str, Any]) -> None:
-    assert set(books["personas"]) == {kind.name for kind in PERSONAS}
-    assert {"floor_ms", "growth", "naive_sql", "redis", "batches", "init"} <= set(books)
-    for pages in books["personas"].values():
+def test_the_books_hold_what_readers_rely_on(results: dict[str, Any]) -> None:
+    assert set(results["personas"]) == {kind.name for kind in PERSONAS}
+    assert {"floor_ms", "growth", "naive_sql", "redis", "batches"} <= set(results)
+    for pages in results["personas"].values():
         for figures in pages.values():
             assert figures["n"] == SAMPLES
             assert 0 < figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"]
             assert figures["buffers"] > 0
             assert figures["rows_read"] > 0
             assert figures["write_units"] >= 1
-    assert books["personas"]["typical"]["next"]["read_units"] > 0
-    assert [line["posts"] for line in books["growth"]["posts"]] == [SHAPE.posts]
-    assert [line["seen"] for line in books["growth"]["seen"]] == [0, 1_000]
+    assert results["personas"]["typical"]["next"]["read_units"] > 0
+    assert [line["posts"] for line in results["growth"]["posts"]] == [SHAPE.posts]
+    assert [line["seen"] for line in results["growth"]["seen"]] == [0, 1_000]
 
 
-def test_a_run_is_shown_and_drawn(books: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_is_shown_and_drawn(results: dict[str, Any], tmp_path: Path) -> None:
     console = Console(record=True, width=200, quiet=True)
 
-    show(console, books, targets(books))
-    draw(books["growth"], tmp_path / "bench.png")
+    show(console, results, targets(results))
+    draw(results["growth"], tmp_path / "bench.png")
 
     assert (tmp_path / "bench.png").stat().st_size > 10_000
 

@@ -1,0 +1,190 @@
+"""Two builds in one run, page by page in turns."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+
+from evaluation.intervals import Estimate, estimate
+from evaluation.percentiles import mean, percentile
+from evaluation.speed.other_build import Build, this_build
+from evaluation.speed.personas import PERSONAS
+from evaluation.speed.processor import per_page_ms, seconds_by_part
+from local.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evaluation.progress import Steps
+    from evaluation.speed.settings import BenchSettings
+
+PAGES: Final = ("first", "next")
+COUNTED_SESSIONS: Final = 60
+_DRIVER = Path(__file__).with_name("driver.py")
+_WARM_UP = 5
+
+
+class Side:
+    """One of the two builds, driven in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self._process = process
+        self._log = log
+        self._family = psutil.Process(process.pid)
+
+    def wait_ready(self) -> None:
+        """Wait until the build has its data and runs.
+
+        Raises:
+            StackError: It ended instead.
+        """
+        if self._read() != "ready":
+            raise StackError(f"a build did not start: {self._tail()}")
+
+    def ask(self, do: str, **arguments: object) -> dict[str, Any]:
+        """Send a command, and return the answer.
+
+        Raises:
+            StackError: The build ended instead of answering.
+        """
+        assert self._process.stdin is not None  # noqa: S101  # it was opened as a pipe
+        self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+        self._process.stdin.flush()
+        answer = self._read()
+        if not answer:
+            raise StackError(f"a build ended while it was measured: {self._tail()}")
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
+    def processor_ms(self, kind: str, sessions: int) -> dict[str, float]:
+        """Return the processor milliseconds of a page by part, over so many sessions."""
+        before = seconds_by_part(self._family, own="handler")
+        pages = self.ask("sessions", kind=kind, count=sessions)["pages"]
+        return per_page_ms(before, seconds_by_part(self._family, own="handler"), pages)
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None  # noqa: S101  # it was opened as a pipe
+        return self._process.stdout.readline().strip()
+
+    def _tail(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace").strip()[-800:]
+
+
+def compare(settings: BenchSettings, other: Build, steps: Steps) -> dict[str, Any]:
+    """Measure pages of this build and of another one in turns.
+
+    Args:
+        settings: The data set and the number of samples.
+        other: The other build.
+        steps: Shows what is being done.
+
+    Returns:
+        For each kind of viewer and page what `_page` gives, and the processor time by part.
+
+    Raises:
+        StackError: One of both did not run.
+    """
+    folder = settings.state_dir.resolve() / "bench" / "against"
+    with (
+        _running(this_build(), folder / "this", settings, steps) as ours,
+        _running(other, folder / f"data-{other.commit}", settings, steps) as theirs,
+    ):
+        return {kind.name: _kind(ours, theirs, kind.name, settings, steps) for kind in PERSONAS}
+
+
+def _kind(
+    ours: Side, theirs: Side, kind: str, settings: BenchSettings, steps: Steps
+) -> dict[str, Any]:
+    for side in (ours, theirs):
+        side.ask("sessions", kind=kind, count=_WARM_UP)
+    pairs = []
+    for number in steps.each(f"both builds: {kind}", range(settings.samples)):
+        # Each goes first as often as the other.
+        sides = (ours, theirs) if number % 2 else (theirs, ours)
+        answers = {side: side.ask("session", kind=kind) for side in sides}
+        pairs.append((answers[ours], answers[theirs]))
+    counted = [side.ask("count", kind=kind) for side in (ours, theirs)]
+    found: dict[str, Any] = {
+        page: _page([(a[page], b[page]) for a, b in pairs], [c[page] for c in counted])
+        for page in PAGES
+    }
+    names = ("this", "other")
+    sessions = min(settings.samples, COUNTED_SESSIONS)
+    found["processor_ms"] = {
+        name: side.processor_ms(kind, sessions)
+        for name, side in zip(names, (ours, theirs), strict=True)
+    }
+    return found
+
+
+def _page(
+    pairs: Sequence[tuple[dict[str, float], dict[str, float]]], counted: Sequence[dict[str, float]]
+) -> dict[str, Any]:
+    """Summarise one kind of page: medians and counts of both builds, and paired ratios."""
+    sides = {}
+    for index, name in enumerate(("this", "other")):
+        values = [pair[index] for pair in pairs]
+        sides[name] = {
+            "p50_ms": round(percentile([v["wall_ms"] for v in values], 50), 3),
+            "cpu_ms": round(percentile([v["cpu_ms"] for v in values], 50), 3),
+            "floor_ms": round(percentile([v["floor_ms"] for v in values], 50), 3),
+            "round_trips": mean([v["round_trips"] for v in values]),
+            "read_units": mean([v["read_units"] for v in values]),
+            "write_units": mean([v["write_units"] for v in values]),
+            **{key: round(value, 1) for key, value in counted[index].items()},
+        }
+    return {
+        **sides,
+        "wall_ratio": _document(ratio([(a["wall_ms"], b["wall_ms"]) for a, b in pairs])),
+        "cpu_ratio": _document(ratio([(a["cpu_ms"], b["cpu_ms"]) for a, b in pairs])),
+    }
+
+
+def ratio(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Return the geometric mean of ratios one / other, and the ends of its 95 % interval.
+
+    The interval is Student's, of the logarithms. Its ends are NaN where there is one pair alone.
+    """
+    found: Estimate = estimate([math.log(one / other) for one, other in pairs])
+    ends = (found.mean, found.mean - found.half_width, found.mean + found.half_width)
+    middle, low, high = map(math.exp, ends)
+    return middle, low, high
+
+
+def _document(found: tuple[float, float, float]) -> list[float | None]:
+    return [None if math.isnan(value) else round(value, 3) for value in found]
+
+
+@contextmanager
+def _running(build: Build, folder: Path, settings: BenchSettings, steps: Steps) -> Iterator[Side]:
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "driver.log"
+    # -P: the folder of the driver's file is none that modules are taken from.
+    command = [build.python, "-P", str(_DRIVER), str(folder)]
+    command += [str(settings.main.posts), str(settings.main.impressions)]
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(  # noqa: S603  # our own program
+            command,
+            cwd=build.root,
+            env=build.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        side = Side(process, log)
+        try:
+            with steps.step(f"data of {build.commit or 'this build'}"):
+                side.wait_ready()
+            yield side
+        finally:
+            if process.stdin is not None:
+                process.stdin.close()

@@ -1,0 +1,217 @@
+"""Pages per second through the local gateway, and the processor time of a page by part."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+from uuid import UUID, uuid4
+
+import psutil
+
+from evaluation.percentiles import spread
+from evaluation.speed.other_build import Build, this_build
+from evaluation.speed.processor import per_page_ms, seconds_by_part
+from local.errors import StackError
+from local.services.processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from evaluation.progress import Steps
+
+VIEWERS: Final = (1, 4, 16, 64)
+PAGE_SIZE: Final = 12
+SESSION_PAGES: Final = 10
+_POSTS = 20_000
+_SECONDS = 8.0
+_WARM_UP_S = 3.0
+_OK = 200
+_OF_OTHER_STACKS = {"DATABASE_URL", "RUNTIME", "WORKERS", "CELLS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running local stack.
+
+    Attributes:
+        base_url: Of its gateway.
+        family: The process that started all of it.
+    """
+
+    base_url: str
+    family: psutil.Process
+
+
+class Viewer(threading.Thread):
+    """Scrolls: sessions of ten pages, each page as soon as the last one is there."""
+
+    def __init__(self, base_url: str, until: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.milliseconds: list[float] = []
+        self.error: str | None = None
+        self._until = until
+        self._place = urlsplit(base_url)
+        self._user = uuid4()
+
+    def run(self) -> None:
+        """Scroll until told to stop, or until the first page that is not full."""
+        connection = http.client.HTTPConnection(str(self._place.netloc), timeout=30)
+        try:
+            headers = {"authorization": f"Bearer {_token(connection, self._user)}"}
+            while not self._until.is_set():
+                self._session(connection, headers)
+        except (OSError, http.client.HTTPException, StackError, ValueError) as error:
+            self.error = f"{type(error).__name__}: {error}"
+        finally:
+            connection.close()
+
+    def _session(self, connection: http.client.HTTPConnection, headers: Mapping[str, str]) -> None:
+        query = f"page_size={PAGE_SIZE}"
+        for _ in range(SESSION_PAGES):
+            started = time.perf_counter()
+            page = _get(connection, f"/v1/feed?{query}", headers)
+            self.milliseconds.append((time.perf_counter() - started) * 1e3)
+            if len(page["posts"]) != PAGE_SIZE:
+                raise StackError(f"a page held {len(page['posts'])} posts")
+            query = f"page_size={PAGE_SIZE}&cursor={quote(page['next_cursor'])}"
+            if self._until.is_set():
+                return
+
+
+def measure(
+    folder: Path, steps: Steps, other: Build | None = None, *, posts: int = _POSTS
+) -> dict[str, Any]:
+    """Measure this build, and another one in turns with it where one is given.
+
+    Args:
+        folder: Gets the stacks' state.
+        steps: Shows what is being done.
+        other: The build to compare with.
+        posts: The size of the catalogue.
+
+    Returns:
+        `this` and, where given, `other`: the figures of each number of viewers.
+
+    Raises:
+        StackError: A stack did not start, or a page failed.
+    """
+    builds = {"this": this_build()} | ({"other": other} if other else {})
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in builds}
+    with ExitStack() as running:
+        stacks = {}
+        for name, build in builds.items():
+            place = folder / (f"stack-{build.commit}" if build.commit else "stack")
+            with steps.step(f"a local stack of {build.commit or 'this build'}"):
+                stacks[name] = running.enter_context(stack(build, place, posts))
+        for stack_ in stacks.values():
+            _scroll(stack_, 4, _WARM_UP_S)
+        for viewers in steps.each("pages through the gateway", VIEWERS):
+            for name, stack_ in stacks.items():
+                found[name].append(_scroll(stack_, viewers, _SECONDS))
+    return dict(found)
+
+
+def _scroll(stack: Stack, viewers: int, seconds: float) -> dict[str, Any]:
+    """Let so many viewers scroll side by side. Return what they got and what it cost."""
+    until = threading.Event()
+    crowd = [Viewer(stack.base_url, until) for _ in range(viewers)]
+    before, client = seconds_by_part(stack.family), time.process_time()
+    started = time.perf_counter()
+    for viewer in crowd:
+        viewer.start()
+    until.wait(seconds)
+    until.set()
+    for viewer in crowd:
+        viewer.join()
+    passed = time.perf_counter() - started
+    errors = [viewer.error for viewer in crowd if viewer.error]
+    if errors:
+        raise StackError(f"a page failed with {viewers} viewers: {errors[0]}")
+    milliseconds = [ms for viewer in crowd for ms in viewer.milliseconds]
+    processor = per_page_ms(before, seconds_by_part(stack.family), len(milliseconds))
+    processor["client"] = round((time.process_time() - client) * 1e3 / len(milliseconds), 2)
+    return {
+        "viewers": viewers,
+        "pages_per_second": round(len(milliseconds) / passed, 1),
+        **spread(milliseconds),
+        "processor_ms": processor,
+    }
+
+
+@contextmanager
+def stack(
+    build: Build, folder: Path, posts: int, settings: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """Run `make dev` of a build while the block runs.
+
+    Args:
+        build: Whose stack.
+        folder: Its state.
+        posts: The size of its catalogue.
+        settings: Further variables of its environment.
+
+    Raises:
+        StackError: It did not start.
+    """
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    given = {"PORT": str(port), "STATE_DIR": str(folder), "SEED_POSTS": str(posts)}
+    environment = build.environment(**given, **(settings or {}))
+    for name in _OF_OTHER_STACKS - (settings or {}).keys():
+        environment.pop(name, None)
+    log = folder / "dev.log"
+    with (
+        log.open("w", encoding="utf-8") as output,
+        subprocess.Popen(  # noqa: S603  # our own program
+            [build.python, "-m", "local.dev"],
+            cwd=build.root,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            _wait_ready(process, log)
+            yield Stack(f"http://127.0.0.1:{port}", psutil.Process(process.pid))
+        finally:
+            process.terminate()
+
+
+def _wait_ready(process: subprocess.Popen[bytes], log: Path, seconds: float = 300.0) -> None:
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
+        if any(line.startswith("ready ") for line in log.read_text("utf-8").splitlines()):
+            return
+        time.sleep(0.1)
+    raise StackError(f"a local stack did not start: {log.read_text('utf-8')[-800:]}")
+
+
+def _token(connection: http.client.HTTPConnection, user: UUID) -> str:
+    body = json.dumps({"user_id": str(user)})
+    connection.request("POST", "/dev/token", body, {"content-type": "application/json"})
+    return str(_answer(connection)["token"])
+
+
+def _get(
+    connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]
+) -> dict[str, Any]:
+    connection.request("GET", path, headers=dict(headers))
+    return _answer(connection)
+
+
+def _answer(connection: http.client.HTTPConnection) -> dict[str, Any]:
+    answer = connection.getresponse()
+    body = answer.read()
+    if answer.status != _OK:
+        raise StackError(f"the gateway answered {answer.status}: {body[:200]!r}")
+    found: dict[str, Any] = json.loads(body)
+    return found

@@ -1,0 +1,48 @@
+"""Processor time of the parts of a build, each a process or several."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+import psutil
+
+# What the command line of a part's process holds. The first that fits counts.
+_PARTS: Final = (
+    ("Postgres", "postgres"),
+    ("DynamoDB stand-in", "local.services.dynamodb"),
+    ("Mux stand-in", "local.mux"),
+    ("workers", "local.gateway.worker"),
+    ("gateway", "local.gateway"),
+)
+REST: Final = "rest"
+
+
+def seconds_by_part(process: psutil.Process, own: str = REST) -> dict[str, float]:
+    """Return the processor seconds that each part has used so far.
+
+    Args:
+        process: The process that started all the others.
+        own: The name under which its own time counts.
+    """
+    used: dict[str, float] = {}
+    for each in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            part = own if each == process else _part(each)
+            times = each.cpu_times()
+            # A process that has ended leaves its time to its parent, which may be a part too.
+            used[part] = used.get(part, 0.0) + times.user + times.system
+    return used
+
+
+def _part(process: psutil.Process) -> str:
+    words = " ".join([process.name(), *process.cmdline()])
+    if "local.services.supervise" in words:
+        return REST
+    return next((name for name, word in _PARTS if word in words), REST)
+
+
+def per_page_ms(before: dict[str, float], after: dict[str, float], pages: int) -> dict[str, float]:
+    """Return milliseconds of a page by part, of parts that did anything."""
+    used = {part: (after[part] - before.get(part, 0.0)) * 1e3 / pages for part in after}
+    return {part: round(ms, 2) for part, ms in sorted(used.items()) if ms > 0.0}
