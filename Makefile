@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate adopt lock format clean client experiment why simulate replay movielens bench load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
 help:  ## List the targets; in brackets how long they take on two cores
@@ -67,7 +67,10 @@ movielens: install  ## MovieLens-100k as a log for make replay: STATE_DIR/moviel
 		--requirement requirements/movielens.txt
 	$(BIN)/python -m evaluation.replay.movielens $(STATE_DIR)/recbole-1.2.1-py3-none-any.whl $(STATE_DIR)/movielens.parquet
 
-bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES); writes STATE_DIR/bench.json and bench.png [45 s at 20,000 posts]
+soak: install  ## A long run at half of what the machine does (MINUTES, RATE, OPEN_TRANSACTION minutes); writes STATE_DIR/soak.json and soak.png [30 min]
+	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.soak
+
+bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES; AGAINST=<commit>); writes STATE_DIR/bench.json and bench.png [45 s at 20,000 posts]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.speed
 
 load-feed load-impressions load-mixed: install  ## Load on `make dev SEED_POSTS=20000` (SHAPE=steady, spike; LOAD_USERS, LOAD_SECONDS) [1 min]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import http.client
-import json
 import subprocess
 import threading
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psutil
 
+from evaluation.local_client import AnswerError, LocalClient
 from evaluation.percentiles import spread
 from evaluation.speed.other_build import Build, this_build
 from evaluation.speed.processor import per_page_ms, seconds_by_part
@@ -28,12 +27,10 @@ if TYPE_CHECKING:
     from evaluation.progress import Steps
 
 VIEWERS: Final = (1, 4, 16, 64)
-PAGE_SIZE: Final = 12
 SESSION_PAGES: Final = 10
 _POSTS = 20_000
 _SECONDS = 8.0
 _WARM_UP_S = 3.0
-_OK = 200
 _OF_OTHER_STACKS = {"DATABASE_URL", "RUNTIME", "WORKERS", "CELLS"}
 
 
@@ -58,30 +55,23 @@ class Viewer(threading.Thread):
         self.milliseconds: list[float] = []
         self.error: str | None = None
         self._until = until
-        self._place = urlsplit(base_url)
-        self._user = uuid4()
+        self._client = LocalClient(base_url, uuid4())
 
     def run(self) -> None:
-        """Scroll until told to stop, or until the first page that is not full."""
-        connection = http.client.HTTPConnection(str(self._place.netloc), timeout=30)
+        """Scroll until told to stop, or until the first page that fails."""
         try:
-            headers = {"authorization": f"Bearer {_token(connection, self._user)}"}
-            while not self._until.is_set():
-                self._session(connection, headers)
-        except (OSError, http.client.HTTPException, StackError, ValueError) as error:
+            with self._client:
+                while not self._until.is_set():
+                    self._session()
+        except (OSError, http.client.HTTPException, AnswerError) as error:
             self.error = f"{type(error).__name__}: {error}"
-        finally:
-            connection.close()
 
-    def _session(self, connection: http.client.HTTPConnection, headers: Mapping[str, str]) -> None:
-        query = f"page_size={PAGE_SIZE}"
+    def _session(self) -> None:
+        cursor: str | None = None
         for _ in range(SESSION_PAGES):
             started = time.perf_counter()
-            page = _get(connection, f"/v1/feed?{query}", headers)
+            cursor = self._client.page(cursor)["next_cursor"]
             self.milliseconds.append((time.perf_counter() - started) * 1e3)
-            if len(page["posts"]) != PAGE_SIZE:
-                raise StackError(f"a page held {len(page['posts'])} posts")
-            query = f"page_size={PAGE_SIZE}&cursor={quote(page['next_cursor'])}"
             if self._until.is_set():
                 return
 
@@ -193,25 +183,3 @@ def _wait_ready(process: subprocess.Popen[bytes], log: Path, seconds: float = 30
             return
         time.sleep(0.1)
     raise StackError(f"a local stack did not start: {log.read_text('utf-8')[-800:]}")
-
-
-def _token(connection: http.client.HTTPConnection, user: UUID) -> str:
-    body = json.dumps({"user_id": str(user)})
-    connection.request("POST", "/dev/token", body, {"content-type": "application/json"})
-    return str(_answer(connection)["token"])
-
-
-def _get(
-    connection: http.client.HTTPConnection, path: str, headers: Mapping[str, str]
-) -> dict[str, Any]:
-    connection.request("GET", path, headers=dict(headers))
-    return _answer(connection)
-
-
-def _answer(connection: http.client.HTTPConnection) -> dict[str, Any]:
-    answer = connection.getresponse()
-    body = answer.read()
-    if answer.status != _OK:
-        raise StackError(f"the gateway answered {answer.status}: {body[:200]!r}")
-    found: dict[str, Any] = json.loads(body)
-    return found

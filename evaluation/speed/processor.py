@@ -28,14 +28,15 @@ def seconds_by_part(process: psutil.Process, own: str = REST) -> dict[str, float
     used: dict[str, float] = {}
     for each in [process, *process.children(recursive=True)]:
         with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            part = own if each == process else _part(each)
+            part = own if each == process else part_of(each)
             times = each.cpu_times()
             # A process that has ended leaves its time to its parent, which may be a part too.
             used[part] = used.get(part, 0.0) + times.user + times.system
     return used
 
 
-def _part(process: psutil.Process) -> str:
+def part_of(process: psutil.Process) -> str:
+    """Return the name of the part to which a process belongs."""
     words = " ".join([process.name(), *process.cmdline()])
     if "local.services.supervise" in words:
         return REST

@@ -1,0 +1,74 @@
+"""Speaks HTTP to a local stack, with as little processor time as can be."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+PAGE_SIZE = 12
+_SUCCESS = range(200, 300)
+_TIMEOUT_S = 30.0
+
+
+class AnswerError(Exception):
+    """The stack answered with an error, or with a page that is not full."""
+
+
+class LocalClient:
+    """One viewer's connection. A context manager.
+
+    Args:
+        base_url: The gateway.
+        user: The viewer.
+    """
+
+    def __init__(self, base_url: str, user: UUID) -> None:
+        self._connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=_TIMEOUT_S)
+        self._headers = {"content-type": "application/json"}
+        self._user = user
+
+    def __enter__(self) -> Self:
+        token = self.post("/dev/token", {"user_id": str(self._user)})["token"]
+        self._headers["authorization"] = f"Bearer {token}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def page(self, cursor: str | None = None, session: UUID | None = None) -> dict[str, Any]:
+        """Return the first page of a new session, or the page behind a cursor.
+
+        Raises:
+            AnswerError: It is not full, or holds a post twice.
+        """
+        query = {"page_size": str(PAGE_SIZE)}
+        query |= {"cursor": cursor} if cursor else {}
+        query |= {"session_id": str(session)} if session else {}
+        page = self._ask("GET", f"/v1/feed?{urlencode(query, quote_via=quote)}", None)
+        ids = {post["post_id"] for post in page["posts"]}
+        if not len(ids) == len(page["posts"]) == PAGE_SIZE:
+            raise AnswerError(f"a page held {len(page['posts'])} posts, {len(ids)} different ones")
+        return page
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send JSON, and return the answer.
+
+        Raises:
+            AnswerError: It is no success.
+        """
+        return self._ask("POST", path, json.dumps(body))
+
+    def _ask(self, method: str, path: str, body: str | None) -> dict[str, Any]:
+        self._connection.request(method, path, body, self._headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status not in _SUCCESS:
+            raise AnswerError(f"{method} {path} was answered {answer.status}: {content[:200]!r}")
+        found: dict[str, Any] = json.loads(content)
+        return found

@@ -1,0 +1,1 @@
+"""A long run at half of what the machine does: does anything drift, grow or get lost?"""

@@ -1,0 +1,180 @@
+"""One soak, from the start of the stack to the figures."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from evaluation.percentiles import percentile
+from evaluation.soak.creators import Creators
+from evaluation.soak.crowd import Crowd
+from evaluation.soak.observer import Observer
+from evaluation.speed.gateway import stack
+from evaluation.speed.other_build import this_build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evaluation.progress import Steps
+    from evaluation.soak.crowd import Sample
+    from evaluation.soak.settings import SoakSettings
+
+_WARM_UP_S = 20.0
+_WINDOWS: Final = (
+    6  # the first and the last of so many parts of the run are held against each other
+)
+_LOOKS: Final = 120
+# Retention must be seen to work: what is older than a day is to be gone by the end.
+_KEPT_A_DAY = {"KEEP_REQUESTS_DAYS": "1", "KEEP_PAGES_DAYS": "1"}
+_AGED: Final = ("feed_requests", "feed_pages")
+
+
+def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
+    """Run a stack under load, and return what was measured.
+
+    Raises:
+        StackError: The stack did not start.
+        psycopg.Error: Postgres refused.
+    """
+    folder = settings.state_dir.resolve() / "soak"
+    with steps.step("the local stack"):
+        place = stack(this_build(), folder, settings.posts, _KEPT_A_DAY)
+        running = place.__enter__()
+    try:
+        info = json.loads((folder / "stack.json").read_text(encoding="utf-8"))
+        crowd = Crowd(running.base_url, settings.viewers)
+        with steps.step("what the machine does"):
+            capacity = crowd.capacity(_WARM_UP_S)
+        aged = _age(info["admin_database_url"])
+        crowd.samples.clear()
+        rate = settings.steps_per_second or capacity / 2
+        seconds = settings.minutes * 60
+        observer = Observer(info, running.family, max(seconds / _LOOKS, 1.0))
+        creators = Creators(info["admin_database_url"])
+        observer.start()
+        creators.start()
+        title = f"{settings.minutes:g} minutes at {rate:.1f} steps/s"
+        with (
+            steps.step(title),
+            _forgotten_transaction(
+                info["admin_database_url"], settings.open_transaction_minutes * 60
+            ),
+        ):
+            count = crowd.run(rate, seconds)
+        creators.end()
+        observer.end()
+        kept = _older_than_a_day(info["admin_database_url"])
+    finally:
+        place.__exit__(None, None, None)
+    return {
+        "minutes": settings.minutes,
+        "posts": settings.posts,
+        "capacity_steps_per_second": round(capacity, 2),
+        "steps_per_second": round(rate, 2),
+        "steps": count,
+        "errors": crowd.errors[:20],
+        "error_count": len(crowd.errors),
+        "published": creators.published,
+        "removed": creators.removed,
+        "retention": {"aged_rows": aged, "left": kept},
+        "requests": {kind: drift(of, seconds) for kind, of in _by_kind(crowd.samples).items()},
+        "minutes_p50": _by_minute(crowd.samples, seconds),
+        "looks": observer.looks,
+    }
+
+
+def drift(samples: Sequence[Sample], seconds: float) -> dict[str, float | int | None]:
+    """Hold the last sixth of a run against the first.
+
+    Args:
+        samples: The requests of one kind.
+        seconds: The length of the run.
+
+    Returns:
+        Percentiles of the whole, p50 of the first and of the last sixth, and their ratio; None
+        where a sixth has no sample.
+    """
+    part = seconds / _WINDOWS
+    first = [s.milliseconds for s in samples if s.at_s < part]
+    last = [s.milliseconds for s in samples if s.at_s >= seconds - part]
+    everything = [s.milliseconds for s in samples]
+    begin = percentile(first, 50) if first else None
+    end = percentile(last, 50) if last else None
+    return {
+        "n": len(samples),
+        "p50_ms": round(percentile(everything, 50), 2),
+        "p95_ms": round(percentile(everything, 95), 2),
+        "first_p50_ms": None if begin is None else round(begin, 2),
+        "last_p50_ms": None if end is None else round(end, 2),
+        "drift": None if begin is None or end is None else round(end / begin, 3),
+    }
+
+
+def _by_kind(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    kinds: dict[str, list[Sample]] = {}
+    for sample in samples:
+        kinds.setdefault(sample.kind, []).append(sample)
+    return dict(sorted(kinds.items()))
+
+
+def _by_minute(samples: Sequence[Sample], seconds: float) -> dict[str, list[float | None]]:
+    """Return for each kind the median of each of sixty equal parts of the run."""
+    width = seconds / 60
+    found: dict[str, list[float | None]] = {}
+    for kind, of in _by_kind(samples).items():
+        parts: list[list[float]] = [[] for _ in range(60)]
+        for sample in of:
+            parts[min(int(sample.at_s / width), 59)].append(sample.milliseconds)
+        found[kind] = [round(percentile(part, 50), 2) if part else None for part in parts]
+    return found
+
+
+def _age(url: str) -> int:
+    """Make what was written so far two days old. Return the number of rows."""
+    with psycopg.connect(url) as connection:
+        return sum(
+            connection.execute(
+                f"UPDATE {table} SET created_at = created_at - interval '2 days'"  # noqa: S608  # our own tables
+            ).rowcount
+            for table in _AGED
+        )
+
+
+def _older_than_a_day(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        counts = [
+            connection.execute(
+                f"SELECT count(*) FROM {table} WHERE created_at < now() - interval '25 hours'"  # noqa: S608  # our own tables
+            ).fetchone()
+            for table in _AGED
+        ]
+    return sum(row[0] for row in counts if row)
+
+
+@contextmanager
+def _forgotten_transaction(url: str, seconds: float) -> Iterator[None]:
+    """Leave somebody's transaction open for so many seconds, from the second minute on."""
+    ended = threading.Event()
+
+    def forget() -> None:
+        if ended.wait(60.0):
+            return
+        with psycopg.connect(url) as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.execute("SELECT count(*) FROM feature_flags")
+            ended.wait(seconds)
+
+    if seconds <= 0:
+        yield
+        return
+    thread = threading.Thread(target=forget, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
