@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 12
 _SUCCESS = range(200, 300)
 _TIMEOUT_S = 30.0
+_IDLE_S = 2.0
 
 
 class AnswerError(Exception):
@@ -32,6 +34,7 @@ class LocalClient:
         self._connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=_TIMEOUT_S)
         self._headers = {"content-type": "application/json"}
         self._user = user
+        self._used_at = 0.0
 
     def __enter__(self) -> Self:
         token = self.post("/dev/token", {"user_id": str(self._user)})["token"]
@@ -65,9 +68,13 @@ class LocalClient:
         return self._ask("POST", path, json.dumps(body))
 
     def _ask(self, method: str, path: str, body: str | None) -> dict[str, Any]:
+        # The gateway closes connections that are idle for a while.
+        if time.monotonic() - self._used_at > _IDLE_S:
+            self._connection.close()
         self._connection.request(method, path, body, self._headers)
         answer = self._connection.getresponse()
         content = answer.read()
+        self._used_at = time.monotonic()
         if answer.status not in _SUCCESS:
             raise AnswerError(f"{method} {path} was answered {answer.status}: {content[:200]!r}")
         found: dict[str, Any] = json.loads(content)

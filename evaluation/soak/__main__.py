@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import psycopg
@@ -22,6 +23,8 @@ _WIDTH = 140  # where there is no terminal
 
 def main() -> int:
     """Run a soak. Return the exit status, 1 where a request failed or retention did not work."""
+    # What was started ends in order, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     about = {"commit": commit(), "machine": machine()}
     try:
         settings = SoakSettings.from_environment(os.environ)

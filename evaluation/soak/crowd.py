@@ -147,6 +147,11 @@ class Crowd:
 
         return self._run(next_due, workers=_WORKERS)
 
+    def close(self) -> None:
+        """Close the viewers' connections."""
+        for person in self._people:
+            person.client.__exit__()
+
     def _run(self, next_due: Callable[[], float | None], workers: int) -> int:
         steps: queue.Queue[float | None] = queue.Queue(maxsize=10_000)
         started = time.perf_counter()

@@ -47,7 +47,7 @@ class Observer(threading.Thread):
         self._family = family
         self._every_s = every_s
         self._ended = threading.Event()
-        self._started = time.perf_counter()
+        self._begun = time.perf_counter()
 
     def run(self) -> None:
         """Look until told to end."""
@@ -74,7 +74,7 @@ class Observer(threading.Thread):
             for name, table, indexes, dead, live in connection.execute(_TABLES)
         }
         return {
-            "at_s": round(time.perf_counter() - self._started, 1),
+            "at_s": round(time.perf_counter() - self._begun, 1),
             "database_bytes": int(size),
             "wal_bytes": int(wal),
             "oldest_snapshot_s": round(float(oldest), 1),

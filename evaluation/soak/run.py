@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -41,12 +41,12 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
         psycopg.Error: Postgres refused.
     """
     folder = settings.state_dir.resolve() / "soak"
-    with steps.step("the local stack"):
-        place = stack(this_build(), folder, settings.posts, _KEPT_A_DAY)
-        running = place.__enter__()
-    try:
+    with ExitStack() as open_:
+        with steps.step("the local stack"):
+            running = open_.enter_context(stack(this_build(), folder, settings.posts, _KEPT_A_DAY))
         info = json.loads((folder / "stack.json").read_text(encoding="utf-8"))
         crowd = Crowd(running.base_url, settings.viewers)
+        open_.callback(crowd.close)
         with steps.step("what the machine does"):
             capacity = crowd.capacity(_WARM_UP_S)
         aged = _age(info["admin_database_url"])
@@ -68,8 +68,6 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
         creators.end()
         observer.end()
         kept = _older_than_a_day(info["admin_database_url"])
-    finally:
-        place.__exit__(None, None, None)
     return {
         "minutes": settings.minutes,
         "posts": settings.posts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -31,6 +32,8 @@ _GATEWAY_POSTS = 20_000
 def main() -> int:
     """Run the benchmark. Return the exit status, 1 where a count missed its target."""
     progress = Console(stderr=True)
+    # What was started ends in order, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     about = {"commit": commit(), "machine": machine()}
     try:
         settings = BenchSettings.from_environment(os.environ)

@@ -56,3 +56,9 @@ def test_viewers_are_the_same_in_every_run_and_different_from_one_another() -> N
 
     assert len(set(ids)) == len(ids)
     assert ids == [viewer for kind in (*PERSONAS, *SEEN) for viewer in kind.ids()]
+
+
+def test_another_build_is_measured_only_where_one_is_named() -> None:
+    assert BenchSettings.from_environment({}).against is None
+    assert BenchSettings.from_environment({"AGAINST": ""}).against is None
+    assert BenchSettings.from_environment({"AGAINST": "main~3"}).against == "main~3"
