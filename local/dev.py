@@ -16,6 +16,7 @@ from local.errors import StackError
 from local.settings import StackSettings
 from local.stack import Stack
 from local.state import write_json
+from local.switch import Switch
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -48,17 +49,20 @@ def main() -> int:
         settings = StackSettings.from_environment(os.environ)
         with Stack(settings, lambda step: print(f"starting {step} …", flush=True)) as stack:
             books = settings.state_dir.resolve() / "stack.json"
+            switch = Switch(stack, books.parent)
             try:
                 write_json(books, stack.info)
                 print(f"ready {stack.base_url}", flush=True)
                 pause = threading.Event()
                 while (failure := stack.failure()) is None:
-                    for loss in stack.losses():
-                        print(loss, file=sys.stderr, flush=True)
+                    for told in (switch.look(), *stack.losses()):
+                        if told is not None:
+                            print(told, file=sys.stderr, flush=True)
                     pause.wait(0.5)
                 raise StackError(failure)
             finally:
                 interruption.ignore()
+                switch.close()
                 books.unlink(missing_ok=True)
     except StackError as error:
         print(f"The stack does not run: {error}", file=sys.stderr)

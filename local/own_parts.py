@@ -59,6 +59,11 @@ class OwnParts:
         """Opens DynamoDB's port again, with the same items."""
         self._own_dynamodb().start()
 
+    def switchable(self) -> list[str]:
+        """The parts that can be taken away and brought back."""
+        own = {"Postgres": self._postgres, "DynamoDB": self._dynamodb}
+        return [name for name, part in own.items() if part is not None]
+
     def losses(self) -> list[str]:
         """What to tell of other parts that ended by themselves, each once: the stack goes on."""
         return self._watch.losses()

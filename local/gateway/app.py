@@ -30,6 +30,7 @@ from local.gateway.events import MAX_HEADER_BYTES, MAX_LINE_BYTES
 from local.gateway.following import Following
 from local.gateway.http_api import HttpApi
 from local.gateway.page import FeedPage
+from local.gateway.part_routes import PartRoutes
 from local.gateway.schedules import running_schedules
 from local.gateway.template import load_template
 from local.gateway.workers import InvocationError, Worker, WorkerPool
@@ -120,12 +121,15 @@ def create_app(config: GatewayConfig) -> Starlette:
                 await pool.close()
 
     dev = DevRoutes(authorizer, pools)
+    stack = PartRoutes(Path(config.logs).parent)
     following = Following(authorizer, _app_database(config, template), config.viewer_id_claim)
     gateway = Starlette(
         routes=[
             *FeedPage(PAGE, config.media).routes,
             Route("/dev/token", dev.token, methods=["POST"]),
             Route("/dev/follow", following.follow, methods=["POST"]),
+            Route("/dev/parts", stack.show, methods=["GET"]),
+            Route("/dev/parts", stack.switch, methods=["POST"]),
             Route("/2015-03-31/functions/{name}/invocations", dev.invoke, methods=["POST"]),
         ],
         lifespan=lifespan,

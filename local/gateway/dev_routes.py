@@ -52,7 +52,7 @@ class DevRoutes:
 
     async def token(self, request: Request) -> Response:
         """`POST /dev/token {"user_id", "expires_in"}`: a viewer's token."""
-        if _from_a_foreign_page(request):
+        if is_from_a_foreign_page(request):
             return _refused()
         try:
             wanted = TokenRequest.model_validate_json(await request.body())
@@ -68,7 +68,7 @@ class DevRoutes:
 
     async def invoke(self, request: Request) -> Response:
         """Lambda's Invoke, for events that don't come by HTTP, such as schedules."""
-        if _from_a_foreign_page(request):
+        if is_from_a_foreign_page(request):
             return _refused()
         pool = self._pools.get(request.path_params["name"])
         if pool is None:
@@ -87,7 +87,7 @@ class DevRoutes:
         return JSONResponse(result)
 
 
-def _from_a_foreign_page(request: Request) -> bool:
+def is_from_a_foreign_page(request: Request) -> bool:
     """Whether a browser sends this for a web page that isn't of this machine."""
     origin = request.headers.get("origin")
     return origin is not None and urlsplit(origin).hostname not in {"127.0.0.1", "localhost"}

@@ -79,7 +79,7 @@ function sections(page: Page): HTMLElement[] {
     pageSection(page),
     outboxSection(page),
     tasteSection(),
-    ...(parts ? [stackSection(page)] : []),
+    ...(parts && Object.keys(parts).length ? [stackSection(page)] : []),
   ];
 }
 
@@ -199,9 +199,10 @@ function stackSection(page: Page): HTMLElement {
         type: 'button',
         class: 'plain',
         click: () => {
-          void fetch('/dev/parts', { method: 'POST', body: JSON.stringify({ part: name, running: !isRunning }) })
-            .then(() => look(page))
-            .then(() => toast(isRunning ? `${name} is taken away` : `${name} is back`));
+          void fetch('/dev/parts', { method: 'POST', body: JSON.stringify({ part: name, running: !isRunning }) }).then(() => {
+            toast(isRunning ? `${name} is being taken away` : `${name} is coming back`);
+            setTimeout(() => void look(page), 1_500);
+          });
         },
       },
       isRunning ? `Take ${name} away` : `Bring ${name} back`,
