@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import threading
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from local.gateway.emulator import EmulatedWorker
 from local.gateway.events import MAX_HEADER_BYTES, MAX_LINE_BYTES
 from local.gateway.following import Following
 from local.gateway.http_api import HttpApi
+from local.gateway.media_proxy import MediaProxy
 from local.gateway.page import FeedPage
 from local.gateway.part_routes import PartRoutes
 from local.gateway.schedules import running_schedules
@@ -64,6 +65,7 @@ class GatewayConfig:
         warm: whether to have one container of each function ready before the first request.
         viewer_id_claim: the claim of local tokens that holds the viewer's id.
         media: addresses of streams, pictures and uploads, which the page may reach.
+        proxied: the address that is served at `/media` for pages on other machines; empty for none.
     """
 
     template: str
@@ -78,6 +80,7 @@ class GatewayConfig:
     warm: bool = True
     viewer_id_claim: str = "sub"
     media: tuple[str, ...] = ()
+    proxied: str = ""
 
 
 def create_app(config: GatewayConfig) -> Starlette:
@@ -114,18 +117,24 @@ def create_app(config: GatewayConfig) -> Starlette:
         try:
             if config.warm:
                 await _warm(pools.values(), tolerant=config.tolerant)
-            async with running_schedules(pools.values(), speed=config.schedule_speed):
+            async with AsyncExitStack() as running:
+                for proxy in proxies:
+                    await running.enter_async_context(proxy.running())
+                speed = config.schedule_speed
+                await running.enter_async_context(running_schedules(pools.values(), speed=speed))
                 yield
         finally:
             for pool in pools.values():
                 await pool.close()
 
     dev = DevRoutes(authorizer, pools)
+    proxies = [MediaProxy(config.proxied)] if config.proxied else []
     stack = PartRoutes(Path(config.logs).parent)
     following = Following(authorizer, _app_database(config, template), config.viewer_id_claim)
     gateway = Starlette(
         routes=[
             *FeedPage(PAGE, config.media).routes,
+            *(route for proxy in proxies for route in proxy.routes),
             Route("/dev/token", dev.token, methods=["POST"]),
             Route("/dev/follow", following.follow, methods=["POST"]),
             Route("/dev/parts", stack.show, methods=["GET"]),

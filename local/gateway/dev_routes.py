@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -88,9 +89,26 @@ class DevRoutes:
 
 
 def is_from_a_foreign_page(request: Request) -> bool:
-    """Whether a browser sends this for a web page that isn't of this machine."""
+    """Whether a browser sends this for a web page that isn't of this machine.
+
+    A page is of this machine, too, where it comes from the very address that the request goes to.
+    That must be a number: a name could be made to resolve to this machine by anybody.
+    """
     origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).hostname not in {"127.0.0.1", "localhost"}
+    if origin is None:
+        return False
+    page = urlsplit(origin)
+    if page.hostname in {"127.0.0.1", "localhost"}:
+        return False
+    return page.netloc != request.headers.get("host") or not _is_address(page.hostname or "")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _refused() -> Response:

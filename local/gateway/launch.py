@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from local.gateway.app import GatewayConfig
 from local.gateway.environment import function_environment
 from local.migrate import ROLES
-from local.settings import DEFAULT_WORKERS
+from local.settings import DEFAULT_HOST, DEFAULT_WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,8 @@ def gateway_config(
         warm=settings.warm,
         viewer_id_claim=settings.viewer_id_claim,
         media=_media(local),
+        # Nobody on another machine reaches the stand-in, which listens on this one alone.
+        proxied="" if settings.host == DEFAULT_HOST else local.get(URLS_OF_MUX[0], ""),
     )
 
 

@@ -60,9 +60,9 @@ export function toast(text: string, action?: { label: string; run(): void }): vo
 
 /** A short name for an id that has none, the same each time. */
 export function nameOf(id: string): string {
-  const words = 'amber birch cedar delta ember fjord grove heron islet juniper kestrel lagoon maple north opal pine'.split(' ');
+  const words = 'amber birch cedar ember fjord grove heron islet'.split(' ');
   const [a, b] = [parseInt(id.slice(-2), 16), parseInt(id.slice(-4, -2), 16)];
-  return `${words[a % 16]}.${words[b % 16]}${(a * 7 + b) % 90}`;
+  return `${words[a % 8]}.${words[b % 8]}${(a * 7 + b) % 90}`;
 }
 
 export function hueOf(id: string): number {
