@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 
+from functions.create_upload.description import described
 from functions.create_upload.errors import TooLargeError
 from functions.create_upload.turns import Turns
 from shared.errors import DatabaseUnavailableError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from functions.create_upload.requests import IdempotencyKey, UploadRequest
     from functions.create_upload.settings import ResolutionTier, UploadSettings
-    from functions.create_upload.store import Begun, UploadState, UploadStore
+    from functions.create_upload.store import Begun, UploadStore
 
 _MIB: Final = 1024 * 1024
 # Encoders round durations, so a video this little above the cap is published as it is. The database
@@ -29,19 +30,6 @@ _MIB: Final = 1024 * 1024
 _TOLERANCE_MS: Final = 500
 _TIERS: Final[tuple[ResolutionTier, ...]] = ("1080p", "1440p", "2160p")
 _NEWEST: Final = 100  # uploads among which one with a lost answer is searched for
-
-_REASONS: Final = {
-    "upload_failed": "The file did not arrive whole.",
-    "not_a_video": "The file could not be read as a video.",
-    "audio_only": "The file has sound but no picture.",
-    "asset_deleted": "The video was removed.",
-    "playback_removed": "The video was taken down.",
-    "trim_refused": "The video could not be trimmed to the longest length allowed.",
-    "trim_failed": "The video could not be trimmed to the longest length allowed.",
-    "trim_too_long": "The video could not be trimmed to the longest length allowed.",
-    "trim_never_finished": "Trimming the video took too long.",
-    "never_finished": "Processing the video took too long.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +132,7 @@ class Uploads:
         Raises:
             NotFoundError: The viewer has no such upload.
         """
-        return _described(post_id, self.store.state(viewer, post_id))
+        return described(post_id, self.store.state(viewer, post_id))
 
     def cancel(self, viewer: UUID, post_id: UUID) -> dict[str, Any]:
         """Remove the viewer's own post and what Mux has of it.
@@ -161,7 +149,7 @@ class Uploads:
                     self.mux.cancel_upload(leftover.id, budget_s=self._mux_budget_s)
                 elif leftover.do == "delete_asset":
                     self.mux.delete_asset(leftover.id, budget_s=self._mux_budget_s)
-        return _described(post_id, state)
+        return described(post_id, state)
 
     @property
     def _mux_budget_s(self) -> float:
@@ -246,10 +234,3 @@ class Uploads:
 def _passthrough_of(upload: dict[str, Any]) -> object:
     """Return the passthrough that an upload will give to its asset."""
     return (upload.get("new_asset_settings") or {}).get("passthrough")
-
-
-def _described(post_id: UUID, found: UploadState) -> dict[str, Any]:
-    reason = found.reason and _REASONS.get(found.reason, "The video could not be processed.")
-    told = {"post_id": str(post_id), "state": found.state, "reason": reason}
-    # Of a failure this is Mux's own text, which is for operators.
-    return told | {"detail": found.detail} if found.state == "ready" and found.detail else told
