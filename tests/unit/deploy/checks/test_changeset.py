@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from deploy.checks.translation import ROOT, STAGES, main, parameters_of, read_template, translate
+from functions.feed_ranker import telemetry
+from functions.feed_ranker.upkeep import UpkeepResult
 from tests.unit.deploy.checks.reading import FUNCTIONS, of_type, one, texts
 
 if TYPE_CHECKING:
@@ -62,12 +65,15 @@ def test_what_is_watched(resources: dict[str, Any]) -> None:
         "ApiThrottlesAlarm",
         "CreateUploadErrorsAlarm",
         "DeadLettersAlarm",
+        "DegradedCacheAlarm",
+        "DegradedDatabaseAlarm",
         "FeedRankerErrorsAlarm",
         "FeedRankerNewVersionSlowAlarm",
         "FeedSlowAlarm",
         "FillFailuresAlarm",
         "FunctionThrottlesAlarm",
         "MuxWebhookErrorsAlarm",
+        "RollUpBehindAlarm",
         "TableThrottlesAlarm",
         "WebhookFailuresAlarm",
         "WebhookLagAlarm",
@@ -86,6 +92,8 @@ def test_every_metric_of_our_own_is_one_that_the_code_makes(resources: dict[str,
     made = set(re.findall(r'(?:count|milliseconds)\(\s*"(\w+)"', sources))
     made |= {f"Posts{s.title()}" for s in re.findall(r'= "(\w+)"', sources)}
     made |= {f"Upload{state}" for state in ("Ready", "Failed")}
+    made |= {f"Degraded{word.title()}" for word in telemetry._DEGRADED}
+    made |= {f"RollUp{field.name.title()}" for field in fields(UpkeepResult)}
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     named = {name for alarm in alarms.values() for name in own_metrics(alarm)}
     widgets = json.loads(one(resources, "AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Sub"])
