@@ -8,6 +8,7 @@ import importlib.util
 import json
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from local.gateway.app import GatewayConfig
     from local.gateway.template import Template
+
+
+_CLIPS_AT_ONCE = 2
 
 
 def listen(port: int, host: str = HOST) -> socket.socket:
@@ -156,17 +160,21 @@ def make_samples(mux_url: str, progress: Callable[[str], None]) -> None:
 
     Args:
         mux_url: The stand-in.
-        progress: Called with a short line before each clip.
+        progress: Called with a short line for each clip.
 
     Raises:
         StackError: The stand-in did not make one.
     """
-    with httpx.Client(base_url=f"{mux_url}/control", timeout=60, trust_env=False) as client:
+    with (
+        httpx.Client(base_url=f"{mux_url}/control", timeout=60, trust_env=False) as client,
+        ThreadPoolExecutor(_CLIPS_AT_ONCE) as pool,
+    ):
         try:
             clips = client.get("/samples").raise_for_status().json()
-            for number, clip in enumerate(clips, 1):
+            answers = pool.map(lambda clip: client.post(f"/samples/{clip}"), clips)
+            for number, answer in enumerate(answers, 1):
+                answer.raise_for_status()
                 progress(f"sample video {number} of {len(clips)}")
-                client.post(f"/samples/{clip}").raise_for_status()
         except httpx.HTTPError as error:
             raise StackError(f"The sample videos could not be made: {error}") from error
 
