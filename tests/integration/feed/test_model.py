@@ -73,7 +73,7 @@ class Watching(RuleBasedStateMachine):
 
     sessions: Bundle[Session] = Bundle("sessions")
 
-    @initialize(count=st.integers(0, 60), creators=st.integers(1, 12))
+    @initialize(count=st.integers(0, 50), creators=st.integers(1, 12))
     def begin(self, count: int, creators: int) -> None:
         feed = self.harness
         feed.execute("DELETE FROM posts")
@@ -138,6 +138,16 @@ class Watching(RuleBasedStateMachine):
         session.pages.append(Page(cursor, size, page))
         session.served |= set(ids(page))
 
+    @rule(size=SIZES, pages=st.integers(1, 4))
+    def watches_on_another_device(self, size: int, pages: int) -> None:
+        other = Session(Viewer(self.harness, self.viewer_id), self.harness.now)
+        for _ in range(pages):
+            page = other.viewer.next(size)
+            self.check(page, size, set(other.served))
+            other.served |= set(ids(page))
+            other.viewer.records(page)
+            self.seen |= set(ids(page))
+
     @rule(session=sessions, size=SIZES)
     def scrolls_without_dynamodb(self, session: Session, size: int) -> None:
         if session.cache_only:
@@ -191,7 +201,9 @@ class Watching(RuleBasedStateMachine):
         session.cache_only.discard(number)
         session.served |= set(shown)
 
-    @rule(session=sessions, back=st.integers(0, 3), off=CLOCKS, share=st.floats(0, 1))
+    @rule(
+        session=sessions, back=st.integers(0, 3), off=CLOCKS, share=st.sampled_from((0.3, 1.0, 1.0))
+    )
     def reports(self, session: Session, back: int, off: timedelta, share: float) -> None:
         page = session.pages[max(len(session.pages) - 1 - back, 0)].answer
         posts = page["posts"][: round(share * len(page["posts"]))]
