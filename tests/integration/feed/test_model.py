@@ -145,7 +145,8 @@ class Watching(RuleBasedStateMachine):
             page = other.viewer.next(size)
             self.check(page, size, set(other.served))
             other.served |= set(ids(page))
-            other.viewer.records(page)
+            if page["posts"]:
+                other.viewer.records(page)
             self.seen |= set(ids(page))
 
     @rule(session=sessions, size=SIZES)
