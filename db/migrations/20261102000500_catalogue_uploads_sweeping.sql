@@ -74,9 +74,13 @@ AS $$
     LEFT JOIN mux_assets a ON a.asset_id = l.asset_id
   ), unchanged AS (
     UPDATE uploads u SET playback_check_at = now() + make_interval(secs => every_s * (0.9 + 0.2 * random()))
-    FROM f
-    WHERE f.is_same AND u.post_id = f.known_post AND u.published_asset_id = f.asset_id
-      AND u.state = 'ready' AND u.playback_check_at IS NOT NULL
+    FROM (
+      SELECT x.post_id FROM f
+      JOIN uploads x ON x.post_id = f.known_post AND x.published_asset_id = f.asset_id
+      WHERE f.is_same AND x.state = 'ready' AND x.playback_check_at IS NOT NULL
+      FOR UPDATE OF x SKIP LOCKED  -- whoever holds it may hold others, too
+    ) seen
+    WHERE u.post_id = seen.post_id
   )
   SELECT f.asset_id, f.known_post IS NOT NULL
   FROM f
