@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -70,6 +70,8 @@ class Candidate(NamedTuple):
     in_session: bool = False  # seen posts only: served in this session
     creator_affinity: float | None = None  # the viewer's, signed; None: none known
     tag_affinity: float | None = None  # summed over the post's tags, likewise
+    heat: Sequence[float] | None = None  # as post_heat keeps it; None: nobody watched it lately
+    follows: float | None = None  # how likely it is watched after the viewer's last posts
     source: str = ""  # the walk of retrieval that found it
 
 

@@ -9,10 +9,11 @@ import math
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
+from shared.heat import COLD, Thermometer, momentum
 from shared.models import Connection, Device
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterable
 
     from shared.models import Candidate, Moment, Signals
     from shared.ranking_config import Prior, RankingConfig, Weights
@@ -64,9 +65,23 @@ class Parts(NamedTuple):
 
 
 class Ranker:
-    """Scores the candidates of one request: what is the viewer's is worked out once."""
+    """Scores the candidates of one request: what is the viewer's is worked out once.
 
-    def __init__(self, config: RankingConfig, signals: Signals, moment: Moment) -> None:
+    Args:
+        config: What shapes a score.
+        signals: How the viewer engages.
+        moment: When and on what they watch.
+        candidates: Those of the request, among which each one's standing is taken. A candidate that
+            is none of them is held against one of which nothing is known.
+    """
+
+    def __init__(
+        self,
+        config: RankingConfig,
+        signals: Signals,
+        moment: Moment,
+        candidates: Iterable[Candidate] = (),
+    ) -> None:
         self.config = config
         self._now = moment.now
         self._shares = _personal_mix(config, signals)
@@ -78,21 +93,54 @@ class Ranker:
         fitting = _FITTING_SECONDS[bisect_right(_FITTING_HOURS, moment.hour) - 1][1]
         self._log_fitting_s = math.log(fitting * _SCREEN_STRETCH[moment.device])
         self._patience_s = _PATIENCE_S[moment.connection]
+        self._thermometer = Thermometer(moment.now)
+        self._mix = config.mix
+        self._watches: dict[int, tuple[float, ...]] = {
+            c.post_id.int: self._thermometer.read(c.heat) for c in candidates
+        }
+        self._wholes = tuple(
+            sum(column) + config.heat_doubt * max(len(self._watches), 1)
+            for column in zip(*self._watches.values() or (COLD,), strict=True)
+        )
+        self._doublings: dict[int, float] = {}
+        for candidate in candidates:
+            self._doublings[candidate.post_id.int] = self._reach(candidate)
+        unknown = math.log2(self.config.heat_doubt * self._share_of_one())
+        unknown += config.follow_weight * math.log2(config.follow_doubt)
+        self._best = max(
+            filter(math.isfinite, self._doublings.values()),
+            default=unknown + 0.5 * config.heat_range,
+        )
 
     def parts(self, candidate: Candidate, served_of_creator: int = 0) -> Parts:
         """All four parts, given how many of the creator's posts the session holds already."""
         return Parts(
             self.engagement(candidate),
-            self.freshness(candidate.published_at),
+            self.freshness(candidate),
             self.context(candidate.duration_ms),
             self.diversity(served_of_creator),
         )
 
     def engagement(self, candidate: Candidate) -> float:
+        """How likely this viewer watches the post now, as a standing among the candidates.
+
+        1 for the best of them, less for each doubling by which another is likelier, 0 from
+        `heat_range` doublings on. What counts is the post's share of the heat, what viewers of the
+        same last posts went on to, the viewer's taste, and how well the post does where it is
+        shown.
+        """
+        reach = self._doublings.get(candidate.post_id.int)
+        if reach is None:
+            reach = self._reach(candidate)
+        if not math.isfinite(reach):
+            return math.nan  # so that the post sinks
+        return min(max(1.0 + (reach - self._best) / self.config.heat_range, 0.0), 1.0)
+
+    def quality(self, candidate: Candidate) -> float:
         """Smoothed rates against typical ones, in the viewer's own proportions, as far as trusted.
 
-        What the post's own impressions do not yet show is taken from its creator's record, a
-        followed creator is lifted, and the viewer's taste has the last word.
+        What the post's own impressions do not yet show is taken from its creator's record, and a
+        followed creator is lifted.
         """
         config = self.config
         watch = config.watch[bisect_right(config.duration_bounds_ms, candidate.duration_ms or 0)]
@@ -111,12 +159,47 @@ class Ranker:
         )
         if candidate.followed:
             score += (1.0 - score) * config.followed_lift
-        return _shift_towards(score, config.taste_strength * _taste(candidate, config.taste_half))
+        return score
 
-    def freshness(self, published_at: datetime) -> float:
-        """Exponential decay of age: 1 when new, one half after the viewer's half-life."""
-        age_s = max((self._now - published_at).total_seconds(), 0.0)
-        return float(2.0 ** (-age_s / self._half_life_s))
+    def appeal(self, candidate: Candidate) -> float:
+        """How far a post is this viewer's own, in doublings: by neighbours and by taste."""
+        config = self.config
+        follows = math.log2((candidate.follows or 0.0) + config.follow_doubt)
+        return config.follow_weight * follows + config.taste_doublings * taste(
+            candidate, config.taste_half
+        )
+
+    def freshness(self, candidate: Candidate) -> float:
+        """How fresh the attention to a post is; its age, as far as there is no attention yet.
+
+        The age decays exponentially: 1 when new, one half after the viewer's half-life.
+        """
+        age_s = max((self._now - candidate.published_at).total_seconds(), 0.0)
+        young = float(2.0 ** (-age_s / self._half_life_s))
+        watches = self._watches_of(candidate)
+        known = watches[-1] / (watches[-1] + self.config.momentum_evidence)
+        return float(known * momentum(watches, self._mix) + (1.0 - known) * young)
+
+    def _reach(self, candidate: Candidate) -> float:
+        """In doublings: how likely the post is watched next, by all that is known of it."""
+        watches = self._watches_of(candidate)
+        doubt = self.config.heat_doubt
+        share = sum(
+            weight * (watched + doubt) / whole
+            for weight, watched, whole in zip(self._mix, watches, self._wholes, strict=True)
+        )
+        good = 2.0 * self.quality(candidate) - 1.0
+        return math.log2(share) + self.appeal(candidate) + self.config.quality_doublings * good
+
+    def _share_of_one(self) -> float:
+        """What one watch is of the heat of all candidates, by the mix."""
+        return float(
+            sum(weight / whole for weight, whole in zip(self._mix, self._wholes, strict=True))
+        )
+
+    def _watches_of(self, candidate: Candidate) -> tuple[float, ...]:
+        found = self._watches.get(candidate.post_id.int)
+        return self._thermometer.read(candidate.heat) if found is None else found
 
     def context(self, duration_ms: int | None) -> float:
         """How well a clip of this length fits the hour, the screen and the connection."""
@@ -173,12 +256,7 @@ def _creator_record(candidate: Candidate, watch: Prior, tolerated_reports: float
     return trust * record + (1.0 - trust) * _NEUTRAL
 
 
-def _taste(candidate: Candidate, half: float) -> float:
+def taste(candidate: Candidate, half: float) -> float:
     """The viewer's affinity for the creator and the tags together, in (-1, 1); 0 where unknown."""
     affinity = (candidate.creator_affinity or 0.0) + (candidate.tag_affinity or 0.0)
     return affinity / (abs(affinity) + half)
-
-
-def _shift_towards(score: float, push: float) -> float:
-    """A score in [0, 1] moved by `push` in [-1, 1]: towards 1, or towards 0, by that share."""
-    return score + push * ((1.0 - score) if push > 0.0 else score)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from shared.models import WatchNorm
 
@@ -61,11 +61,27 @@ class RankingConfig:
     virality_shares: tuple[float, float, float, float] = (0.50, 0.25, 0.10, 0.15)
     confident_impressions: float = 50.0  # half of the evidence's weight
     followed_lift: float = 0.30
-    # How far taste moves engagement: that share of the way to 1 for what is liked without end, to 0
-    # for what is disliked so. At the default, one post liked and watched to its end (an affinity of
-    # about 1.3 for its creator, and for its tags) outweighs a day of age in the next such post.
-    taste_strength: float = 0.80
-    taste_half: float = 1.5  # the affinity that does half of that
+    # The engagement part counts in doublings of how likely a post is watched next. It is 0 from so
+    # many doublings below the best candidate on.
+    heat_range: float = 6.0
+    heat_doubt: float = 1.0  # watches that each candidate is given before any was counted
+    # The weights of the heat's half-lives, as `shared.heat` has them; and those that a flag pins:
+    # where one of these is positive, they are in force, and what is learnt is not.
+    learnt_mix: tuple[float, ...] = (0.25, 0.25, 0.25, 0.25)
+    mix_minutes: float = 0.0
+    mix_hour: float = 0.0
+    mix_hours: float = 0.0
+    mix_day: float = 0.0
+    # Doublings for each doubling of what neighbours say, and how likely a post is of which they
+    # say nothing.
+    follow_weight: float = 0.5
+    follow_doubt: float = 0.003
+    # Doublings that taste adds for what is liked without end, or takes for what is disliked so; and
+    # the affinity that does half of that.
+    taste_doublings: float = 3.0
+    taste_half: float = 0.5
+    quality_doublings: float = 2.0  # likewise for a post that does well wherever it is shown
+    momentum_evidence: float = 3.0  # watches of a day from which half of freshness is momentum
     tolerated_reports: float = 0.02  # the creator's report rate that halves their record
     freshness_half_life_h: float = 48.0
     creator_variety: float = 0.5  # the diversity part per earlier post of the same creator
@@ -91,14 +107,36 @@ class RankingConfig:
             raise ValueError(
                 "half-life, confident impressions and virality shares must be positive"
             )
+        self._check_reach()
         if not (self.taste_half > 0 and self.tolerated_reports > 0):
             raise ValueError("half affinity and tolerated reports must be positive")
+        if not (0 <= self.followed_lift <= 1 and 0 <= self.creator_variety <= 1):
+            raise ValueError("followed lift and creator variety must lie in [0, 1]")
+
+    @property
+    def mix(self) -> tuple[float, ...]:
+        """The weights of the heat's half-lives in force; they sum to 1."""
+        pinned = (self.mix_minutes, self.mix_hour, self.mix_hours, self.mix_day)
+        chosen = pinned if any(pinned) else self.learnt_mix
+        whole = sum(chosen)
+        return tuple(weight / whole for weight in chosen)
+
+    def _check_reach(self) -> None:
         if not (
-            0 <= self.followed_lift <= 1
-            and 0 <= self.creator_variety <= 1
-            and 0 <= self.taste_strength <= 1
+            self.heat_range > 0
+            and self.heat_doubt > 0
+            and self.follow_doubt > 0
+            and self.momentum_evidence > 0
         ):
-            raise ValueError("followed lift, creator variety and taste strength must lie in [0, 1]")
+            raise ValueError("heat range, the doubts and momentum's evidence must be positive")
+        pulls = (self.follow_weight, self.taste_doublings, self.quality_doublings)
+        if not all(pull >= 0 for pull in pulls):
+            raise ValueError("the weights of neighbours, taste and quality must not be negative")
+        pinned = (self.mix_minutes, self.mix_hour, self.mix_hours, self.mix_day)
+        if not all(0 <= weight <= 1 for weight in (*pinned, *self.learnt_mix)):
+            raise ValueError("the weights of half-lives must lie in [0, 1]")
+        if len(self.learnt_mix) != len(pinned) or not sum(self.learnt_mix) > 0:
+            raise ValueError("the mix needs a weight for each half-life, and one that is positive")
 
 
 def with_norms(config: RankingConfig, norms: Iterable[WatchNorm]) -> RankingConfig:
@@ -115,3 +153,10 @@ def with_norms(config: RankingConfig, norms: Iterable[WatchNorm]) -> RankingConf
             if 0.0 < mean < 1.0:
                 priors[norm.bucket] = replace(prior, mean=mean)
     return replace(config, watch=tuple(priors))
+
+
+def with_mix(config: RankingConfig, mix: Sequence[float]) -> RankingConfig:
+    """`config` with the mix of half-lives as learnt; one that cannot be changes nothing."""
+    if len(mix) != len(config.learnt_mix) or not all(0.0 <= w <= 1.0 for w in mix) or not sum(mix):
+        return config
+    return replace(config, learnt_mix=tuple(mix))

@@ -104,9 +104,10 @@ CREATE TABLE IF NOT EXISTS public.post_tags (
   tag       text NOT NULL,
   post_id   uuid NOT NULL,
   hot_score double precision NOT NULL,  -- the post's, or up to half a half-life behind it
+  post_no   bigint NOT NULL,            -- the post's bit
   PRIMARY KEY (tag, post_id)
 ) WITH (fillfactor = 80);
-CREATE INDEX IF NOT EXISTS post_tags_hot ON public.post_tags (tag, hot_score DESC, post_id);
+CREATE INDEX IF NOT EXISTS post_tags_hot ON public.post_tags (tag, hot_score DESC, post_id) INCLUDE (post_no);
 CREATE INDEX IF NOT EXISTS post_tags_by_post ON public.post_tags (post_id);
 
 ALTER TABLE public.post_tags ENABLE ROW LEVEL SECURITY;

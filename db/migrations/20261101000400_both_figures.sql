@@ -34,9 +34,47 @@ CREATE TABLE IF NOT EXISTS public.post_covisits (
   post_id      uuid NOT NULL,
   next_post_id uuid NOT NULL,
   score        double precision NOT NULL,  -- forward decay, as the hot score
+  fast_score   double precision NOT NULL DEFAULT '-infinity',  -- the same with a half-life of two hours
   PRIMARY KEY (post_id, next_post_id)
+) WITH (fillfactor = 80);
+
+-- The half-lives of the heat: minutes, an hour, hours and a day. shared.heat names the same.
+CREATE OR REPLACE FUNCTION vroom_private.heat_half_lives() RETURNS interval[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY[interval '8 minutes', interval '1 hour', interval '6 hours', interval '1 day'];
+
+-- How much is being watched of a post: engagement decayed forward, as the hot score is, once for each of
+-- the half-lives. Posts that nobody watched for long have no row. It is apart from post_stats because it
+-- changes every minute, and small rows cost the least then.
+CREATE TABLE IF NOT EXISTS public.post_heat (
+  post_id uuid PRIMARY KEY,
+  heat    double precision[] NOT NULL CHECK (cardinality(heat) = 4)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
+CREATE INDEX IF NOT EXISTS post_heat_minutes ON public.post_heat ((heat[1]) DESC);
+CREATE INDEX IF NOT EXISTS post_heat_hour ON public.post_heat ((heat[2]) DESC);
+CREATE INDEX IF NOT EXISTS post_heat_hours ON public.post_heat ((heat[3]) DESC);
+
+ALTER TABLE public.post_heat ENABLE ROW LEVEL SECURITY;
+
+-- How much each half-life counts when posts are ranked: learnt by the roll-up from what is watched.
+CREATE TABLE IF NOT EXISTS public.heat_mix (
+  only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  weights    double precision[] NOT NULL DEFAULT '{0.25,0.25,0.25,0.25}'
+             CHECK (cardinality(weights) = 4 AND 0 < ALL (weights)),
+  totals     double precision[],  -- the heat of all posts together, decayed forward; null: none yet
+  reward     double precision NOT NULL DEFAULT 0.5 CHECK (reward BETWEEN 0 AND 1),  -- of an impression
+  learning   boolean NOT NULL DEFAULT true,
+  updated_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX IF NOT EXISTS post_covisits_top ON public.post_covisits (post_id, score DESC);
+INSERT INTO public.heat_mix DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+ALTER TABLE public.heat_mix ENABLE ROW LEVEL SECURITY;
+
+-- The mix names nobody; the feed function ranks by it.
+DROP POLICY IF EXISTS "read_heat_mix" ON public.heat_mix;
+CREATE POLICY "read_heat_mix" ON public.heat_mix
+  FOR SELECT USING (true);
+GRANT SELECT ON public.heat_mix TO vroom_app;
 
 -- What works for viewers of one device, daypart and taste: 'phone/evening/' for all of them together,
 -- 'phone/evening/cats' for those whose strongest tag is cats. Few rows a cohort are kept.

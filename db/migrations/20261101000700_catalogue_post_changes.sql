@@ -17,6 +17,7 @@ BEGIN
     DELETE FROM post_stats;  -- no TRUNCATE: the same statement may name these tables
     DELETE FROM post_blocks;
     DELETE FROM post_tags;
+    DELETE FROM post_heat;
     RETURN NULL;
   ELSIF TG_OP = 'UPDATE' THEN
     UPDATE post_blocks b SET eligible = b.eligible & ~gone.bits
@@ -44,6 +45,7 @@ BEGIN
         SELECT s.post_no >> 10 FROM old_posts o JOIN post_stats s ON s.post_id = o.id));
     DELETE FROM post_stats s USING old_posts o WHERE s.post_id = o.id;
     DELETE FROM post_tags t USING old_posts o WHERE t.post_id = o.id;
+    DELETE FROM post_heat h USING old_posts o WHERE h.post_id = o.id;
     RETURN NULL;
   END IF;
 
@@ -84,8 +86,8 @@ BEGIN
       AND (t.tag = ANY (n.tags)
            AND vroom_private.is_showable(n.visibility, n.mux_ready, n.mux_playback_id)) IS NOT TRUE;
   END IF;
-  INSERT INTO post_tags AS t (tag, post_id, hot_score)
-  SELECT DISTINCT g.tag, s.post_id, s.hot_score
+  INSERT INTO post_tags AS t (tag, post_id, hot_score, post_no)
+  SELECT DISTINCT g.tag, s.post_id, s.hot_score, s.post_no
   FROM new_posts n
   JOIN post_stats s ON s.post_id = n.id AND s.eligible
   CROSS JOIN unnest(n.tags) AS g(tag)

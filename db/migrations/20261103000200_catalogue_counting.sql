@@ -125,28 +125,150 @@ BEGIN
 END
 $$;
 
--- What was watched to the end next, 32 posts a post at most.
+-- The heat that events add, for each half-life: the logarithm of what they sum to, decayed forward. Rows
+-- are one a post and half-life, and one a half-life with a null post for all posts together.
+CREATE OR REPLACE FUNCTION vroom_private.heat_of(taken public.engagement_queue[])
+RETURNS TABLE (post_id uuid, heat double precision[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT k.post_id, array_agg(k.heat ORDER BY k.scale)
+  FROM (
+    SELECT t.post_id, s.scale,
+           vroom_private.hot_score(u.until, 1, s.half_life)
+             + ln(sum(t.weight * 2 ^ greatest(-900,
+                 extract(epoch FROM t.at - u.until)::double precision
+                 / extract(epoch FROM s.half_life)::double precision))) / ln(2::double precision) AS heat
+    FROM unnest(taken) AS t
+    CROSS JOIN unnest(vroom_private.heat_half_lives()) WITH ORDINALITY AS s(half_life, scale)
+    CROSS JOIN (SELECT max(x.at) AS until FROM unnest(taken) AS x) AS u
+    WHERE t.weight > 0 AND t.post_id IS NOT NULL
+    GROUP BY GROUPING SETS ((t.post_id, s.scale, s.half_life, u.until), (s.scale, s.half_life, u.until))
+  ) k
+  GROUP BY k.post_id ORDER BY k.post_id
+$$;
+
+-- Two heats as one, half-life by half-life.
+CREATE OR REPLACE FUNCTION vroom_private.add_heat(a double precision[], b double precision[])
+RETURNS double precision[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a ELSE
+  ARRAY[vroom_private.add_hot(a[1], b[1]), vroom_private.add_hot(a[2], b[2]),
+        vroom_private.add_hot(a[3], b[3]), vroom_private.add_hot(a[4], b[4])] END;
+
+-- How hot posts are, and all of them together.
+CREATE OR REPLACE FUNCTION vroom_private.count_heat(taken public.engagement_queue[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  WITH added AS MATERIALIZED (SELECT n.post_id, n.heat FROM vroom_private.heat_of(taken) n),
+  total AS (
+    UPDATE heat_mix m SET totals = vroom_private.add_heat(m.totals, a.heat)
+    FROM added a WHERE a.post_id IS NULL
+  )
+  INSERT INTO post_heat AS h (post_id, heat)
+  SELECT a.post_id, a.heat FROM added a WHERE a.post_id IS NOT NULL ORDER BY a.post_id
+  ON CONFLICT (post_id) DO UPDATE SET heat = vroom_private.add_heat(h.heat, excluded.heat);
+END
+$$;
+
+-- Learns the mix of half-lives: each is an expert that holds a post for as likely to be watched next as its
+-- share of the heat, and is held against what was watched (multiplicative weights; Cesa-Bianchi and Lugosi,
+-- "Prediction, Learning, and Games", 2006). What was merely shown counts against a post by half of what an
+-- impression brings on average, so that a feed does not learn its own order. It goes before count_heat: the
+-- experts do not know the events that they are judged by. A run moves no weight by more than a tenth, and
+-- each keeps a twentieth, so that neither a flood nor a quiet day fixes the mix.
+CREATE OR REPLACE FUNCTION vroom_private.learn_heat_mix(taken public.engagement_queue[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_mix     heat_mix;
+  v_until   timestamptz;
+  v_watched double precision;  -- events' rewards together
+  v_shown   double precision;
+  v_posts   double precision;  -- that have heat, about
+  v_gains   double precision[];
+  v_weights double precision[];
+BEGIN
+  SELECT * INTO v_mix FROM heat_mix m FOR NO KEY UPDATE;
+  SELECT max(t.at), coalesce(sum(least(1, t.weight)) FILTER (WHERE t.weight > 0), 0), sum(t.impressions)
+  INTO v_until, v_watched, v_shown
+  FROM unnest(taken) AS t WHERE t.post_id IS NOT NULL;
+  IF v_mix.totals IS NULL OR NOT v_mix.learning OR v_watched = 0 THEN
+    RETURN;
+  END IF;
+  v_posts := greatest(100, (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'public.post_heat'::regclass));
+
+  SELECT array_agg(g.gain ORDER BY g.scale)
+  INTO v_gains
+  FROM (
+    SELECT s.scale,
+           sum(e.evidence * ln(
+             (2 ^ greatest(-60, least(60, coalesce(h.heat[s.scale], '-infinity') - w.now)) + 0.01)
+             / (2 ^ greatest(-60, least(60, v_mix.totals[s.scale] - w.now)) + 0.01 * v_posts)))
+           / nullif(sum(abs(e.evidence)), 0) / ln(2::double precision) AS gain
+    FROM (
+      SELECT t.post_id,
+             sum(least(1, greatest(0, t.weight))) - 0.5 * v_mix.reward * sum(t.impressions) AS evidence
+      FROM unnest(taken) AS t WHERE t.post_id IS NOT NULL GROUP BY t.post_id
+    ) e
+    LEFT JOIN post_heat h ON h.post_id = e.post_id
+    CROSS JOIN unnest(vroom_private.heat_half_lives()) WITH ORDINALITY AS s(half_life, scale)
+    CROSS JOIN LATERAL (SELECT vroom_private.hot_score(v_until, 1, s.half_life) AS now) w
+    GROUP BY s.scale
+  ) g;
+
+  -- 0.8 is what is left to share beside four floors of 0.05; the last term lets a weight at its floor grow.
+  SELECT array_agg(0.05 + 0.8 * b.bent / b.whole ORDER BY b.scale)
+  INTO v_weights
+  FROM (
+    SELECT w.scale, w.bent, sum(w.bent) OVER () AS whole
+    FROM (
+      SELECT g.scale,
+             greatest(0, v_mix.weights[g.scale] - 0.05) * exp(greatest(-0.1,
+               0.05 * sqrt(least(400, v_watched))
+               * (coalesce(g.gain, 0) - max(coalesce(g.gain, 0)) OVER ()))) + 0.001 AS bent
+      FROM unnest(v_gains) WITH ORDINALITY AS g(gain, scale)
+    ) w
+  ) b;
+  UPDATE heat_mix m
+  SET weights = v_weights, updated_at = v_until,
+      reward = CASE WHEN v_shown > 0
+                    THEN vroom_private.ema_step(m.reward, least(1, v_watched / v_shown), 0.05)
+                    ELSE m.reward END;
+END
+$$;
+
+-- What was watched to the end next, at most 40 posts a post: the strongest by either half-life, so that
+-- what is new can grow beside what was strong for long.
 CREATE OR REPLACE FUNCTION vroom_private.count_covisits(taken public.engagement_queue[], half_life interval)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  INSERT INTO post_covisits AS c (post_id, next_post_id, score)
-  SELECT a.post_id, t.post_id, vroom_private.hot_sum(vroom_private.hot_score(t.at, 1, half_life))
+  INSERT INTO post_covisits AS c (post_id, next_post_id, score, fast_score)
+  SELECT a.post_id, t.post_id, vroom_private.hot_sum(vroom_private.hot_score(t.at, 1, half_life)),
+         vroom_private.hot_sum(vroom_private.hot_score(t.at, 1, interval '2 hours'))
   FROM unnest(taken) AS t
   CROSS JOIN LATERAL unnest(t.after_posts) AS a(post_id)
   WHERE EXISTS (SELECT FROM post_stats s WHERE s.post_id = a.post_id)
   GROUP BY 1, 2 ORDER BY 1, 2
-  ON CONFLICT (post_id, next_post_id) DO UPDATE SET score = vroom_private.add_hot(c.score, excluded.score);
+  ON CONFLICT (post_id, next_post_id) DO UPDATE
+  SET score = vroom_private.add_hot(c.score, excluded.score),
+      fast_score = vroom_private.add_hot(c.fast_score, excluded.fast_score);
 
   DELETE FROM post_covisits c
   USING (
     SELECT k.post_id, k.next_post_id,
-           row_number() OVER (PARTITION BY k.post_id ORDER BY k.score DESC, k.next_post_id) AS place
+           row_number() OVER (PARTITION BY k.post_id ORDER BY k.score DESC, k.next_post_id) AS place,
+           row_number() OVER (PARTITION BY k.post_id ORDER BY k.fast_score DESC, k.next_post_id) AS fast_place
     FROM post_covisits k
     WHERE k.post_id IN (SELECT unnest(t.after_posts) FROM unnest(taken) AS t)
   ) ranked
-  WHERE ranked.place > 32 AND c.post_id = ranked.post_id AND c.next_post_id = ranked.next_post_id;
+  WHERE ranked.place > 24 AND ranked.fast_place > 16
+    AND c.post_id = ranked.post_id AND c.next_post_id = ranked.next_post_id;
 $$;
 
 -- What works for viewers of a kind, 100 posts a cohort at most.

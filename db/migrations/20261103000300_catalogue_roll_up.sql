@@ -43,6 +43,8 @@ BEGIN
       PERFORM vroom_private.count_creators(v_taken);
       PERFORM vroom_private.count_norms(v_taken);
       posts := vroom_private.count_posts(v_taken, v_half_life);
+      PERFORM vroom_private.learn_heat_mix(v_taken);
+      PERFORM vroom_private.count_heat(v_taken);
       PERFORM vroom_private.count_covisits(v_taken, v_half_life);
       PERFORM vroom_private.count_cohorts(v_taken, v_half_life);
     END IF;
@@ -77,5 +79,30 @@ $$;
 
 SELECT vroom_private.open_only_to('public.roll_up(integer, integer)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.set_hot_half_life(interval)', NULL);
+
+-- Sets the mix of the heat's half-lives (8 minutes, an hour, 6 hours, a day), and whether it goes on being
+-- learnt. null leaves either as it is. For operators.
+CREATE OR REPLACE FUNCTION public.set_heat_mix(weights double precision[], learning boolean DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_whole double precision := (SELECT sum(greatest(0.001, w)) FROM unnest(set_heat_mix.weights) AS w);
+BEGIN
+  IF cardinality(set_heat_mix.weights) <> 4
+    OR EXISTS (SELECT FROM unnest(set_heat_mix.weights) AS w WHERE w IS NULL OR NOT w BETWEEN 0 AND 1) THEN
+    RAISE EXCEPTION 'the mix must have four weights between 0 and 1' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  PERFORM vroom_private.lock_roll_up();
+  UPDATE heat_mix m
+  SET weights = coalesce(
+        (SELECT array_agg(greatest(0.001, w.weight) / v_whole ORDER BY w.ord)
+         FROM unnest(set_heat_mix.weights) WITH ORDINALITY AS w(weight, ord)), m.weights),
+      learning = coalesce(set_heat_mix.learning, m.learning),
+      updated_at = clock_timestamp();
+END
+$$;
+SELECT vroom_private.open_only_to('public.set_heat_mix(double precision[], boolean)', NULL);
 
 COMMIT;

@@ -49,7 +49,9 @@ SELECT count(*)                                             AS total_requests,
        count(*) FILTER (WHERE cache_hit)                    AS cache_hits,
        count(*) FILTER (WHERE degraded IS NOT NULL)         AS degraded_requests,
        avg(response_time_ms)                                AS avg_response_time_ms,
-       percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms) AS p95_response_time_ms
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms) AS p95_response_time_ms,
+       -- how much 8 minutes, an hour, 6 hours and a day count in the ranking, as learnt
+       (SELECT m.weights FROM public.heat_mix m)            AS heat_mix
 FROM public.feed_requests
 WHERE created_at > now() - interval '1 day'
 HAVING count(*) > 0;

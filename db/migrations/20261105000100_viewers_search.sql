@@ -37,6 +37,8 @@ BEGIN
       tag_taste      jsonb,        -- affinity by tag, likewise
       liked_creators uuid[],       -- the ten creators that the viewer likes most
       liked_tags     text[],       -- the eight tags that the viewer likes most
+      next_posts     uuid[],       -- what others went on to after the viewer's last posts, the likeliest first
+      next_likely    double precision[],  -- how likely that is, for each
       kept           vroom_private.found_post[],
       filtered       vroom_private.filtered_post[],
       passed_over    vroom_private.filtered_post[],  -- what walks passed over before they proposed anything
@@ -128,6 +130,7 @@ BEGIN
   INTO s.hidden, s.refused
   FROM feedback f
   WHERE f.user_id = s.viewer AND f.undone_at IS NULL;
+  SELECT n.posts, n.likely INTO s.next_posts, s.next_likely FROM vroom_private.neighbours_of(viewer, at) AS n;
   RETURN vroom_private.read_taste(s, at);
 END
 $$;

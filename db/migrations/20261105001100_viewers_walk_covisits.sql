@@ -3,7 +3,52 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Propose what other viewers watched to the end after the five posts that this viewer finished last.
+-- Return what other viewers went on to after the five posts that this viewer finished last, the likeliest first.
+-- Of each post, the co-visits of either half-life are taken in proportion to all that are kept of it and one
+-- more, so that few are not believed. An earlier post counts less, by a factor of 0.7 each.
+CREATE OR REPLACE FUNCTION vroom_private.neighbours_of(
+  viewer uuid, at timestamptz, OUT posts uuid[], OUT likely double precision[]
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_slow_now double precision := vroom_private.hot_score(at, 1);
+  v_fast_now double precision := vroom_private.hot_score(at, 1, interval '2 hours');
+BEGIN
+  SELECT coalesce(array_agg(n.post_id ORDER BY n.likely DESC, n.post_id), '{}'),
+         coalesce(array_agg(n.likely ORDER BY n.likely DESC, n.post_id), '{}')
+  INTO posts, likely
+  FROM (
+    SELECT c.post_id,
+           sum(0.5 * 0.7 ^ (c.place - 1)::double precision
+               * (c.slow / (c.all_slow + 1) + c.fast / (c.all_fast + 1))) AS likely
+    FROM (
+      SELECT f.place, w.post_id, w.slow, w.fast,
+             sum(w.slow) OVER (PARTITION BY f.place) AS all_slow,
+             sum(w.fast) OVER (PARTITION BY f.place) AS all_fast
+      FROM (
+        SELECT k.post_id, row_number() OVER (ORDER BY k.finished_at DESC) AS place
+        FROM (
+          SELECT v.post_id, v.finished_at FROM viewer_watches v
+          WHERE v.user_id = viewer AND v.finished_at IS NOT NULL
+          ORDER BY v.finished_at DESC LIMIT 5
+        ) k
+      ) f
+      CROSS JOIN LATERAL (
+        SELECT p.next_post_id AS post_id,
+               2 ^ greatest(-900, least(60, p.score - v_slow_now)) AS slow,
+               2 ^ greatest(-900, least(60, p.fast_score - v_fast_now)) AS fast
+        FROM post_covisits p WHERE p.post_id = f.post_id
+      ) w
+    ) c
+    GROUP BY c.post_id
+  ) n;
+END
+$$;
+
+-- Propose what other viewers went on to, four at a time, so that the other walks have their turns.
 CREATE OR REPLACE FUNCTION vroom_private.walk_covisits(search vroom_private.search, walk integer)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE
@@ -12,17 +57,8 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
   RETURN QUERY
-  SELECT n.next_post_id, 'covisit'::text, NULL::text, n.place
-  FROM (
-    SELECT w.post_id FROM viewer_watches w
-    WHERE w.user_id = search.viewer AND w.finished_at IS NOT NULL
-    ORDER BY w.finished_at DESC LIMIT 5
-  ) finished
-  CROSS JOIN LATERAL (
-    SELECT c.next_post_id, row_number() OVER (ORDER BY c.score DESC) AS place
-    FROM post_covisits c WHERE c.post_id = finished.post_id
-    ORDER BY c.score DESC LIMIT walk / 50
-  ) n;
+  SELECT n.post_id, 'covisit'::text, NULL::text, 1 + (n.place - 1) / 4
+  FROM unnest(search.next_posts[1:walk / 5]) WITH ORDINALITY AS n(post_id, place);
 END
 $$;
 

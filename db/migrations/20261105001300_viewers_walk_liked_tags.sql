@@ -3,19 +3,23 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Propose the hottest unseen posts of the tags that the viewer likes most, and say which seen ones stand before
--- them.
-CREATE OR REPLACE FUNCTION vroom_private.walk_liked_tags(search vroom_private.search, walk integer)
+-- Propose the hottest unseen posts of a tag, max_rows at most, and say which seen ones stand before them. Where the
+-- viewer has seen most of the tag's top, bits tell what of its hottest 4,000 is unseen, and strides that double
+-- reach below those: taste does not dry out before the tag does.
+CREATE OR REPLACE FUNCTION vroom_private.walk_tag(search vroom_private.search, tag text, max_rows integer)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+  v_deep  integer := 4000;
+  v_found bigint;
+  v_top   double precision;
 BEGIN
   RETURN QUERY
   SELECT n.post_id, 'tag'::text, n.reason, n.unseen
-  FROM unnest(search.liked_tags) AS liked(tag)
-  CROSS JOIN LATERAL (
+  FROM (
     SELECT judged.post_id, judged.reason,
            count(*) FILTER (WHERE judged.reason IS NULL)
              OVER (ORDER BY judged.hot_score DESC, judged.post_id ROWS UNBOUNDED PRECEDING) AS unseen
@@ -23,15 +27,68 @@ BEGIN
       SELECT hottest.post_id, hottest.hot_score, seen.reason
       FROM (
         SELECT t.post_id, t.hot_score FROM post_tags t
-        WHERE t.tag = liked.tag
-        ORDER BY t.hot_score DESC, t.post_id LIMIT walk / 16
+        WHERE t.tag = walk_tag.tag
+        ORDER BY t.hot_score DESC, t.post_id LIMIT 2 * max_rows
       ) hottest
       CROSS JOIN LATERAL vroom_private.was_seen(
         search.viewer, search.cutoff, search.served, hottest.post_id) AS seen
       ORDER BY hottest.hot_score DESC, hottest.post_id OFFSET 0  -- a reason is found once
     ) judged
   ) n
-  WHERE n.unseen <= walk / 32;  -- the window stops here
+  WHERE n.unseen <= max_rows;  -- the window stops here
+  GET DIAGNOSTICS v_found = ROW_COUNT;
+  -- Fewer rows than were looked at: all of them were proposed, or the tag has no more.
+  IF v_found < 2 * max_rows THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  SELECT d.post_id, 'tag'::text, NULL::text, row_number() OVER (ORDER BY d.hot_score DESC, d.post_id)
+  FROM (
+    SELECT t.post_id, t.hot_score, t.post_no FROM post_tags t
+    WHERE t.tag = walk_tag.tag
+    ORDER BY t.hot_score DESC, t.post_id OFFSET 2 * max_rows LIMIT v_deep
+  ) d
+  LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = d.post_no >> 10
+  WHERE coalesce(get_bit(v.seen, (d.post_no & 1023)::integer), 0) = 0
+    AND d.post_id NOT IN (SELECT g.post_id FROM unnest(search.served) AS g)
+  LIMIT max_rows;
+  GET DIAGNOSTICS v_found = ROW_COUNT;
+  IF v_found >= max_rows THEN
+    RETURN;
+  END IF;
+  SELECT max(t.hot_score) INTO v_top FROM post_tags t WHERE t.tag = walk_tag.tag;
+  RETURN QUERY
+  SELECT s.post_id, 'tag'::text, NULL::text, v_found + row_number() OVER (ORDER BY s.stride, s.post_id)
+  FROM (
+    SELECT p.post_id, min(g.stride) AS stride
+    FROM generate_series(0, 13) AS g(stride)
+    CROSS JOIN LATERAL (
+      SELECT t.post_id, t.post_no FROM post_tags t
+      WHERE t.tag = walk_tag.tag AND t.hot_score < v_top - 0.25 * 2 ^ g.stride
+      ORDER BY t.hot_score DESC LIMIT 40
+    ) p
+    LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = p.post_no >> 10
+    WHERE coalesce(get_bit(v.seen, (p.post_no & 1023)::integer), 0) = 0
+    GROUP BY p.post_id
+  ) s
+  LIMIT max_rows;
+END
+$$;
+
+-- Propose unseen posts of the tags that the viewer likes most. The fewer tags there are, the more of each.
+CREATE OR REPLACE FUNCTION vroom_private.walk_liked_tags(search vroom_private.search, walk integer)
+RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_each integer := walk / 4 / greatest(2, cardinality(search.liked_tags));
+BEGIN
+  RETURN QUERY
+  SELECT n.post_id, n.source, n.reason, n.place
+  FROM unnest(search.liked_tags) AS liked(tag)
+  CROSS JOIN LATERAL vroom_private.walk_tag(search, liked.tag, v_each) AS n;
 END
 $$;
 

@@ -3,7 +3,8 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Keep unseen posts that the viewer is likely to like, and beside them posts that too few have seen to be judged.
+-- Keep unseen posts that the viewer is likely to like, and beside them those that are being watched now, and
+-- those that too few have seen to be judged.
 --
 -- The walks by taste take turns, the best of each first, so that none crowds out another. A post that several
 -- walks propose belongs to the first of them.
@@ -35,8 +36,10 @@ BEGIN
     ORDER BY once.place, once.walk_no, once.post_id
   );
   IF cardinality(v_proposed) > 0 THEN
-    search := vroom_private.keep_unseen(search, v_proposed, want / 2);
+    search := vroom_private.keep_unseen(search, v_proposed, want * 3 / 4);
   END IF;
+  search := vroom_private.keep_unseen(
+    search, ARRAY(SELECT w FROM vroom_private.walk_heat(walk / 8) AS w), want / 2);
   search := vroom_private.keep_unseen(
     search, ARRAY(SELECT w FROM vroom_private.walk_unproven(walk / 8) AS w), greatest(want / 8, 12));
 END

@@ -66,7 +66,7 @@ BEGIN
   search.complete := cardinality(v_proposed) < walk;  -- the walk has looked at every eligible post
   search := vroom_private.keep_unseen(
     search, v_proposed,
-    CASE WHEN search.complete THEN walk ELSE greatest(want / 2, want - cardinality(search.kept)) END);
+    CASE WHEN search.complete THEN walk ELSE greatest(want / 4, want - cardinality(search.kept)) END);
   IF search.complete THEN
     RETURN;
   END IF;

@@ -77,7 +77,8 @@ RETURNS TABLE (
   creator_watch_ratio double precision, creator_like_rate double precision,
   creator_report_rate double precision, creator_samples bigint,
   creator_served integer, seen_rank integer, in_session boolean, inventory integer, complete boolean,
-  creator_affinity double precision, tag_affinity double precision, source text, filtered jsonb
+  creator_affinity double precision, tag_affinity double precision, heat double precision[], follows double precision, source text,
+  filtered jsonb
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -117,7 +118,7 @@ BEGIN
          q.reports / nullif(greatest(q.plays, q.reports), 0), greatest(q.plays, q.reports)::bigint,
          coalesce(h.served, 0), c.seen_rank, c.in_session, cardinality(search.kept), search.complete,
          (search.creator_taste -> s.creator_id::text)::double precision,
-         t.affinity, c.source, v_filtered
+         t.affinity, warm.heat, n.likely, c.source, v_filtered
   FROM chosen c
   CROSS JOIN LATERAL (SELECT * FROM post_stats p WHERE p.post_id = c.post_id AND p.eligible LIMIT 1) s
   LEFT JOIN LATERAL (SELECT * FROM creator_quality x WHERE x.creator_id = s.creator_id LIMIT 1) q ON true
@@ -125,6 +126,8 @@ BEGIN
     SELECT w.creator_id FROM follows w WHERE w.follower_id = search.viewer AND w.creator_id = s.creator_id LIMIT 1
   ) f ON true
   LEFT JOIN tagged t ON t.id = c.post_id
+  LEFT JOIN LATERAL (SELECT p.heat FROM post_heat p WHERE p.post_id = c.post_id LIMIT 1) warm ON true
+  LEFT JOIN unnest(search.next_posts, search.next_likely) AS n(post_id, likely) ON n.post_id = c.post_id
   LEFT JOIN creators h ON h.creator_id = s.creator_id;
 END
 $$;
@@ -143,7 +146,8 @@ $$;
 -- inventory is the number of unseen rows, and complete says that no other unseen post exists. creator_served is
 -- how many of the creator's posts the session was served. The creator's rates are of the last months, over
 -- creator_samples viewers. creator_affinity and tag_affinity (the sum over the post's tags) are the viewer's as
--- of `at`, null where there is none. source is the walk that found the post. filtered counts the posts that
+-- of `at`, null where there is none. heat is post_heat's; follows says how likely viewers of the viewer's last
+-- posts go on to this one, null where nothing is known. source is the walk that found the post. filtered counts the posts that
 -- were looked at and those that each filter took; it is the same in all rows.
 CREATE OR REPLACE FUNCTION public.feed_candidates(
   viewer       uuid,
@@ -165,7 +169,8 @@ CREATE OR REPLACE FUNCTION public.feed_candidates(
   creator_watch_ratio double precision, creator_like_rate double precision,
   creator_report_rate double precision, creator_samples bigint,
   creator_served integer, seen_rank integer, in_session boolean, inventory integer, complete boolean,
-  creator_affinity double precision, tag_affinity double precision, source text, filtered jsonb
+  creator_affinity double precision, tag_affinity double precision, heat double precision[], follows double precision, source text,
+  filtered jsonb
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp

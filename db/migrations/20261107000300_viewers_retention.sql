@@ -35,6 +35,25 @@ BEGIN
 END
 $$;
 
+-- Removes the heat of the posts that nobody has watched for longest, where nothing of it is left: 32
+-- half-lives of 6 hours, which is 8 days for a post that was watched once.
+CREATE OR REPLACE FUNCTION vroom_private.forget_cold_posts(most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_removed integer;
+BEGIN
+  DELETE FROM post_heat h
+  WHERE h.post_id = ANY (ARRAY(
+    SELECT c.post_id
+    FROM (SELECT o.post_id, o.heat[3] AS hours FROM post_heat o ORDER BY o.heat[3] LIMIT most) c
+    WHERE c.hours < vroom_private.hot_score(clock_timestamp(), 1, interval '6 hours') - 32));
+  GET DIAGNOSTICS v_removed = ROW_COUNT;
+  RETURN v_removed;
+END
+$$;
+
 -- Looks at the next `most` rows of a table that tells of posts, and removes those whose post is gone.
 -- post_columns name posts; key_column and the last of them are the primary key.
 CREATE OR REPLACE FUNCTION vroom_private.remove_orphans(
@@ -161,6 +180,7 @@ BEGIN
     ('post_covisits', 'post_id', ARRAY['post_id', 'next_post_id']),
     ('cohort_posts', 'cohort', ARRAY['post_id'])
   ) AS r(kind, key_column, post_columns);
+  RETURN QUERY SELECT 'post_heat', vroom_private.forget_cold_posts(v_most);
   RETURN QUERY SELECT 'feedback', vroom_private.retire_feedback(v_most, interval '1 day');
 END
 $$;

@@ -24,6 +24,7 @@ _OF_INTEREST = 0.35  # the share of watches within the viewer's topics
 _THREAD = 0.13  # the share of watches that follow a neighbour of the last post
 _NEIGHBOURS = 6
 _TRIES = 8
+_LONE = 0.8  # of the posts, by creators who have no other
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class _Catalogue:
         # A short burst of the same size is higher.
         self.height = size / self.half_life_s**0.8
         self.topic = draw.choice(_TOPICS, n, p=_shares(_TOPICS, 0.8))
-        self.creator = draw.zipf(1.7, n) % max(n // 2, 1)
+        # Most creators have one post; few have many.
+        lone, busy = np.arange(n), draw.zipf(1.4, n) % max(n // 8, 1)
+        self.creator = np.where(draw.random(n) < _LONE, lone + n, busy)
         self.duration_s = np.clip(draw.lognormal(np.log(70), 1.05, n), 5, 600)
         self.appeal = draw.beta(4, 3, n)
         self.neighbours = np.array([self._near(i, draw) for i in range(n)])

@@ -4,7 +4,7 @@
 SELECT complete, post_id, creator_id, rung, published_at, duration_ms, impressions, plays,
        watch_ratio_sum, likes, comments, shares, followed, creator_watch_ratio, creator_like_rate,
        creator_report_rate, creator_samples, creator_served, seen_rank, in_session,
-       creator_affinity, tag_affinity, source,
+       creator_affinity, tag_affinity, heat, follows, source,
        CASE WHEN row_number() OVER () = 1 THEN filtered END  -- the same in all rows
 FROM feed_candidates(
   %(viewer)s, %(session)s, %(want)s, %(page_size)s, %(cooldown)s, %(fresh_window)s, %(at)s,
@@ -66,7 +66,8 @@ FROM prune(
   %(most)s::integer, %(cooldown)s, %(events_for)s, %(watches_for)s, %(requests_for)s, %(pages_for)s);
 
 -- name: steering
--- The feature flags, and what is watched of clips of each length; a few rows each.
+-- The feature flags, what is watched of clips of each length (a few rows each), and the heat's mix.
 SELECT (SELECT coalesce(jsonb_agg(jsonb_build_array(name, enabled, rollout_percentage, metadata)), '[]')
         FROM feature_flags),
-       (SELECT coalesce(jsonb_agg(jsonb_build_array(bucket, plays, watch_ratio_sum)), '[]') FROM watch_norms);
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(bucket, plays, watch_ratio_sum)), '[]') FROM watch_norms),
+       (SELECT weights FROM heat_mix);

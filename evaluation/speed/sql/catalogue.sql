@@ -95,8 +95,8 @@ WHERE c.creator_id = f.creator_id;
 TRUNCATE post_tags;
 
 -- name: tags
-INSERT INTO post_tags (tag, post_id, hot_score)
-SELECT t.tag, s.post_id, s.hot_score
+INSERT INTO post_tags (tag, post_id, hot_score, post_no)
+SELECT t.tag, s.post_id, s.hot_score, s.post_no
 FROM posts p JOIN post_stats s ON s.post_id = p.id, unnest(p.tags) AS t(tag)
 WHERE s.eligible
 ORDER BY 1, 2;
@@ -115,12 +115,24 @@ ANALYZE ranked_posts;
 
 -- name: covisits
 -- For the posts that anybody finishes at all: one in fifty.
-INSERT INTO post_covisits (post_id, next_post_id, score)
-SELECT r.post_id, n.post_id, extract(epoch FROM now() - timestamptz '2020-01-01') / 86400 - k
+INSERT INTO post_covisits (post_id, next_post_id, score, fast_score)
+SELECT r.post_id, n.post_id, extract(epoch FROM now() - timestamptz '2020-01-01') / 86400 - k,
+       extract(epoch FROM now() - timestamptz '2020-01-01') / 7200 - k
 FROM ranked_posts r
 CROSS JOIN generate_series(1, 16) AS k
 JOIN ranked_posts n ON n.rank = 1 + (r.rank * 31 + k * k * 17) %% %(posts)s
 WHERE r.rank <= %(posts)s / 50 AND n.post_id <> r.post_id
+ON CONFLICT DO NOTHING;
+
+-- name: heat
+-- Of the posts that were watched lately: one in ten, the hotter the more.
+INSERT INTO post_heat (post_id, heat)
+SELECT r.post_id,
+       ARRAY(SELECT extract(epoch FROM now() - timestamptz '2020-01-01') / s.seconds + 8 - ln(r.rank) / ln(2.0) * s.steep
+             FROM (VALUES (1, 480, 1.5), (2, 3600, 1.2), (3, 21600, 1.0), (4, 86400, 0.9)) AS s(scale, seconds, steep)
+             ORDER BY s.scale)
+FROM ranked_posts r
+WHERE r.rank <= %(posts)s / 10
 ON CONFLICT DO NOTHING;
 
 -- name: cohorts

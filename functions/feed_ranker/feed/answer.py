@@ -64,10 +64,10 @@ def reasons(placed: Placed, weights: Weights) -> list[str]:
         codes.append("exploration")
     if placed.is_repeat:
         codes.append("seen_before")
-    if placed.followed:
-        codes.append("followed_creator")
     if placed.reason:
         codes.append(placed.reason)
+    if placed.followed:
+        codes.append("followed_creator")
     gave = {
         name: getattr(weights, name) * getattr(placed.parts, name) for name in placed.parts._fields
     }

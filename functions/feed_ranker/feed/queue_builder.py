@@ -100,7 +100,9 @@ class QueueBuilder:
         length: int,
     ) -> Queue:
         at, moment = request.at, request.moment
-        ranker = Ranker(decision.policy.ranking(self.flags.ranking), signals, moment)
+        ranker = Ranker(
+            decision.policy.ranking(self.flags.ranking), signals, moment, retrieved.unseen
+        )
         discovery = Discovery(
             at.session,
             at.page_no,

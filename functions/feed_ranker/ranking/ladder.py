@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LEAST_WEIGHT = 1e-6  # every unseen post can be drawn
 _LIKED = 0.25  # affinity from which it is a reason for a post
+_LIKELY_NEXT = 0.02  # how likely it follows the viewer's last posts, likewise
 
 
 def by_age(
@@ -82,7 +83,7 @@ def make_entry(
         score=_rounded(score),
         followed=c.followed,
         weight=weight(c, discovery),
-        reason=_reason(c),
+        reason=taste_reason(c),
     )
 
 
@@ -91,9 +92,9 @@ def weight(c: Candidate, discovery: Discovery) -> float:
     return max(_rounded(discovery.weight(c)), _LEAST_WEIGHT)
 
 
-def _reason(c: Candidate) -> str:
+def taste_reason(c: Candidate) -> str:
     """Return the code of the reason why the viewer may like a post; empty where none is known."""
-    if c.source == "covisit":
+    if (c.follows or 0.0) >= _LIKELY_NEXT:
         return "similar_to_watched"
     if (c.creator_affinity or 0.0) >= _LIKED:
         return "liked_creator"

@@ -15,7 +15,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from functions.feed_ranker.ranking.diversity import PageVariety
-from functions.feed_ranker.ranking.ladder import by_age, by_ladder, make_entry, weight
+from functions.feed_ranker.ranking.ladder import (
+    by_age,
+    by_ladder,
+    make_entry,
+    taste_reason,
+    weight,
+)
+from functions.feed_ranker.ranking.personal import weave
 from functions.feed_ranker.ranking.stream import Entry, RankedStream, fill
 from shared.models import Rung
 from shared.variants import Policy
@@ -33,6 +40,7 @@ _PAGES_USED_UP_EARLY = 10  # of the next one, where the last was used up while i
 _MIN_RANKED = 48
 _MAX_RANKED = 150
 _DISCOVERY = 16
+_PERSONAL = 24  # posts that may take personal positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +118,20 @@ def build(
     ranked = _ranked_positions(
         stream, length, page_size, last_creator, limited=not policy.chronological
     )
-    placed = {entry.post_id.int for entry in ranked}
-    rest = [c for c in retrieved.unseen if c.post_id.int not in placed]
-    complete = retrieved.complete and len(rest) <= _DISCOVERY
-    spare: list[Entry] = []
+    complete = retrieved.complete and len(retrieved.unseen) <= len(ranked) + _DISCOVERY
     if complete or policy.chronological:
         ranked += islice(stream, _DISCOVERY)  # where there is nothing else, ranking shows all of it
-    else:
-        spare = _discoveries(rest, ranked, ranker, discovery)
+    ranked.sort(key=stream.place)
+    spare: list[Entry] = []
+    if not policy.chronological:
+        ranked = weave(ranked, _personal(retrieved.unseen, ranker, discovery), page_size)
+        if not complete:
+            ranked = ranked[:length]
+            placed = {entry.post_id.int for entry in ranked}
+            rest = [c for c in retrieved.unseen if c.post_id.int not in placed]
+            spare = _discoveries(rest, ranked, ranker, discovery)
     return Queue(
-        entries=(*sorted(ranked, key=stream.place), *spare),
+        entries=(*ranked, *spare),
         ranked_count=len(ranked),
         seen=tuple(
             make_entry(c, Rung.RECYCLED, ranker.parts(c, c.creator_served), ranker, discovery)
@@ -145,6 +157,15 @@ def _ranked_positions(
         ranked += [filled.entry for filled in page]
         last_creator = variety.last_creator
     return ranked
+
+
+def _personal(candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery) -> list[Entry]:
+    """Return the posts that something of the viewer's taste speaks for, the best first."""
+    own = [(ranker.appeal(c), c.post_id, c) for c in candidates if taste_reason(c)]
+    return [
+        make_entry(c, Rung(c.rung), ranker.parts(c, c.creator_served), ranker, discovery)
+        for _, _, c in heapq.nlargest(_PERSONAL, own, key=itemgetter(0, 1))
+    ]
 
 
 def _discoveries(

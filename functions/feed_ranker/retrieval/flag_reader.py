@@ -1,4 +1,4 @@
-"""Feature flags and watch norms, read at most once a minute, along with what is sent anyway."""
+"""Feature flags, watch norms and the heat's mix, read once a minute with what is sent anyway."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared import flags, sql
 from shared.flags import Decision, Flag, Flags
 from shared.models import WatchNorm
 from shared.postgres import Statement
-from shared.ranking_config import with_norms
+from shared.ranking_config import with_mix, with_norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ class FlagReader:
     Where that round trip fails, the flags that were known last stay in force.
 
     Attributes:
-        ranking: The configuration of scores, with the watch norms last read.
+        ranking: The configuration of scores, with the watch norms and the mix last read.
         flags: The flags last read.
     """
 
@@ -70,10 +70,10 @@ class FlagReader:
             return self._database.run(*statements, viewer=viewer, budget_s=budget_s)
         self._next_read = now + _AGAIN_S  # for others meanwhile, and should it fail
         read = Statement(sql.FEED["steering"])
-        *rows, ((known, norms),) = self._database.run(
+        *rows, ((known, norms, mix),) = self._database.run(
             *statements, read, viewer=viewer, budget_s=budget_s
         )
-        self._learn(known, norms)
+        self._learn(known, norms, mix)
         self._next_read = now + EVERY_S
         return rows
 
@@ -81,11 +81,14 @@ class FlagReader:
         """Decide how the viewer's posts are chosen, by the flags last read."""
         return self.flags.decide(viewer)
 
-    def _learn(self, known: list[list[Any]], norms: list[list[Any]]) -> None:
+    def _learn(
+        self, known: list[list[Any]], norms: list[list[Any]], mix: list[float] | None
+    ) -> None:
         self.flags = flags.read((Flag(*row) for row in known), self._policy)
         for name, reason in self.flags.faults.items():
             self._on_fault(name, reason)
-        self.ranking = with_norms(self._ranking, (WatchNorm(*norm) for norm in norms))
+        ranking = with_norms(self._ranking, (WatchNorm(*norm) for norm in norms))
+        self.ranking = with_mix(ranking, mix or ())
 
     def close(self) -> None:
         """Close this thread's connection, if there is one."""

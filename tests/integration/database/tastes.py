@@ -43,8 +43,9 @@ def covisit(connection: Connection, post: UUID, following: Sequence[UUID]) -> No
     """What is watched to the end after `post`, the first most often."""
     for place, other in enumerate(following):
         connection.execute(
-            "INSERT INTO post_covisits (post_id, next_post_id, score) VALUES (%s, %s, %s)",
-            [post, other, 100 - place],
+            "INSERT INTO post_covisits (post_id, next_post_id, score, fast_score) VALUES"
+            " (%s, %s, vroom_private.hot_score(%s, %s), '-infinity')",
+            [post, other, AT, 100 - place],
         )
 
 

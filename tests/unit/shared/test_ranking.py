@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.heat import HALF_LIVES_S
 from shared.models import Candidate, Connection, Device, Moment, Signals
 from shared.ranking import Parts, Ranker
-from shared.ranking_config import RankingConfig, Weights
+from shared.ranking_config import RankingConfig, Weights, with_mix
 from tests.unit.shared.generators import (
     MOMENT,
     NOW,
@@ -148,7 +149,9 @@ def test_a_creator_who_is_reported_more_never_ranks_higher_for_it(
 
 def test_reports_cost_a_new_post_of_a_well_known_creator() -> None:
     known = post(1, creator_samples=1_000, creator_watch_ratio=0.9)
-    assert plain.engagement(known._replace(creator_report_rate=0.5)) < plain.engagement(known) / 1.5
+    reported = known._replace(creator_report_rate=0.5)
+    assert plain.quality(reported) < plain.quality(known) / 1.5
+    assert plain.engagement(reported) < plain.engagement(known)
 
 
 def test_a_post_of_which_nothing_is_known_is_neutral() -> None:
@@ -160,8 +163,9 @@ def test_few_lucky_plays_weigh_less_than_the_same_rates_over_many() -> None:
         post(n, impressions=n, plays=n, watch_ratio_sum=n, likes=n, comments=n, shares=n)
         for n in (2, 2_000)
     )
-    assert 0.5 < plain.engagement(lucky) < 0.55
-    assert plain.engagement(proven) > 0.7
+    assert 0.5 < plain.quality(lucky) < 0.55
+    assert plain.quality(proven) > 0.7
+    assert plain.engagement(proven) > plain.engagement(lucky) + 0.1
 
 
 @given(
@@ -215,7 +219,8 @@ def test_a_newer_post_never_has_less_freshness(
     ranker: Ranker, one: timedelta, other: timedelta
 ) -> None:
     newer, older = sorted((one, other))
-    assert ranker.freshness(NOW - newer) >= ranker.freshness(NOW - older) - nearly
+    young, old = (post(1, published_at=NOW - age) for age in (newer, older))
+    assert ranker.freshness(young) >= ranker.freshness(old) - nearly
 
 
 @pytest.mark.parametrize(("preference", "half_life_h"), [(0.0, 96), (0.5, 48), (1.0, 24)])
@@ -224,13 +229,14 @@ def test_freshness_halves_with_the_half_life_that_the_viewer_prefers(
 ) -> None:
     ranker = Ranker(RankingConfig(), Signals(freshness_preference=preference), MOMENT)
     half_life = timedelta(hours=half_life_h)
-    assert ranker.freshness(NOW) == 1.0
-    assert ranker.freshness(NOW - half_life) == pytest.approx(0.5)
-    assert ranker.freshness(NOW - 3 * half_life) == pytest.approx(0.125)
+    assert ranker.freshness(post(1, published_at=NOW)) == 1.0
+    for halvings in (1, 3):
+        old = post(1, published_at=NOW - halvings * half_life)
+        assert ranker.freshness(old) == pytest.approx(0.5**halvings)
 
 
 def test_a_post_from_a_clock_that_runs_ahead_is_new() -> None:
-    assert plain.freshness(NOW + timedelta(days=2)) == 1.0
+    assert plain.freshness(post(1, published_at=NOW + timedelta(days=2))) == 1.0
 
 
 @given(st.integers(0, 2**31 - 1), st.floats(0, 24, exclude_max=True), st.sampled_from(Device))
@@ -269,7 +275,7 @@ def test_without_any_affinity_engagement_is_what_it_is_without_taste(
     ranker: Ranker, candidate: Candidate
 ) -> None:
     unknown = candidate._replace(creator_affinity=None, tag_affinity=None)
-    tasteless = Ranker(RankingConfig(taste_strength=0.0), Signals(), MOMENT)
+    tasteless = Ranker(RankingConfig(taste_doublings=0.0), Signals(), MOMENT)
     habitual = Ranker(RankingConfig(), Signals(), MOMENT)
     assert habitual.engagement(unknown) == tasteless.engagement(candidate)
     neutral = unknown._replace(creator_affinity=0.0, tag_affinity=0.0)
@@ -319,4 +325,64 @@ def test_a_creator_at_the_tolerated_report_rate_has_half_the_record() -> None:
     tolerated = RankingConfig().tolerated_reports
     known = post(1, creator_samples=10**9, creator_watch_ratio=0.85)
     reported = known._replace(creator_report_rate=tolerated)
-    assert plain.engagement(reported) == pytest.approx(plain.engagement(known) / 2)
+    assert plain.quality(reported) == pytest.approx(plain.quality(known) / 2)
+
+
+WATCHED = (NOW - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds()
+
+
+def hot(number: int, *watches: float, plays: int = 0) -> Candidate:
+    """A post with so many decayed watches by each half-life."""
+    heat = [
+        math.log2(watched) + WATCHED / half_life_s
+        for watched, half_life_s in zip(watches, HALF_LIVES_S, strict=True)
+    ]
+    return post(number, heat=heat, plays=plays)
+
+
+def test_what_is_watched_now_stands_above_what_was_watched_most() -> None:
+    """A post with 40 watches in minutes beats one with 400 yesterday, under a mix of minutes."""
+    now, yesterday = hot(1, 40, 60, 60, 60), hot(2, 0.01, 0.1, 40, 400)
+    config = with_mix(RankingConfig(), [0.7, 0.2, 0.05, 0.05])
+    ranker = Ranker(config, Signals(), MOMENT, [now, yesterday, post(3)])
+    assert ranker.engagement(now) == 1.0 > ranker.engagement(yesterday)
+    assert ranker.freshness(now) > 0.8
+    assert ranker.freshness(yesterday) < 0.2
+    slow = Ranker(RankingConfig(mix_day=1.0), Signals(), MOMENT, [now, yesterday, post(3)])
+    assert slow.engagement(yesterday) == 1.0 > slow.engagement(now)
+
+
+def test_each_doubling_below_the_best_costs_the_same() -> None:
+    posts = [hot(n, *[2.0**n * 64 - 1] * 4, plays=0) for n in range(1, 5)]
+    ranker = Ranker(RankingConfig(), Signals(), MOMENT, posts)
+    standing = [ranker.engagement(p) for p in posts]
+    assert standing[-1] == 1.0
+    steps = [better - worse for worse, better in pairwise(standing)]
+    assert steps == pytest.approx([1 / RankingConfig().heat_range] * 3)
+
+
+def test_what_others_went_on_to_and_what_is_liked_outweigh_some_heat() -> None:
+    hotter, followed, liked = hot(1, 3, 3, 3, 3), post(2, follows=0.2), post(3, tag_affinity=4.0)
+    ranker = Ranker(RankingConfig(), Signals(), MOMENT, [hotter, followed, liked])
+    assert ranker.engagement(followed) > ranker.engagement(hotter)
+    assert ranker.engagement(liked) > ranker.engagement(hotter)
+    assert ranker.appeal(post(4)) < min(ranker.appeal(followed), ranker.appeal(liked))
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda c, heat, follows: c._replace(heat=heat, follows=follows),
+            candidates(),
+            st.none() | st.lists(st.floats(-1e9, 1e9), min_size=4, max_size=4),
+            st.none() | st.floats(0, 5),
+        ),
+        max_size=6,
+    ),
+    candidates(),
+)
+def test_among_any_candidates_each_part_lies_between_0_and_1(
+    among: list[Candidate], other: Candidate
+) -> None:
+    ranker = Ranker(RankingConfig(), Signals(), MOMENT, among)
+    assert all(in_unit_interval(ranker.parts(c)) for c in (*among, other))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.models import Candidate, Signals, WatchNorm
 from shared.ranking import Ranker
-from shared.ranking_config import Prior, RankingConfig, Weights, with_norms
+from shared.ranking_config import Prior, RankingConfig, Weights, with_mix, with_norms
 from tests.unit.shared.generators import MOMENT, candidates
 
 
@@ -65,8 +65,14 @@ def test_weights_outside_0_to_1_are_refused(values: tuple[float, ...]) -> None:
         ({"followed_lift": 1.1}, "followed lift"),
         ({"creator_variety": -0.1}, "creator variety"),
         ({"creator_variety": 2.0}, "creator variety"),
-        ({"taste_strength": 1.1}, "taste strength"),
-        ({"taste_strength": math.nan}, "taste strength"),
+        ({"taste_doublings": -0.1}, "must not be negative"),
+        ({"taste_doublings": math.nan}, "must not be negative"),
+        ({"heat_range": 0.0}, "heat range"),
+        ({"follow_doubt": 0.0}, "doubts"),
+        ({"mix_day": 1.5}, "half-lives"),
+        ({"mix_hour": math.nan}, "half-lives"),
+        ({"learnt_mix": (1.0, 0.0)}, "each half-life"),
+        ({"learnt_mix": (0.0, 0.0, 0.0, 0.0)}, "each half-life"),
         ({"taste_half": 0.0}, "half affinity"),
         ({"tolerated_reports": 0.0}, "tolerated reports"),
     ],
@@ -96,7 +102,11 @@ configs = st.builds(
     followed_lift=st.floats(0, 1),
     freshness_half_life_h=positive,
     creator_variety=st.floats(0, 1),
-    taste_strength=st.floats(0, 1),
+    taste_doublings=st.floats(0, 100),
+    heat_range=positive,
+    heat_doubt=positive,
+    follow_doubt=positive,
+    follow_weight=st.floats(0, 100),
     taste_half=positive,
     tolerated_reports=positive,
 )
@@ -149,3 +159,18 @@ def test_under_measured_norms_the_parts_lie_between_0_and_1(
     norms = [WatchNorm(bucket, plays, plays * 0.9) for bucket in range(5)]
     parts = Ranker(with_norms(RankingConfig(), norms), Signals(), MOMENT).parts(candidate)
     assert all(0.0 <= part <= 1.0 + 1e-12 for part in parts)
+
+
+@given(st.lists(st.floats(), max_size=6))
+def test_no_mix_makes_a_configuration_that_cannot_be(weights: list[float]) -> None:
+    mix = with_mix(RankingConfig(), weights).mix
+    assert len(mix) == 4
+    assert sum(mix) == pytest.approx(1.0)
+
+
+def test_a_pinned_mix_is_in_force_whatever_is_learnt() -> None:
+    pinned = with_mix(RankingConfig(mix_minutes=0.5, mix_day=0.5), [0.1, 0.2, 0.3, 0.4])
+    assert pinned.mix == (0.5, 0.0, 0.0, 0.5)
+    assert with_mix(RankingConfig(), [0.1, 0.2, 0.3, 0.4]).mix == pytest.approx(
+        (0.1, 0.2, 0.3, 0.4)
+    )

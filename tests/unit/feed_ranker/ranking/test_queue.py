@@ -322,7 +322,7 @@ def test_a_chronological_queue_is_the_newest_first_whatever_the_rung_score_and_c
 
 def test_reasons_of_taste_are_kept_with_the_entry() -> None:
     posts = [
-        post(1, source="covisit", creator_affinity=1.0),
+        post(1, source="covisit", follows=0.3, creator_affinity=1.0),
         post(2, source="tag", creator_affinity=0.3, tag_affinity=2.0),
         post(3, source="tag", tag_affinity=0.3),
         post(4, source="hot", creator_affinity=0.2, tag_affinity=-3.0),

@@ -26,6 +26,7 @@ class World:
 
     flags: list[list[Any]] = field(default_factory=list)
     norms: list[list[float]] = field(default_factory=list)
+    mix: list[float] = field(default_factory=list)
     gone: bool = False
     now: float = 1_000.0
     sent: list[int] = field(default_factory=list)  # statements of each round trip
@@ -36,7 +37,7 @@ class World:
         self.sent.append(len(statements))
         if self.gone:
             raise DatabaseUnavailableError
-        return [[(1,)] if s is OWN else [(self.flags, self.norms)] for s in statements]
+        return [[(1,)] if s is OWN else [(self.flags, self.norms, self.mix)] for s in statements]
 
     def close(self) -> None:
         """Nothing is open."""
