@@ -45,7 +45,7 @@ def covisit(connection: Connection, post: UUID, following: Sequence[UUID]) -> No
         connection.execute(
             "INSERT INTO post_covisits (post_id, next_post_id, score, fast_score) VALUES"
             " (%s, %s, vroom_private.hot_score(%s, %s), '-infinity')",
-            [post, other, AT, 100 - place],
+            [post, other, AT, len(following) - place],
         )
 
 

@@ -101,7 +101,10 @@ def test_what_others_watched_after_the_posts_finished_last_is_found_the_best_fir
     covisit(connection, posts[0], posts[OLD : OLD + 5])  # the sixth last: too long ago
     covisit(connection, posts[5], posts[OLD + 10 : OLD + 40])
     rows = found(connection)
-    assert by_source(rows, "covisit") == set(posts[OLD + 10 : OLD + 20])
+    assert by_source(rows, "covisit") == set(posts[OLD + 10 : OLD + 40])
+    likely = [rows[post]["follows"] for post in posts[OLD + 10 : OLD + 40]]
+    assert likely == sorted(likely, reverse=True)
+    assert all(row["follows"] is None for post, row in rows.items() if post in posts[:OLD])
 
 
 def test_the_newest_unseen_posts_of_the_creators_liked_most_are_found(
@@ -138,7 +141,17 @@ def test_among_seen_posts_of_a_tag_the_next_hottest_are_found(
     odd = posts[1::2]
     like_tags(connection, VIEWER, {"odd": 1.0})
     add_impressions(connection, VIEWER, [(p, p, AT - timedelta(days=1)) for p in odd[:10]])
-    assert by_source(found(connection), "tag") == set(odd[10:25])
+    assert by_source(found(connection), "tag") == set(odd[10:72])
+
+
+def test_taste_does_not_dry_out_before_the_tag_does(
+    connection: Connection, posts: list[UUID]
+) -> None:
+    """The viewer has seen all posts of a tag but seven, which are its coldest."""
+    odd = posts[1::2]
+    like_tags(connection, VIEWER, {"odd": 1.0})
+    add_impressions(connection, VIEWER, [(p, p, AT - timedelta(days=1)) for p in odd[:-7]])
+    assert by_source(found(connection), "tag") == set(odd[-7:])
 
 
 @pytest.mark.parametrize(("samples", "helped"), [(0, True), (19, True), (20, False)])

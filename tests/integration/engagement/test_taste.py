@@ -156,7 +156,9 @@ def test_what_is_finished_within_half_an_hour_after_another_goes_with_it(
     }
 
 
-def test_co_visits_are_scored_by_forward_decay_and_the_best_32_stay(audience: Audience) -> None:
+def test_co_visits_are_scored_by_forward_decay_and_the_best_of_each_half_life_stay(
+    audience: Audience,
+) -> None:
     first, *others = audience.add_posts(41)
     times: dict[UUID, list[tuple[datetime, float]]] = {post: [] for post in others}
     for number, post in enumerate(others):
@@ -170,7 +172,8 @@ def test_co_visits_are_scored_by_forward_decay_and_the_best_32_stay(audience: Au
     rows = audience.rows("SELECT * FROM post_covisits")
     assert {row["post_id"] for row in rows} == {first}
     want = {post: hot(*at) for post, at in times.items()}
-    best = sorted(want, key=lambda post: want[post], reverse=True)[:32]
+    # The strongest by a day's half-life, and those by two hours', which are the latest here.
+    best = {*sorted(want, key=lambda post: want[post], reverse=True)[:24], *others[:16]}
     assert {row["next_post_id"]: row["score"] for row in rows} == pytest.approx(
         {post: want[post] for post in best}
     )
