@@ -92,6 +92,7 @@ SHARED_ROWS: Final = {
     "read_creator_quality",
     "read_feature_flags",
     "read_feed_settings",
+    "read_heat_mix",
     "read_watch_norms",
     "read_showable_and_own_posts",
 }
@@ -103,6 +104,7 @@ GRANTS: Final[dict[str, dict[str, frozenset[str]]]] = {
         "creator_quality": _READ,
         "feature_flags": _READ,
         "feed_settings": _READ,
+        "heat_mix": _READ,
         "watch_norms": _READ,
         "feed_stats": _READ,
     },

@@ -151,7 +151,13 @@ def test_read_showable_and_own_posts_shows_creators_all_of_their_own(filled: Dat
 
 @pytest.mark.parametrize(
     ("table", "rows"),
-    [("creator_quality", 1), ("feature_flags", 1), ("watch_norms", 1), ("feed_stats", 0)],
+    [
+        ("creator_quality", 1),
+        ("feature_flags", 1),
+        ("watch_norms", 1),
+        ("heat_mix", 1),
+        ("feed_stats", 0),
+    ],
 )
 @pytest.mark.parametrize("stranger", STRANGERS)
 def test_what_names_no_viewer_is_shown_to_all_and_feed_stats_none_of_others(
