@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
+from psycopg import sql
+
 from local.errors import StackError
+from local.migrate import ROLES
 from local.services import parts
 from local.services.dynamodb import DynamoDbServer
 from local.services.pgbouncer import PgBouncer
@@ -46,6 +50,29 @@ class OwnParts:
     def start_postgres(self) -> None:
         """Starts the embedded Postgres again, on the same port."""
         self._own_postgres().start()
+
+    def set_read_only(self, *, read_only: bool) -> None:
+        """Lets nothing be written to the database, as after its server was demoted, or anything.
+
+        Turned read-only, the functions' connections are ended, since a session keeps what held
+        when it began. Turned back, they are left alone: each request has to find the writer.
+
+        Raises:
+            StackError: the server is a given one.
+        """
+        with psycopg.connect(self._own_postgres().admin_url, autocommit=True) as owner:
+            owner.execute("SET default_transaction_read_only = off")
+            owner.execute(
+                sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(
+                    sql.Identifier(owner.info.dbname), sql.Literal("on" if read_only else "off")
+                )
+            )
+            if read_only:
+                owner.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE usename = ANY(%s)",
+                    [list(ROLES)],
+                )
 
     def stop_dynamodb(self) -> None:
         """Closes DynamoDB's port; the items stay.

@@ -75,11 +75,16 @@ def degraded_page(page: Page, word: str | None, served: Collection[UUID], claim:
     )
 
 
-def unavailable(status: int, headers: Mapping[str, str], problem: Mapping[str, Any]) -> Finding:
-    """Without any part that holds pages there is a 503 that says when to come back."""
+def unavailable(
+    status: int,
+    headers: Mapping[str, str],
+    problem: Mapping[str, Any],
+    claim: str = "with both gone: 503 with Retry-After",
+) -> Finding:
+    """Check that an answer is a 503 that says when to come back."""
     return Finding(
         Promise.HONEST_DEGRADATION,
-        "with both gone: 503 with Retry-After",
+        claim,
         status == problem["status"] == HTTPStatus.SERVICE_UNAVAILABLE
         and headers.get("retry-after", "").isdigit(),
         f"{status}: {dict(headers)}",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from local.demo.promises import Tally
 
 POSTS = 300
-STEPS = 9
+STEPS = 10
 _TIMEOUT_S = 60
 _MUX = ("MUX_TOKEN_ID", "MUX_TOKEN_SECRET")
 
@@ -104,3 +104,5 @@ def _steps(context: Context) -> None:
         devices.take_turns(context, scrolling.nearly_done(context))
     with display.step("DynamoDB and Postgres are lost and return"):
         scrolling.lose_parts(context)
+    with display.step("A server turns read-only, and a writer again"):
+        scrolling.turn_read_only(context)

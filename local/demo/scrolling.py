@@ -169,6 +169,32 @@ def lose_parts(context: Context) -> None:
     context.tally.add([checks.nothing_lost(viewer.acknowledged, recorded)])
 
 
+def turn_read_only(context: Context) -> None:
+    """The server refuses every write, as a demoted one does, and takes them again."""
+    if not context.own_parts:
+        context.display.say("left out: a given server is not made read-only")
+        return
+    viewer = Viewer(context.http)
+    session = Session(viewer, context.books, context.tally)
+    session.record(session.next())
+    context.stack.set_read_only(read_only=True)
+    try:
+        claim = "on a read-only server the queue goes on"
+        _page_without(context, session, "database", claim)
+        answer = viewer.try_feed(uuid4(), None, PAGE_SIZE)
+        claim = "a new session on a read-only server: 503 with Retry-After"
+        context.tally.add(
+            [checks.unavailable(answer.status_code, answer.headers, answer.json(), claim)]
+        )
+    finally:
+        context.stack.set_read_only(read_only=False)
+    _page_without(context, session, None, "the first request finds the writer again")
+    for page in session.pages:
+        session.record(page)
+    recorded = context.books.recorded(viewer.id)
+    context.tally.add([checks.nothing_lost(viewer.acknowledged, recorded)])
+
+
 def _page_without(context: Context, session: Session, word: str | None, claim: str) -> Page:
     cursor = session.cursor
     page = session.viewer.feed(session.id, cursor, PAGE_SIZE)

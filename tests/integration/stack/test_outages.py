@@ -13,7 +13,6 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from psycopg import sql
 
 from functions.mux_webhook.signature import sign
 from local.errors import StackError
@@ -137,23 +136,12 @@ def test_with_both_gone_viewers_are_told_to_come_back(stack: Stack, client: Clie
 
 @contextmanager
 def read_only(stack: Stack) -> Iterator[None]:
-    """A server on which nothing can be written, as after its demotion; connections stay open."""
-    url = stack.info["admin_database_url"]
-    with psycopg.connect(url, autocommit=True) as admin:
-        name = sql.Identifier(admin.info.dbname)
-        turn = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}")
-        reconnect = (
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE usename IN ('vroom_app', 'vroom_webhook')"
-        )
-        admin.execute(turn.format(name, sql.Literal("on")))
-        admin.execute(reconnect)
-        try:
-            yield
-        finally:
-            # No connection is ended here: each request finds the writer by itself.
-            admin.execute("SET default_transaction_read_only = off")
-            admin.execute(turn.format(name, sql.Literal("off")))
+    """A server on which nothing can be written, as after its demotion."""
+    stack.set_read_only(read_only=True)
+    try:
+        yield
+    finally:
+        stack.set_read_only(read_only=False)
 
 
 def test_a_server_that_turned_read_only_counts_as_gone_and_is_found_again(
