@@ -49,7 +49,8 @@ def listen(port: int, host: str = HOST) -> socket.socket:
     except PermissionError as error:
         raise StackError(f"Port {port} needs more rights: choose another PORT") from error
     except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        # Negative numbers are those of the resolver.
+        if error.errno == errno.EADDRNOTAVAIL or (error.errno or 0) < 0:
             raise StackError(f"HOST={host} is no address of this machine") from error
         if error.errno != errno.EADDRINUSE:
             raise

@@ -9,13 +9,16 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import httpx
 import psutil
 import psycopg
 import pytest
 
+from local.catalogue import seed
 from local.errors import StackError
+from local.services import pgbouncer
 from local.services.postgres import embedded_postgres, end_leftover_server
 from local.settings import StackSettings
 from local.stack import Stack
@@ -317,3 +320,24 @@ def test_make_dev_names_the_wrong_settings_of_all_functions_and_no_line_of_code(
     for function in ("FeedRanker", "CreateUpload", "MuxWebhook"):
         assert errors.count(f"{function}Function does not start: SettingsError: ") == 1
     assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(pgbouncer.installed() is None, reason="Debian's package is pgbouncer")
+def test_functions_behind_a_pooler_and_viewers_by_a_claim_of_their_own(state_dir: Path) -> None:
+    settings = StackSettings(
+        state_dir,
+        durable=False,
+        pooler=True,
+        viewer_id_claim="vroom_id",
+        environment={"MUX_BASE_URL": "http://127.0.0.1:9"},
+    )
+    viewer = str(uuid4())
+    with Stack(settings) as stack:
+        seed(stack.info["admin_database_url"], posts=60)
+        headers = {"Authorization": f"Bearer {stack.token(viewer)}"}
+        with httpx.Client(base_url=stack.base_url, headers=headers, timeout=30) as http:
+            pages = [http.get("/v1/feed").json() for _ in range(3)]
+        assert [len(page["posts"]) for page in pages] == [12] * 3
+        with psycopg.connect(stack.info["admin_database_url"]) as admin:
+            served = admin.execute("SELECT DISTINCT user_id::text FROM feed_pages").fetchall()
+    assert served == [(viewer,)]

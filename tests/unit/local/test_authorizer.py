@@ -159,3 +159,10 @@ def test_a_damaged_key_is_named(tmp_path: Path) -> None:
     path.write_text("no key")
     with pytest.raises(StackError, match="holds no RSA key"):
         load_key(path)
+
+
+def test_a_token_may_hold_the_viewer_in_a_claim_of_its_own() -> None:
+    authorizer = Authorizer(KEY, "https://issuer", ["viewers"], claim="https://vroom/user_id")
+    claims = authorizer.authorize(f"Bearer {authorizer.issue_token('7')}")
+    assert claims["https://vroom/user_id"] == "7"
+    assert claims["sub"] == "local|7"

@@ -112,3 +112,17 @@ def test_the_functions_run_from_the_checkout_unless_the_emulator_is_asked_for() 
 def test_an_unknown_runtime_is_named() -> None:
     with pytest.raises(StackError, match="RUNTIME=docker"):
         StackSettings.from_environment({"RUNTIME": "docker"})
+
+
+def test_what_the_gateway_lets_in_can_be_chosen_and_is_this_machine_alone_by_default() -> None:
+    default = StackSettings.from_environment({})
+    assert (default.host, default.pooler) == ("127.0.0.1", False)
+    assert default.template_parameters == {"CorsOrigins": "*", "ViewerIdClaim": "sub"}
+    chosen = StackSettings.from_environment(
+        {"HOST": "0.0.0.0", "POOLER": "1", "CORS_ORIGINS": "", "VIEWER_ID_CLAIM": "vroom_id"}  # noqa: S104
+    )
+    assert (chosen.host, chosen.pooler) == ("0.0.0.0", True)  # noqa: S104
+    assert chosen.template_parameters == {"CorsOrigins": "", "ViewerIdClaim": "vroom_id"}
+    ranker = load_template(TEMPLATE, PARAMETERS | chosen.template_parameters)
+    assert ranker.functions["FeedRankerFunction"].environment["VIEWER_ID_CLAIM"] == "vroom_id"
+    assert ranker.cors is None
