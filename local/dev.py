@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from local.errors import StackError
+from local.logs import rotate
 from local.settings import StackSettings
 from local.stack import Stack
 from local.state import write_json
@@ -48,22 +49,23 @@ def main() -> int:
     try:
         settings = StackSettings.from_environment(os.environ)
         with Stack(settings, lambda step: print(f"starting {step} …", flush=True)) as stack:
-            books = settings.state_dir.resolve() / "stack.json"
-            switch = Switch(stack, books.parent)
+            stack_json = settings.state_dir.resolve() / "stack.json"
+            switch = Switch(stack, stack_json.parent)
             try:
-                write_json(books, stack.info)
+                write_json(stack_json, stack.info)
                 print(f"ready {stack.base_url}", flush=True)
                 pause = threading.Event()
                 while (failure := stack.failure()) is None:
                     for told in (switch.look(), *stack.losses()):
                         if told is not None:
                             print(told, file=sys.stderr, flush=True)
+                    rotate(stack_json.parent / "logs")
                     pause.wait(0.5)
                 raise StackError(failure)
             finally:
                 interruption.ignore()
                 switch.close()
-                books.unlink(missing_ok=True)
+                stack_json.unlink(missing_ok=True)
     except StackError as error:
         print(f"The stack does not run: {error}", file=sys.stderr)
         return 1
