@@ -1,4 +1,4 @@
-"""`make simulate`: `python -m evaluation.simulation [feeds|half-life|weights|quota|ttl]`."""
+"""`make simulate`: `python -m evaluation.simulation [feeds|life|half-life|weights|quota|ttl]`."""
 
 from __future__ import annotations
 
@@ -53,6 +53,14 @@ def plans(scale: Scale) -> dict[str, Plan]:
             "The feed and simpler ones",
             {OURS: (OURS, scale)} | {name: (name, scale) for name in REFERENCES},
             "simulation.png",
+        ),
+        "life": Plan(
+            "Tastes that drift, viewers who leave for good, half of the posts without tags",
+            {
+                label: (arm, replace(scale, drift_percent=60, leave_after=3, untagged_percent=50))
+                for label, arm in {OURS: OURS, **{name: name for name in REFERENCES}}.items()
+            },
+            "simulation-life.png",
         ),
         "half-life": Plan(
             "Half-lives of the hot score",

@@ -60,36 +60,49 @@ class Behaviour:
 
     Args:
         population: Who and what.
+        drift: How far tastes have moved towards the later ones at the end, in [0, 1].
+        seconds: The length of the simulated time, over which they move evenly.
     """
 
-    def __init__(self, population: Population) -> None:
+    def __init__(self, population: Population, drift: float = 0.0, seconds: float = DAY_S) -> None:
         self._population = population
         self._seed = population.seed
-        tastes = np.stack([v.taste for v in population.viewers])
+        self._drift_per_s = drift / seconds
         topics = np.stack([p.topics for p in population.posts])
+        self._match = np.stack([v.taste for v in population.viewers]) @ topics.T
+        self._later_match = np.stack([v.later_taste for v in population.viewers]) @ topics.T
         quality = np.array([p.quality for p in population.posts])
-        seconds = np.log([p.duration_ms / 1000 for p in population.posts])
+        seconds_long = np.log([p.duration_ms / 1000 for p in population.posts])
         fitting = np.array([v.log_seconds for v in population.viewers])
-        off = (seconds[None, :] - fitting[:, None]) / _LENGTH_WIDTH
-        # Somebody who doesn't care for a topic is not won by quality alone.
-        self.match: NDArray[np.float64] = tastes @ topics.T
-        appeal = (
-            TASTE * self.match
-            + QUALITY * quality[None, :] * (0.3 + 0.7 * self.match)
-            + LENGTH * np.exp(-0.5 * off * off)
-        )
+        off = (seconds_long[None, :] - fitting[:, None]) / _LENGTH_WIDTH
+        fits = LENGTH * np.exp(-0.5 * off * off)
         junk = np.array([p.junk for p in population.posts])
-        self._appeal: NDArray[np.float64] = np.where(junk[None, :], 0.15 * appeal, appeal)
+
+        def appeal(match: NDArray[np.float64]) -> NDArray[np.float64]:
+            # Somebody who doesn't care for a topic is not won by quality alone.
+            whole = TASTE * match + QUALITY * quality[None, :] * (0.3 + 0.7 * match) + fits
+            damped: NDArray[np.float64] = np.where(junk[None, :], 0.15 * whole, whole)
+            return damped
+
+        self._appeal, self._later_appeal = appeal(self._match), appeal(self._later_match)
         self._novelty = np.array([v.novelty for v in population.viewers])
         self._published = np.array([p.published_s for p in population.posts])
 
+    def match(
+        self, viewer: NDArray[np.int_], post: NDArray[np.int_], now_s: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return how well posts meet the tastes of viewers at those times, in [0, 1]."""
+        moved = self._drift_per_s * now_s
+        found: NDArray[np.float64] = (1.0 - moved) * self._match[viewer, post]
+        return found + moved * self._later_match[viewer, post]
+
     def appeal(self, viewer: int, now_s: float) -> NDArray[np.float64]:
-        """How much each post appeals to a viewer at this time, in [0, 1], by index."""
+        """Return how much each post appeals to a viewer at this time, in [0, 1], by index."""
         age_days = np.maximum(now_s - self._published, 0.0) / DAY_S
         staleness = 1.0 - 2.0 ** (-age_days / _AGE_HALF_LIFE_DAYS)
-        faded: NDArray[np.float64] = self._appeal[viewer] * (
-            1.0 - 0.6 * self._novelty[viewer] * staleness
-        )
+        moved = self._drift_per_s * now_s
+        now = (1.0 - moved) * self._appeal[viewer] + moved * self._later_appeal[viewer]
+        faded: NDArray[np.float64] = now * (1.0 - 0.6 * self._novelty[viewer] * staleness)
         return faded
 
     def watch(self, viewer: int, post: int, now_s: float) -> Outcome:
@@ -97,7 +110,9 @@ class Behaviour:
         who, what = self._population.viewers[viewer], self._population.posts[post]
         age_days = max(now_s - what.published_s, 0.0) / DAY_S
         staleness = 1.0 - 2.0 ** (-age_days / _AGE_HALF_LIFE_DAYS)
-        appeal = float(self._appeal[viewer, post]) * (1.0 - 0.6 * who.novelty * staleness)
+        moved = self._drift_per_s * now_s
+        now = (1.0 - moved) * self._appeal[viewer, post] + moved * self._later_appeal[viewer, post]
+        appeal = float(now) * (1.0 - 0.6 * who.novelty * staleness)
         draw = self._draws(viewer, post)
         skipped = draw.random() < (1.0 - appeal) ** 2
         longer = math.log2(what.duration_ms / 1000 / _TYPICAL_S)

@@ -86,7 +86,7 @@ class Ours:
             {
                 "id": post.id,
                 "creator": self._population.creators[post.creator],
-                "caption": f"about {post.tags[0]}",
+                "caption": post.caption,
                 "tags": list(post.tags),
                 "playback": f"play{post.id.hex[:12]}",
                 "duration": post.duration_ms,

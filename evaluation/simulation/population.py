@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -31,6 +31,7 @@ class Viewer:
     Attributes:
         id: As the feed knows them.
         taste: How much they like each topic, in [0, 1]; the strongest is 1.
+        later_taste: The taste towards which theirs moves, of the same kind.
         top_topics: Their strongest topics, the strongest first.
         log_seconds: The length of clip that suits them, as a natural logarithm.
         novelty: How much age spoils a post for them, in [0, 1].
@@ -46,6 +47,7 @@ class Viewer:
 
     id: UUID
     taste: NDArray[np.float64]
+    later_taste: NDArray[np.float64]
     top_topics: tuple[int, ...]
     log_seconds: float
     novelty: float
@@ -68,7 +70,8 @@ class Post:
         creator: Index of who made it.
         topics: How much of it is about each topic; sums to 1.
         topic: What it is about in the main.
-        tags: What its creator wrote on it: a noisy view of its topics.
+        tags: What its creator wrote on it: a noisy view of its topics. Some write nothing.
+        caption: A text that names one of its topics, tags or no tags.
         quality: How good it is for those who like its topics, in [0, 1].
         junk: It is good for nobody.
         duration_ms: Its length.
@@ -80,6 +83,7 @@ class Post:
     topics: NDArray[np.float64]
     topic: int
     tags: tuple[str, ...]
+    caption: str
     quality: float
     junk: bool
     duration_ms: int
@@ -130,7 +134,16 @@ def populate(scale: Scale, seed: int) -> Population:
         makers[maker].post(rng, int(maker), float(at))
         for maker, at in zip(by, np.sort(published), strict=True)
     )
-    return Population(seed, viewers, creators, posts)
+    # What follows is drawn apart, so that it changes nothing else of the world.
+    apart = np.random.default_rng([seed, 1])
+    later = [_taste(apart, popularity) for _ in viewers]
+    untagged = apart.random(len(posts)) < scale.untagged_percent / 100
+    return Population(
+        seed,
+        tuple(replace(v, later_taste=taste) for v, taste in zip(viewers, later, strict=True)),
+        creators,
+        tuple(replace(p, tags=()) if bare else p for p, bare in zip(posts, untagged, strict=True)),
+    )
 
 
 class _Maker:
@@ -152,12 +165,14 @@ class _Maker:
         junk = bool(rng.random() < _JUNK)
         quality = 0.05 if junk else 0.55 * self.quality + 0.45 * float(rng.beta(2.0, 2.0))
         seconds = float(np.clip(np.exp(rng.normal(self.log_seconds, 0.5)), 5.0, 180.0))
+        identity, tags = _id(rng), _tags(rng, topics)
         return Post(
-            id=_id(rng),
+            id=identity,
             creator=index,
             topics=topics,
             topic=main,
-            tags=_tags(rng, topics),
+            tags=tags,
+            caption=f"about {tags[0]}",
             quality=quality,
             junk=junk,
             duration_ms=int(seconds * 1000),
@@ -165,12 +180,18 @@ class _Maker:
         )
 
 
-def _viewer(rng: np.random.Generator, popularity: NDArray[np.float64], joined_s: float) -> Viewer:
+def _taste(rng: np.random.Generator, popularity: NDArray[np.float64]) -> NDArray[np.float64]:
     taste = rng.dirichlet(0.25 + 2.0 * popularity)
-    taste = taste / taste.max()
+    scaled: NDArray[np.float64] = taste / taste.max()
+    return scaled
+
+
+def _viewer(rng: np.random.Generator, popularity: NDArray[np.float64], joined_s: float) -> Viewer:
+    taste = _taste(rng, popularity)
     return Viewer(
         id=_id(rng),
         taste=taste,
+        later_taste=taste,
         top_topics=tuple(int(t) for t in np.argsort(-taste, kind="stable")[:TOP_TOPICS]),
         log_seconds=float(rng.normal(np.log(25.0), 0.4)),
         novelty=float(rng.beta(1.5, 3.0)),

@@ -41,6 +41,7 @@ ROWS = (
     Row("likes", "likes per 100 views", "{:.2f}"),
     Row("match", "match of topic and taste", better=1),
     Row("taste_found", "taste found by page 5", PERCENT),
+    Row("left", "viewers who left for good", PERCENT, -1),
     Row("repeats", "repeated views", PERCENT, -1),
     Row("creator_gini", "creator Gini", better=0),
     Row("quota_met", "new posts with their quota", PERCENT),
@@ -53,7 +54,7 @@ ROWS = (
     Row("pages_per_session", "pages a session", "{:.1f}", 0),
     Row("seconds_per_page", "seconds between pages (median)", "{:.0f}", 0),
 )
-COMPARED = ROWS[:9]
+COMPARED = ROWS[:10]
 OURS_STYLE = "bold cyan"
 
 

@@ -98,7 +98,7 @@ def run_one(index: int, run: Run, server: Server) -> Figures:
 
 def _live(index: int, run: Run, make: Callable[[Population, Behaviour], Arm]) -> Figures:
     population = populate(run.scale, run.seed)
-    behaviour = Behaviour(population)
+    behaviour = Behaviour(population, run.scale.drift_percent / 100, run.scale.seconds)
     tally = Tally(population, behaviour, run.scale)
     world = World(population, behaviour, make(population, behaviour), run.scale, tally)
     world.run(lambda share: _report(index, share))

@@ -30,6 +30,10 @@ class Scale:
         page_size: Posts a page.
         quota: Impressions that a new post is owed. In life 100; scaled down with the population.
         upkeep_minutes: Simulated minutes between two runs of the upkeep (in life one).
+        drift_percent: How far each viewer's taste has moved towards another one by the last day.
+        leave_after: Visits in a row that end in boredom after which a viewer never comes back; 0
+            for viewers who always do.
+        untagged_percent: Of the posts, those whose creator wrote no tags.
         environment: Further settings of the feed function, by their variables' names.
         half_life_h: The hot score's half-life in hours, where it is not the database's own.
         variant: Metadata of a feature flag that is on for everybody.
@@ -43,6 +47,9 @@ class Scale:
     page_size: int = 12
     quota: int = 10
     upkeep_minutes: int = 15
+    drift_percent: int = 0
+    leave_after: int = 0
+    untagged_percent: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     half_life_h: float | None = None
     variant: Mapping[str, Any] | None = None

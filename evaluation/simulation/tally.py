@@ -36,6 +36,7 @@ class Figures:
         likes: Likes per hundred views.
         match: Mean hidden match of taste and topic, in [0, 1].
         taste_found: Share of viewers whose fifth page is in the majority of their top topics.
+        left: Share of viewers who left for good.
         repeats: Share of views of a post that the viewer had seen before.
         creator_gini: Of views over creators: 0 all alike, 1 all with one.
         quota_met: Share of new posts with their quota of impressions within two days.
@@ -56,6 +57,7 @@ class Figures:
     likes: float
     match: float
     taste_found: float
+    left: float
     repeats: float
     creator_gini: float
     quota_met: float
@@ -78,6 +80,7 @@ class Tally:
         population: Who and what.
         behaviour: Knows the hidden match.
         scale: The sizes.
+        left: How many viewers have left for good.
         pages_at: Viewer and session to the times of its pages, in seconds since the start.
     """
 
@@ -85,6 +88,7 @@ class Tally:
     behaviour: Behaviour
     scale: Scale
     pages_at: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+    left: int = 0
     _views: list[tuple[float, int, int, float, int, bool, bool]] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
     _pages_of: dict[int, int] = field(default_factory=dict)
@@ -144,8 +148,9 @@ class Tally:
             late_watch_ratio=_mean(ratio[late]),
             minutes=float(play_ms.sum() / 60_000 / lived),
             likes=float(100.0 * liked.mean()),
-            match=float(self.behaviour.match[viewer, post].mean()),
+            match=float(self.behaviour.match(viewer, post, at).mean()),
             taste_found=self._taste_found(),
+            left=self.left / len(self.population.viewers),
             repeats=float(again.mean()),
             creator_gini=self._creator_gini(post),
             quota_met=self._quota_met(at, post),

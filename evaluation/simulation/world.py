@@ -71,6 +71,7 @@ class World:
             for i, viewer in enumerate(population.viewers)
         ]
         self._visits = [0] * len(population.viewers)
+        self._bored_visits = [0] * len(population.viewers)  # in a row
         self._published = 0
         self._upkept_s = 0.0
 
@@ -93,12 +94,21 @@ class World:
             until_s = self._scroll(visit, now_s)
             if until_s is not None:
                 heapq.heappush(agenda, (until_s, viewer, visit))
-            else:
+            elif self._comes_back(visit):
                 self._plan_visit(agenda, viewer, now_s + _BREAK_S)
             if now_s - told > self._scale.seconds / 200:
                 told = now_s
                 progress(min(now_s / self._scale.seconds, 1.0))
         progress(1.0)
+
+    def _comes_back(self, visit: _Visit) -> bool:
+        """Tell whether a viewer returns after a visit. Some leave for good, bored for too long."""
+        viewer = visit.session.viewer
+        bored = visit.boredom >= self._population.viewers[viewer].patience
+        self._bored_visits[viewer] = self._bored_visits[viewer] + 1 if bored else 0
+        leaves = 0 < self._scale.leave_after <= self._bored_visits[viewer]
+        self._tally.left += leaves
+        return not leaves
 
     def _plan_visit(self, agenda: list[tuple[float, int, _Visit]], viewer: int, at: float) -> None:
         starts = self._starts[viewer]

@@ -73,3 +73,20 @@ def test_skipped_posts_tire_and_watched_ones_revive(behaviour: Behaviour) -> Non
     assert tires(skipped, 3.0) == 4.0
     assert tires(watched, 3.0) == 3.0 - 2.0 * watched.ratio
     assert tires(watched, 0.5) == max(0.5 - 2.0 * watched.ratio, 0.0)
+
+
+def test_a_taste_that_drifts_is_the_first_at_the_start_and_the_later_one_at_the_end() -> None:
+    people = populate(SMALL, 1)
+    steady, drifting = Behaviour(people), Behaviour(people, drift=1.0, seconds=SMALL.seconds)
+    everyone, posts = np.arange(8), np.arange(8)
+
+    def match(behaviour: Behaviour, at: float) -> list[float]:
+        found: list[float] = behaviour.match(everyone, posts, np.full(8, at)).tolist()
+        return found
+
+    assert match(drifting, 0.0) == match(steady, 0.0) == match(steady, SMALL.seconds)
+    later = [
+        float(people.viewers[i].later_taste @ people.posts[i].topics) for i in range(len(everyone))
+    ]
+    assert match(drifting, SMALL.seconds) == pytest.approx(later)
+    assert match(drifting, SMALL.seconds) != pytest.approx(match(steady, 0.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,14 @@ def test_sizes_are_read_from_the_environment() -> None:
 def test_a_size_that_is_none_is_refused_by_name(text: str) -> None:
     with pytest.raises(ScaleError, match="VIEWERS"):
         Scale.from_environment({"VIEWERS": text})
+
+
+def test_half_of_the_posts_may_bear_no_tags_and_nothing_else_of_the_world_changes() -> None:
+    full, bare = populate(SMALL, 1), populate(replace(SMALL, untagged_percent=50), 1)
+    untagged = [post for post in bare.posts if not post.tags]
+    assert 0.3 < len(untagged) / len(bare.posts) < 0.7
+    assert all(post.caption.startswith("about t") for post in untagged)
+    assert [(p.id, p.quality, p.caption) for p in bare.posts] == [
+        (p.id, p.quality, p.caption) for p in full.posts
+    ]
+    assert [v.id for v in bare.viewers] == [v.id for v in full.viewers]

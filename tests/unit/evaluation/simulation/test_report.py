@@ -27,6 +27,7 @@ BASE = Figures(
     likes=4.0,
     match=0.4,
     taste_found=0.6,
+    left=0.0,
     repeats=0.0,
     creator_gini=0.3,
     quota_met=0.9,
@@ -113,7 +114,7 @@ def test_the_picture_is_a_png_of_a_readable_size(tmp_path: Path, seeds: int) -> 
 
 def test_every_comparison_holds_something_against_something() -> None:
     plans = command.plans(SMALL)
-    assert set(plans) == {"feeds", "half-life", "weights", "quota", "ttl"}
+    assert set(plans) == {"feeds", "life", "half-life", "weights", "quota", "ttl"}
     for plan in plans.values():
         assert len(plan.arms) >= 3
     assert len({plan.file for plan in plans.values()}) == len(plans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,3 +144,19 @@ def test_progress_grows_to_the_whole(population: Population) -> None:
     World(population, behaviour, Recorder(population, 12), SMALL, tally).run(shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_viewers_who_are_bored_too_often_leave_for_good(population: Population) -> None:
+    behaviour = Behaviour(population)
+
+    def live(leave_after: int) -> Tally:
+        scale = replace(SMALL, leave_after=leave_after)
+        tally = Tally(population, behaviour, scale)
+        World(population, behaviour, Recorder(population, 12), scale, tally).run()
+        return tally
+
+    patient, touchy = live(0), live(1)
+    assert patient.left == 0
+    assert 0 < touchy.left <= len(population.viewers)
+    assert len(touchy.pages_at) < len(patient.pages_at)
+    assert touchy.figures().left == touchy.left / len(population.viewers)
