@@ -52,15 +52,20 @@ async function sent(page: Page, viewer: string): Promise<Seen[]> {
   return rows;
 }
 
-async function stored(page: Page, viewer: string): Promise<Seen[]> {
+/** All that the server keeps of a viewer, by table. */
+async function kept(page: Page, viewer: string): Promise<Record<string, { rows: any[] }>> {
   return page.evaluate(
     async ([id, base]) => {
       const token = await (await fetch(`${base}/dev/token`, { method: 'POST', body: JSON.stringify({ user_id: id }) })).json();
       const answer = await fetch(`${base}/v1/me/data`, { headers: { authorization: `Bearer ${token.token}` } });
-      return (await answer.json()).tables.user_post_impressions.rows;
+      return (await answer.json()).tables;
     },
     [viewer, BASE] as const,
   );
+}
+
+async function stored(page: Page, viewer: string): Promise<Seen[]> {
+  return (await kept(page, viewer))['user_post_impressions']!.rows;
 }
 
 const bare = (rows: Seen[]) =>
@@ -111,6 +116,10 @@ test('what the page says was seen is what the server holds, through swipes, a fl
 
   const rows = await sent(page, viewer);
   assert.deepEqual(bare(await stored(page, viewer)), bare(rows));
+  const tables = await kept(page, viewer);
+  assert.equal(tables['follows']!.rows.length, 1);
+  assert.equal(tables['watch_events']!.rows.filter(({ liked }) => liked).length, 1);
+  assert.deepEqual(tables['feedback']!.rows.filter(({ undone_at }) => !undone_at).map(({ action }) => action), ['hide_creator']);
   assert.deepEqual(faults, []);
   await page.keyboard.press('i');
   await page.waitForSelector('#machinery .bars');
@@ -128,8 +137,9 @@ test('a page that is closed 0.8 s after a swipe has told of it', async () => {
   assert.equal(rows.length, 2);
   await page.close({ runBeforeUnload: false });
   books[viewer] = rows;
+  // A document without a client: nothing but the page itself can have told.
   const other = await context.newPage();
-  await other.goto(BASE);
+  await other.goto(`${BASE}/page/icon.svg`);
   for (let looks = 0; looks < 50 && (await stored(other, viewer)).length < 2; looks++) await other.waitForTimeout(100);
   assert.deepEqual(bare(await stored(other, viewer)), bare(rows));
 });

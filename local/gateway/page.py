@@ -33,7 +33,6 @@ class FeedPage:
         self._files = StaticFiles(directory=folder, check_dir=False)
         self._headers = {
             "content-security-policy": content_security_policy(media),
-            "cross-origin-opener-policy": "same-origin",
             "referrer-policy": "no-referrer",
             "x-content-type-options": "nosniff",
             # The names of most parts hold no hash: ask whether they have changed.

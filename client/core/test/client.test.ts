@@ -161,6 +161,20 @@ test('a change among the visible starts nobody else’s time anew', async () => 
   );
 });
 
+test('a post that is on screen when the list is replaced counts for the session that showed it', async () => {
+  const world = new World();
+  const { client } = await world.watching();
+  const { key, post_id } = client.posts[0]!;
+  client.tracker.visible(key, 1);
+  await world.time.pass(200);
+  await world.done(client.personalizedFeed.refresh());
+  await world.time.pass(500);
+  assert.deepEqual(
+    client.state.outbox.map(({ body }) => body['post_id']),
+    [post_id],
+  );
+});
+
 test('nothing is seen while the app is not in front', async () => {
   const world = new World();
   const { client } = await world.watching();

@@ -3,6 +3,7 @@ import type { Post } from '@vroom/feed-web';
 import { byId, make, nameOf, toast } from './dom.js';
 import type { Page } from './page.js';
 import { RUNGS } from './rungs.js';
+import { coveredByPanel } from './sheets.js';
 import { nameOfViewer, switchViewer, tokenOf, VIEWERS } from './viewers.js';
 import { DEGRADED, reason } from './words.js';
 
@@ -20,6 +21,7 @@ export function toggle(page: Page): void {
   panel.hidden = !isOpen;
   byId('inspect').setAttribute('aria-pressed', String(isOpen));
   document.body.classList.toggle('inspected', isOpen);
+  page.stage.observer.cover(coveredByPanel());
   stopLooking?.();
   stopLooking = null;
   if (!isOpen) return;

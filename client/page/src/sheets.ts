@@ -5,6 +5,15 @@ import type { Page } from './page.js';
 import { RUNGS } from './rungs.js';
 import { reason } from './words.js';
 
+/** How much of the feed the panel behind it covers: on small screens it lies over the feed. */
+export function coveredByPanel(): number {
+  const panel = document.getElementById('machinery')!;
+  const feed = document.getElementById('feed')!.getBoundingClientRect();
+  const over = panel.getBoundingClientRect();
+  if (panel.hidden || over.left >= feed.right) return 0;
+  return Math.max(0, feed.bottom - Math.max(feed.top, over.top)) / feed.height;
+}
+
 /** A sheet over the feed: what it covers is not seen meanwhile. */
 export function sheet(page: Page, title: string, content: Node[], onClose?: () => void): HTMLDialogElement {
   const id = `sheet-${title.toLowerCase().replaceAll(/\W+/g, '-')}`;
@@ -21,7 +30,7 @@ export function sheet(page: Page, title: string, content: Node[], onClose?: () =
   );
   dialog.addEventListener('click', ({ target }) => target === dialog && dialog.close());
   dialog.addEventListener('close', () => {
-    page.stage.observer.cover(0);
+    page.stage.observer.cover(coveredByPanel());
     dialog.remove();
     onClose?.();
   });
