@@ -17,8 +17,8 @@ DECLARE
     'cohort_posts', 'creator_quality', 'engagement_queue', 'erasures', 'feature_flags', 'feed_pages',
     'feed_requests', 'feed_settings', 'feed_stats', 'feedback', 'follows', 'hot_scale', 'mux_assets', 'mux_events',
     'mux_sweep', 'post_blocks', 'post_covisits', 'post_reviews', 'post_stats', 'post_tags', 'posts',
-    'upkeep_places', 'uploads', 'user_interest_signals', 'user_post_impressions', 'viewer_context',
-    'viewer_creator_affinity', 'viewer_last_seen', 'viewer_seen', 'viewer_tag_affinity',
+    'upkeep_locks', 'upkeep_places', 'uploads', 'user_interest_signals', 'user_post_impressions',
+    'viewer_allowance', 'viewer_context', 'viewer_creator_affinity', 'viewer_last_seen', 'viewer_seen', 'viewer_tag_affinity',
     'viewer_watches', 'watch_events', 'watch_norms'
   ];
   v_adopted text[] := '{}';

@@ -21,9 +21,9 @@ CREATE TABLE IF NOT EXISTS public.engagement_queue (
   shares       smallint NOT NULL DEFAULT 0,
   reports      smallint NOT NULL DEFAULT 0,          -- -1: taken back
   weight       double precision NOT NULL DEFAULT 0,  -- of the hot score
-  observed_watch_ratio double precision,             -- of the event itself; null: no watch
+  observed_watch_ratio double precision,             -- of the event itself; null: no vote in moving averages
   observed_like        boolean,
-  duration_ms  integer,
+  duration_ms  integer,                              -- of the post watched; null: no watch
   after_posts  uuid[] NOT NULL DEFAULT '{}',         -- finished by the viewer shortly before this one
   cohorts      text[] NOT NULL DEFAULT '{}'
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);

@@ -5,14 +5,6 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
 -- Posts that viewers have reported: taken off the feed, and put back.
 
--- Keeps the roll-up, and all else that takes this lock, away until the transaction ends.
-CREATE OR REPLACE FUNCTION vroom_private.lock_roll_up() RETURNS void
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT pg_advisory_xact_lock(hashtext('roll_up'), 0)
-$$;
-
 -- Takes posts that too many have reported off the feed until somebody has looked; how many. It goes first
 -- of all steps: whoever changes posts locks them before their figures too.
 CREATE OR REPLACE FUNCTION vroom_private.hold_reported(taken public.engagement_queue[], threshold integer)
@@ -60,7 +52,7 @@ BEGIN
   IF v_verdict IS NULL OR v_verdict NOT IN ('restored', 'removed') THEN
     RAISE EXCEPTION 'a verdict is restored or removed' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  PERFORM vroom_private.lock_roll_up();
+  PERFORM vroom_private.lock_task('roll_up');
   SELECT s.reports INTO v_reports FROM post_stats s WHERE s.post_id = v_post;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no post has this id' USING ERRCODE = 'no_data_found';

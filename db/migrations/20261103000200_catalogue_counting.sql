@@ -14,7 +14,7 @@ AS $$
 DECLARE
   v_creators uuid[] := ARRAY(
     SELECT DISTINCT t.creator_id FROM unnest(taken) AS t
-    WHERE t.observed_watch_ratio IS NOT NULL OR t.reports <> 0 ORDER BY 1);
+    WHERE t.duration_ms IS NOT NULL OR t.reports <> 0 ORDER BY 1);
 BEGIN
   INSERT INTO creator_quality (creator_id) SELECT unnest(v_creators) ON CONFLICT DO NOTHING;
   PERFORM FROM creator_quality q WHERE q.creator_id = ANY (v_creators) ORDER BY q.creator_id FOR NO KEY UPDATE;
@@ -76,7 +76,7 @@ AS $$
     SELECT t.bucket, t.plays, t.watch_ratio, t.at, max(t.at) OVER (PARTITION BY t.bucket) AS until
     FROM (
       SELECT vroom_private.duration_bucket(t.duration_ms) AS bucket, t.plays, t.watch_ratio, t.at
-      FROM unnest(taken) AS t WHERE t.observed_watch_ratio IS NOT NULL
+      FROM unnest(taken) AS t WHERE t.duration_ms IS NOT NULL
       UNION ALL
       SELECT w.bucket, 0, 0, w.updated_at FROM watch_norms w
     ) t

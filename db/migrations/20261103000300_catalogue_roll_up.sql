@@ -7,10 +7,32 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 -- in the transaction that counts them, so each is counted exactly once, however a run ends. One run works
 -- at a time; viewers who add to the queue meanwhile never wait for it.
 
--- Counts the oldest `most` events of the queue (10,000 at most). Posts that reach `report_threshold` go off
--- the feed. busy: another run is at it, and this one did nothing. events: how many left the queue; fewer
--- than `most`: it is empty. Events of posts that are gone are dropped.
-CREATE OR REPLACE FUNCTION public.roll_up(most integer, report_threshold integer)
+-- Take the oldest events off the queue, max_rows of them (10,000 at most), in their order. `taken` leaves out
+-- those of posts that are gone; it is null where nothing is left. `events` counts all.
+CREATE OR REPLACE FUNCTION vroom_private.take_events(
+  max_rows integer, OUT events integer, OUT taken public.engagement_queue[]
+)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  WITH gone AS (
+    DELETE FROM engagement_queue q
+    WHERE q.queue_no = ANY (ARRAY(
+      SELECT o.queue_no FROM engagement_queue o
+      ORDER BY o.queue_no LIMIT least(10000, greatest(0, max_rows))))
+    RETURNING q AS event
+  )
+  SELECT count(*)::integer,
+         array_agg(g.event ORDER BY (g.event).queue_no)
+           FILTER (WHERE (g.event).post_id IS NULL  -- a report of the creator as a whole
+                     OR EXISTS (SELECT FROM post_stats s WHERE s.post_id = (g.event).post_id))
+  FROM gone g
+$$;
+
+-- Count the oldest events of the queue, max_rows of them (10,000 at most). Posts with as many reports as
+-- feed_settings says go off the feed. busy: another run works, and this one did nothing. events: how many left
+-- the queue; where they are fewer than max_rows, it is empty.
+CREATE OR REPLACE FUNCTION public.roll_up(max_rows integer)
 RETURNS TABLE (busy boolean, events integer, posts integer, held integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -20,26 +42,15 @@ DECLARE
   v_taken     engagement_queue[];
 BEGIN
   PERFORM vroom_private.assert_no_viewer();
-  busy := NOT pg_try_advisory_xact_lock(hashtext('roll_up'), 0);
+  busy := NOT vroom_private.try_lock_task('roll_up');
   events := 0;
   posts := 0;
   held := 0;
   IF NOT busy THEN
     v_half_life := vroom_private.hold_hot_half_life();
-    WITH gone AS (
-      DELETE FROM engagement_queue q
-      WHERE q.queue_no = ANY (ARRAY(
-        SELECT o.queue_no FROM engagement_queue o ORDER BY o.queue_no LIMIT least(10000, greatest(0, most))))
-      RETURNING q AS event
-    )
-    SELECT count(*), array_agg(g.event ORDER BY (g.event).queue_no)
-             FILTER (WHERE (g.event).post_id IS NULL  -- a report of the creator as a whole
-                       OR EXISTS (SELECT FROM post_stats s WHERE s.post_id = (g.event).post_id))
-    INTO events, v_taken
-    FROM gone g;
-
+    SELECT t.events, t.taken INTO events, v_taken FROM vroom_private.take_events(max_rows) AS t;
     IF v_taken IS NOT NULL THEN
-      held := vroom_private.hold_reported(v_taken, greatest(1, report_threshold));
+      held := vroom_private.hold_reported(v_taken, (SELECT f.report_hold_threshold FROM feed_settings f));
       PERFORM vroom_private.count_creators(v_taken);
       PERFORM vroom_private.count_norms(v_taken);
       posts := vroom_private.count_posts(v_taken, v_half_life);
@@ -65,7 +76,7 @@ BEGIN
   IF half_life IS NULL OR half_life < interval '1 minute' THEN
     RAISE EXCEPTION 'the half-life must be at least a minute' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  PERFORM vroom_private.lock_roll_up();
+  PERFORM vroom_private.lock_task('roll_up');
   LOCK TABLE hot_scale IN ACCESS EXCLUSIVE MODE;
   v_factor := extract(epoch FROM vroom_private.hot_half_life())::double precision
     / extract(epoch FROM half_life)::double precision;
@@ -77,7 +88,7 @@ BEGIN
 END
 $$;
 
-SELECT vroom_private.open_only_to('public.roll_up(integer, integer)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.roll_up(integer)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.set_hot_half_life(interval)', NULL);
 
 -- Sets the mix of the heat's half-lives (8 minutes, an hour, 6 hours, a day), and whether it goes on being

@@ -45,13 +45,13 @@ CREATE TABLE IF NOT EXISTS public.viewer_seen (
   PRIMARY KEY (user_id, block_no)
 ) WITH (fillfactor = 70);
 
--- Who was erased, or whose history was, within the last day, under a mark that names nobody. What they do
--- meanwhile counts for nobody else: who is forgotten could otherwise count a post as often as they like.
+-- Viewers whose history was removed, under a mark that names nobody. Until counts_again_at, a cooldown later,
+-- what they do counts for nobody else: who is forgotten could otherwise count a post as often as they like.
 CREATE TABLE IF NOT EXISTS public.erasures (
-  mark      uuid PRIMARY KEY,
-  erased_at timestamptz NOT NULL DEFAULT now()
+  mark            uuid PRIMARY KEY,
+  counts_again_at timestamptz NOT NULL
 );
-CREATE INDEX IF NOT EXISTS erasures_by_age ON public.erasures (erased_at);
+CREATE INDEX IF NOT EXISTS erasures_by_end ON public.erasures (counts_again_at);
 
 ALTER TABLE public.user_post_impressions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.viewer_last_seen ENABLE ROW LEVEL SECURITY;
@@ -74,7 +74,17 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT NOT EXISTS (
     SELECT FROM erasures e
-    WHERE e.mark = vroom_private.erasure_mark(viewer) AND e.erased_at > now() - interval '1 day')
+    WHERE e.mark = vroom_private.erasure_mark(viewer) AND e.counts_again_at > now())
+$$;
+
+-- Let what these viewers do count for nobody else until a time.
+CREATE OR REPLACE FUNCTION vroom_private.mark_forgotten(viewers uuid[], until timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  INSERT INTO erasures AS e (mark, counts_again_at)
+  SELECT vroom_private.erasure_mark(v.viewer), until FROM unnest(viewers) AS v(viewer) GROUP BY 1, 2 ORDER BY 1
+  ON CONFLICT (mark) DO UPDATE SET counts_again_at = greatest(e.counts_again_at, excluded.counts_again_at)
 $$;
 
 -- One writer of a viewer's history at a time: what goes and what comes in one update touches rows in
@@ -90,6 +100,67 @@ BEGIN
 END
 $$;
 
+-- How many events a viewer may still add to what all viewers share, as of `at`.
+CREATE TABLE IF NOT EXISTS public.viewer_allowance (
+  user_id uuid PRIMARY KEY,
+  events  double precision NOT NULL,
+  at      timestamptz NOT NULL
+) WITH (fillfactor = 50);
+ALTER TABLE public.viewer_allowance ENABLE ROW LEVEL SECURITY;
+
+-- Take up to `wanted` events off a viewer's allowance, and return how many were left to take. One client cannot
+-- keep the roll-up behind with it. An operator, who comes without claims, is not bounded.
+CREATE OR REPLACE FUNCTION vroom_private.take_allowance(viewer uuid, wanted integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_now      timestamptz := clock_timestamp();
+  v_settings feed_settings;
+  v_left     double precision;
+BEGIN
+  IF auth.uid() IS NULL OR wanted <= 0 THEN
+    RETURN wanted;
+  END IF;
+  SELECT * INTO STRICT v_settings FROM feed_settings;
+  INSERT INTO viewer_allowance (user_id, events, at) VALUES (viewer, v_settings.events_at_once, v_now)
+  ON CONFLICT DO NOTHING;
+  SELECT least(
+    v_settings.events_at_once,
+    a.events + v_settings.events_per_second * greatest(0, extract(epoch FROM v_now - a.at)::double precision))
+  INTO v_left
+  FROM viewer_allowance a WHERE a.user_id = viewer FOR NO KEY UPDATE;
+  v_left := least(wanted, floor(v_left));
+  UPDATE viewer_allowance a
+  SET events = least(
+        v_settings.events_at_once,
+        a.events + v_settings.events_per_second * greatest(0, extract(epoch FROM v_now - a.at)::double precision)
+      ) - v_left,
+      at = greatest(a.at, v_now)
+  WHERE a.user_id = viewer;
+  RETURN v_left;
+END
+$$;
+
+-- Hold the times of an impression against the server's clock, whoever writes it: nobody has seen a post in the
+-- future, and a viewer cannot say when a row was written. A viewer's impression cannot be older than a page is
+-- kept; one that says so comes from a wrong clock and counts as of now.
+CREATE OR REPLACE FUNCTION vroom_private.correct_times() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  new.seen_at := least(new.seen_at, now());
+  IF auth.uid() IS NOT NULL THEN
+    new.created_at := CASE WHEN TG_OP = 'INSERT' THEN now() ELSE old.created_at END;
+    IF new.seen_at < now() - interval '30 days' THEN
+      new.seen_at := now();
+    END IF;
+  END IF;
+  RETURN new;
+END
+$$;
+
 -- Keeps viewer_last_seen and viewer_seen in step with the impressions, whoever writes them, and queues
 -- them for the roll-up.
 CREATE OR REPLACE FUNCTION vroom_private.impressions_inserted() RETURNS trigger
@@ -102,15 +173,24 @@ BEGIN
   PERFORM vroom_private.lock_histories(v_viewers);
   v_viewers := ARRAY(SELECT v.id FROM unnest(v_viewers) AS v(id) WHERE vroom_private.counts_for_others(v.id));
 
-  -- A viewer's first impression of a post counts, their own posts aside.
+  -- A viewer's first impression of a post counts, their own posts aside, as far as their allowance goes.
+  WITH first AS MATERIALIZED (
+    SELECT i.user_id, s.post_id, s.creator_id, i.seen_at,
+           row_number() OVER (PARTITION BY i.user_id ORDER BY i.seen_at, s.post_id) AS nth
+    FROM (SELECT n.user_id, n.post_id, min(n.seen_at) AS seen_at FROM new_impressions n GROUP BY 1, 2) i
+    JOIN post_stats s ON s.post_id = i.post_id AND s.creator_id <> i.user_id
+    WHERE i.user_id = ANY (v_viewers) AND (
+      -- LIMIT keeps this a probe of the index, never a scan of all viewers' histories
+      SELECT true FROM viewer_last_seen v WHERE v.user_id = i.user_id AND v.post_id = i.post_id LIMIT 1
+    ) IS NULL
+  ),
+  allowed AS MATERIALIZED (
+    SELECT f.user_id, vroom_private.take_allowance(f.user_id, count(*)::integer) AS events
+    FROM first f GROUP BY f.user_id
+  )
   INSERT INTO engagement_queue (post_id, creator_id, at, impressions)
-  SELECT s.post_id, s.creator_id, i.seen_at, 1
-  FROM (SELECT n.user_id, n.post_id, min(n.seen_at) AS seen_at FROM new_impressions n GROUP BY 1, 2) i
-  JOIN post_stats s ON s.post_id = i.post_id AND s.creator_id <> i.user_id
-  WHERE i.user_id = ANY (v_viewers) AND (
-    -- LIMIT keeps this a probe of the index, never a scan of all viewers' histories
-    SELECT true FROM viewer_last_seen v WHERE v.user_id = i.user_id AND v.post_id = i.post_id LIMIT 1
-  ) IS NULL;
+  SELECT f.post_id, f.creator_id, f.seen_at, 1
+  FROM first f JOIN allowed a ON a.user_id = f.user_id AND f.nth <= a.events;
 
   INSERT INTO viewer_last_seen AS v (user_id, post_id, seen_at)
   SELECT i.user_id, i.post_id, max(i.seen_at)
@@ -137,6 +217,15 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
   PERFORM vroom_private.lock_histories(ARRAY(SELECT DISTINCT i.user_id FROM old_impressions i));
+  -- Who removes impressions that are not past their time could add them again, and count a post once more.
+  PERFORM vroom_private.mark_forgotten(recent.viewers, now() + f.cooldown)
+  FROM feed_settings f
+  CROSS JOIN LATERAL (
+    SELECT array_agg(DISTINCT i.user_id) AS viewers FROM old_impressions i
+    WHERE i.created_at > now() - f.cooldown
+  ) recent
+  WHERE auth.uid() IS NOT NULL AND recent.viewers IS NOT NULL;
+
   UPDATE viewer_last_seen v SET seen_at = left_over.seen_at
   FROM (
     SELECT i.user_id, i.post_id, max(i.seen_at) AS seen_at
@@ -181,6 +270,9 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE TRIGGER impressions_0_times BEFORE INSERT OR UPDATE ON public.user_post_impressions
+  FOR EACH ROW EXECUTE FUNCTION vroom_private.correct_times();
+
 -- An update is a deletion and an insertion: triggers of one event fire in the order of their names.
 CREATE OR REPLACE TRIGGER impressions_1_deleted AFTER DELETE ON public.user_post_impressions
   REFERENCING OLD TABLE AS old_impressions
@@ -197,6 +289,7 @@ CREATE OR REPLACE TRIGGER impressions_2_inserted AFTER INSERT ON public.user_pos
 CREATE OR REPLACE TRIGGER impressions_truncated AFTER TRUNCATE ON public.user_post_impressions
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_truncated();
 
+SELECT vroom_private.open_only_to('vroom_private.correct_times()', NULL);
 SELECT vroom_private.open_only_to('vroom_private.impressions_inserted()', NULL);
 SELECT vroom_private.open_only_to('vroom_private.impressions_deleted()', NULL);
 SELECT vroom_private.open_only_to('vroom_private.impressions_truncated()', NULL);

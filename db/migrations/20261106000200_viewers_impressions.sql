@@ -5,8 +5,52 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
 -- How impressions are recorded.
 
--- Records a batch of impressions: rows are {event_id, post_id, source, position, visible_ms, seen_at}.
--- Answers one row each, by index: accepted, duplicate (the event was recorded before) or unknown_post.
+-- Return when the viewer was served the posts of a session's last 50 pages; one row a post, its first page.
+CREATE OR REPLACE FUNCTION vroom_private.served_times(viewer uuid, session uuid)
+RETURNS TABLE (post_id uuid, served_at timestamptz)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT p.post_id, min(f.created_at)
+  FROM (
+    SELECT g.post_ids, g.created_at FROM feed_pages g
+    WHERE g.user_id = viewer AND g.session_id = session
+    ORDER BY g.page_no DESC LIMIT 50
+  ) f
+  CROSS JOIN LATERAL unnest(f.post_ids) AS p(post_id)
+  GROUP BY p.post_id
+$$;
+
+-- Return the rows of a batch with the times at which they can have been seen. A device whose clock is wrong loses
+-- nothing: nobody saw a post after now, nor before its page was served, and what is older than any page that is
+-- kept counts as seen now. An operator, who comes without claims, may record what was long ago.
+CREATE OR REPLACE FUNCTION vroom_private.dated_impressions(viewer uuid, session uuid, batch jsonb)
+RETURNS TABLE (
+  index integer, event_id uuid, post_id uuid, source text, score double precision, "position" smallint,
+  visible_ms integer, seen_at timestamptz
+)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT (g.ord - 1)::integer, r.event_id, r.post_id, r.source, r.score, r.position, r.visible_ms,
+         CASE
+           WHEN coalesce(r.seen_at, now()) >= now() THEN now()
+           -- a clock that is a little slow is let be
+           WHEN r.seen_at > now() - interval '5 minutes' OR auth.uid() IS NULL THEN r.seen_at
+           WHEN s.served_at IS NOT NULL THEN greatest(r.seen_at, s.served_at)
+           WHEN r.seen_at > now() - f.keep_pages THEN r.seen_at
+           ELSE now()
+         END
+  FROM feed_settings f
+  CROSS JOIN jsonb_array_elements(batch) WITH ORDINALITY AS g(item, ord)
+  CROSS JOIN LATERAL jsonb_to_record(g.item) AS r(
+    event_id uuid, post_id uuid, source text, score double precision, position smallint,
+    visible_ms integer, seen_at timestamptz)
+  LEFT JOIN vroom_private.served_times(viewer, session) AS s ON s.post_id = r.post_id
+$$;
+
+-- Record a batch of impressions: rows are {event_id, post_id, source, position, visible_ms, seen_at}. Return one
+-- row each, by index: accepted, duplicate (the event was recorded before) or unknown_post.
 CREATE OR REPLACE FUNCTION public.record_impressions(viewer uuid, session uuid, batch jsonb)
 RETURNS TABLE (index integer, outcome text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -26,18 +70,17 @@ BEGIN
   LIMIT 1;
   RETURN QUERY
   WITH given AS MATERIALIZED (
-    SELECT (g.ord - 1)::integer AS index, r.*, k.known,
-           row_number() OVER (PARTITION BY r.event_id, k.known ORDER BY g.ord) AS nth
-    FROM jsonb_array_elements(batch) WITH ORDINALITY AS g(item, ord)
-    CROSS JOIN LATERAL jsonb_to_record(g.item) AS r(
-      event_id uuid, post_id uuid, source text, score double precision, position smallint,
-      visible_ms integer, seen_at timestamptz)
-    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM posts p WHERE p.id = r.post_id) AS known) k
+    SELECT r.*, k.known, row_number() OVER (PARTITION BY r.event_id, k.known ORDER BY r.index) AS nth
+    FROM vroom_private.dated_impressions(v_viewer, v_session, batch) AS r
+    -- LIMIT keeps this a probe of the key. Of EXISTS the planner may make a hash of all posts.
+    CROSS JOIN LATERAL (
+      SELECT (SELECT true FROM posts p WHERE p.id = r.post_id LIMIT 1) IS NOT NULL AS known
+    ) k
   ),
   inserted AS (
     INSERT INTO user_post_impressions (
       user_id, event_id, post_id, seen_at, source, score, session_id, position, visible_ms, variant)
-    SELECT v_viewer, g.event_id, g.post_id, coalesce(g.seen_at, now()), coalesce(g.source, 'unknown'),
+    SELECT v_viewer, g.event_id, g.post_id, g.seen_at, coalesce(g.source, 'unknown'),
            g.score, v_session, g.position, g.visible_ms, v_variant
     FROM given g
     WHERE g.known AND g.nth = 1
@@ -55,8 +98,8 @@ BEGIN
 END
 $$;
 
--- One impression by named parameters. The event id is made of the parameters, so that a repeated call
--- records nothing twice. True where it was recorded now.
+-- Record one impression by named parameters. The event id is made of the parameters, so that a repeated call
+-- records nothing twice. Return true where it was recorded now.
 CREATE OR REPLACE FUNCTION public.record_impression(
   user_id uuid, post_id uuid, source text DEFAULT 'unknown', score double precision DEFAULT NULL,
   session_id uuid DEFAULT NULL, visible_at timestamptz DEFAULT now()
@@ -85,6 +128,9 @@ END
 $$;
 
 SELECT vroom_private.open_only_to('public.record_impressions(uuid, uuid, jsonb)', 'vroom_app');
-SELECT vroom_private.open_only_to('public.record_impression(uuid, uuid, text, double precision, uuid, timestamptz)', 'vroom_app');
+SELECT vroom_private.open_only_to(
+  'public.record_impression(uuid, uuid, text, double precision, uuid, timestamptz)', 'vroom_app');
+REVOKE ALL ON FUNCTION vroom_private.served_times(uuid, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.dated_impressions(uuid, uuid, jsonb) FROM PUBLIC;
 
 COMMIT;

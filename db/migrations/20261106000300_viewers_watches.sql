@@ -25,24 +25,25 @@ BEGIN
       liked        boolean,
       commented    boolean,
       shared       boolean,
-      watch_ratio  double precision,  -- play over duration, at most 1
+      watch_ratio  double precision,  -- play over the post's duration, at most 1
       problem      text,              -- why it is refused; null: it isn't
       creator_id   uuid,
       tags         text[],
       published_at timestamptz,
-      lasts_ms     integer            -- the post's own duration where that is known
+      lasts_ms     integer            -- the post's own duration; the client's where that is not known
     );
   END IF;
 END $$;
 
--- The rows of a batch, each with what its post is, or with the problem that keeps it out. An event that
--- stands twice in it is one.
+-- Return the rows of a batch, each with what its post is, or with the problem that keeps it out. An event that
+-- stands twice in a batch is one. The post's own duration decides how much of it was watched; what the client
+-- says of it counts only where the post's is not known.
 CREATE OR REPLACE FUNCTION vroom_private.judged_watches(batch jsonb) RETURNS SETOF vroom_private.watch
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT j.index, j.event_id, j.post_id, j.play_ms::integer, j.duration_ms::integer,
-         j.liked, j.commented, j.shared, least(1, j.play_ms::double precision / j.duration_ms),
+         j.liked, j.commented, j.shared, least(1, j.play_ms::double precision / j.lasts_ms),
          CASE WHEN j.problem IS NULL AND row_number() OVER (
                 PARTITION BY j.event_id, j.problem IS NULL ORDER BY j.index) > 1
               THEN 'duplicate' ELSE j.problem END,
@@ -56,7 +57,7 @@ AS $$
            coalesce(v.problem, CASE WHEN p.id IS NULL THEN 'unknown_post' END) AS problem,
            p.creator_id, vroom_private.taste_tags(p.tags) AS tags,
            coalesce(p.published_at, p.created_at) AS published_at,
-           coalesce(p.mux_duration_ms, CASE WHEN v.problem IS NULL THEN r.duration_ms END)::integer AS lasts_ms
+           coalesce(nullif(p.mux_duration_ms, 0), CASE WHEN v.problem IS NULL THEN r.duration_ms END)::integer AS lasts_ms
     FROM jsonb_array_elements(batch) WITH ORDINALITY AS g(item, ord)
     CROSS JOIN LATERAL jsonb_to_record(g.item) AS r(
       event_id uuid, post_id uuid, play_ms bigint, duration_ms bigint,
@@ -68,7 +69,10 @@ AS $$
         WHEN (r.play_ms BETWEEN 0 AND 10 * r.duration_ms) IS NOT TRUE THEN 'bad_play'
       END AS problem
     ) v
-    LEFT JOIN posts p ON p.id = r.post_id AND v.problem IS NULL
+    -- LIMIT keeps this a probe of the key
+    LEFT JOIN LATERAL (
+      SELECT * FROM posts q WHERE q.id = r.post_id AND v.problem IS NULL LIMIT 1
+    ) p ON true
   ) j
 $$;
 
@@ -108,27 +112,37 @@ AS $$
   WHERE s.user_id = viewer
 $$;
 
--- What watches add to what the viewer had given each post before: kept, queued for the roll-up, and
--- learnt as taste.
-CREATE OR REPLACE FUNCTION vroom_private.learn_watches(
-  viewer uuid, watches vroom_private.watch[], norms double precision[], at timestamptz
-) RETURNS void
-LANGUAGE plpgsql VOLATILE
+-- A watch, and what it adds to what the viewer had given its post before.
+DO $$
+BEGIN
+  IF to_regtype('vroom_private.grown_watch') IS NULL THEN
+    CREATE TYPE vroom_private.grown_watch AS (
+      watch          vroom_private.watch,
+      watched_at     timestamptz,
+      is_first       boolean,           -- the viewer's first watch of the post
+      is_vote        boolean,           -- the viewer's first watch of the post on this day (UTC)
+      first_finished boolean,
+      ratio          double precision,  -- what the viewer's best ratio grew by
+      likes          integer,
+      comments       integer,
+      shares         integer,
+      loops          integer,
+      weight         double precision   -- of the hot score
+    );
+  END IF;
+END $$;
+
+-- Return watches with what each adds, in the order of the batch.
+CREATE OR REPLACE FUNCTION vroom_private.grown_watches(
+  viewer uuid, watches vroom_private.watch[], at timestamptz
+) RETURNS vroom_private.grown_watch[]
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-#variable_conflict use_column
-DECLARE
-  v_viewer   uuid := viewer;
-  v_at       timestamptz := at;
-  v_cohorts  text[] := vroom_private.cohorts_of(viewer, at);
-  v_counts   boolean := vroom_private.counts_for_others(viewer);
-  v_creators uuid[];
-  v_tags     jsonb;
-  v_amounts  double precision[];
-BEGIN
   WITH measured AS (
-    SELECT w.*, v_at + w.index * interval '1 microsecond' AS watched_at,
-           s.post_id IS NULL AND row_number() OVER in_order = 1 AS is_first,
+    SELECT w AS watch, grown_watches.at + w.index * interval '1 microsecond' AS watched_at,
+           row_number() OVER in_order AS nth, s.post_id IS NULL AS is_new,
+           (s.last_at AT TIME ZONE 'UTC')::date IS DISTINCT FROM (grown_watches.at AT TIME ZONE 'UTC')::date AS is_new_day,
            greatest(coalesce(s.best_ratio, 0), coalesce(max(w.watch_ratio) OVER earlier, 0)) AS best_before,
            w.liked AND NOT (coalesce(s.liked, false) OR coalesce(bool_or(w.liked) OVER earlier, false)) AS newly_liked,
            w.commented AND NOT (coalesce(s.commented, false)
@@ -137,70 +151,111 @@ BEGIN
              OR coalesce(bool_or(w.shared) OVER earlier, false)) AS newly_shared
     FROM unnest(watches) AS w
     LEFT JOIN LATERAL (
-      SELECT * FROM viewer_watches k WHERE k.user_id = v_viewer AND k.post_id = w.post_id LIMIT 1
+      SELECT * FROM viewer_watches k WHERE k.user_id = viewer AND k.post_id = w.post_id LIMIT 1
     ) s ON true
     WINDOW in_order AS (PARTITION BY w.post_id ORDER BY w.index),
            earlier AS (in_order ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-  ),
-  grown AS MATERIALIZED (
-    SELECT m.*, g.ratio, m.newly_liked::integer AS likes, m.newly_commented::integer AS comments,
-           m.newly_shared::integer AS shares,
-           g.ratio + 2 * m.newly_liked::integer + 3 * m.newly_commented::integer
-             + 4 * m.newly_shared::integer AS weight,
-           vroom_private.is_replay(m.play_ms, m.duration_ms)::integer AS loops,
-           m.watch_ratio >= 0.9 AND m.best_before < 0.9 AS first_finished
-    FROM measured m
-    CROSS JOIN LATERAL (SELECT greatest(0, m.watch_ratio - m.best_before) AS ratio) g
-  ),
-  kept AS (
-    INSERT INTO viewer_watches AS k (
-      user_id, post_id, best_ratio, liked, commented, shared, plays, finished_at, last_at)
-    SELECT v_viewer, g.post_id, max(g.watch_ratio), bool_or(g.liked), bool_or(g.commented),
-           bool_or(g.shared), sum(1 + g.loops), max(g.watched_at) FILTER (WHERE g.watch_ratio >= 0.9), v_at
-    FROM grown g
-    GROUP BY g.post_id ORDER BY g.post_id
-    ON CONFLICT (user_id, post_id) DO UPDATE
-    SET best_ratio = greatest(k.best_ratio, excluded.best_ratio), liked = k.liked OR excluded.liked,
-        commented = k.commented OR excluded.commented, shared = k.shared OR excluded.shared,
-        plays = k.plays + excluded.plays, finished_at = greatest(k.finished_at, excluded.finished_at),
-        last_at = greatest(k.last_at, excluded.last_at)
-  ),
-  queued AS (
-    INSERT INTO engagement_queue (
-      post_id, creator_id, at, plays, replays, watch_ratio, likes, comments, shares, weight,
-      observed_watch_ratio, observed_like, duration_ms, after_posts, cohorts)
-    SELECT g.post_id, g.creator_id, v_at, g.is_first::integer, (NOT g.is_first)::integer + g.loops,
-           g.ratio, g.likes, g.comments, g.shares, g.weight, g.watch_ratio, g.liked, g.lasts_ms,
-           CASE WHEN g.first_finished THEN ARRAY(
-             SELECT f.post_id
-             FROM (
-               SELECT b.post_id, b.watched_at AS finished_at FROM grown b
-               WHERE b.index < g.index AND b.watch_ratio >= 0.9
-               UNION ALL
-               (SELECT k.post_id, k.finished_at FROM viewer_watches k
-                WHERE k.user_id = v_viewer AND k.finished_at > v_at - interval '30 minutes'
-                ORDER BY k.finished_at DESC LIMIT 4)
-             ) f
-             WHERE f.post_id <> g.post_id
-             GROUP BY f.post_id ORDER BY max(f.finished_at) DESC LIMIT 3
-           ) ELSE '{}' END,
-           CASE WHEN g.weight >= 0.9 THEN v_cohorts ELSE '{}' END
-    FROM grown g
-    WHERE v_counts
-    ORDER BY g.index
   )
-  SELECT array_agg(g.creator_id), jsonb_agg(to_jsonb(g.tags)),
-         array_agg(g.watch_ratio - norms[vroom_private.duration_bucket(g.lasts_ms) + 1]
-                   + g.likes + g.comments + 1.5 * g.shares)
-  INTO v_creators, v_tags, v_amounts
-  FROM grown g;
+  SELECT array_agg((
+    m.watch, m.watched_at, m.is_new AND m.nth = 1, m.is_new_day AND m.nth = 1,
+    (m.watch).watch_ratio >= 0.9 AND m.best_before < 0.9, g.ratio,
+    m.newly_liked::integer, m.newly_commented::integer, m.newly_shared::integer,
+    vroom_private.is_replay((m.watch).play_ms, (m.watch).lasts_ms)::integer,
+    g.ratio + 2 * m.newly_liked::integer + 3 * m.newly_commented::integer + 4 * m.newly_shared::integer
+  )::vroom_private.grown_watch ORDER BY (m.watch).index)
+  FROM measured m
+  CROSS JOIN LATERAL (SELECT greatest(0, (m.watch).watch_ratio - m.best_before) AS ratio) g
+$$;
 
-  PERFORM vroom_private.add_creator_affinity(v_viewer, v_creators, v_amounts, v_at);
+-- Keep what a viewer has given each post.
+CREATE OR REPLACE FUNCTION vroom_private.keep_watches(
+  viewer uuid, grown vroom_private.grown_watch[], at timestamptz
+) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  INSERT INTO viewer_watches AS k (
+    user_id, post_id, best_ratio, liked, commented, shared, plays, finished_at, last_at)
+  SELECT viewer, (g.watch).post_id, max((g.watch).watch_ratio), bool_or((g.watch).liked),
+         bool_or((g.watch).commented), bool_or((g.watch).shared), sum(1 + g.loops),
+         max(g.watched_at) FILTER (WHERE (g.watch).watch_ratio >= 0.9), keep_watches.at
+  FROM unnest(grown) AS g
+  GROUP BY (g.watch).post_id ORDER BY (g.watch).post_id
+  ON CONFLICT (user_id, post_id) DO UPDATE
+  SET best_ratio = greatest(k.best_ratio, excluded.best_ratio), liked = k.liked OR excluded.liked,
+      commented = k.commented OR excluded.commented, shared = k.shared OR excluded.shared,
+      plays = k.plays + excluded.plays, finished_at = greatest(k.finished_at, excluded.finished_at),
+      last_at = greatest(k.last_at, excluded.last_at)
+$$;
+
+-- Queue what watches add for the roll-up, as far as the viewer's allowance goes. A viewer has one vote a post and
+-- day in the moving averages of a creator. It is called before keep_watches, since it reads what the viewer had
+-- finished before.
+CREATE OR REPLACE FUNCTION vroom_private.queue_watches(
+  viewer uuid, grown vroom_private.grown_watch[], at timestamptz
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer  uuid := viewer;
+  v_at      timestamptz := at;
+  v_cohorts text[] := vroom_private.cohorts_of(viewer, at);
+  v_allowed integer := vroom_private.take_allowance(viewer, cardinality(grown));
+BEGIN
+  INSERT INTO engagement_queue (
+    post_id, creator_id, at, plays, replays, watch_ratio, likes, comments, shares, weight,
+    observed_watch_ratio, observed_like, duration_ms, after_posts, cohorts)
+  SELECT (g.watch).post_id, (g.watch).creator_id, v_at, g.is_first::integer,
+         (NOT g.is_first)::integer + g.loops, g.ratio, g.likes, g.comments, g.shares, g.weight,
+         CASE WHEN g.is_vote THEN (g.watch).watch_ratio END, CASE WHEN g.is_vote THEN (g.watch).liked END,
+         (g.watch).lasts_ms,
+         CASE WHEN g.first_finished THEN ARRAY(
+           SELECT f.post_id
+           FROM (
+             SELECT (b.watch).post_id AS post_id, b.watched_at AS finished_at FROM unnest(grown) AS b
+             WHERE (b.watch).index < (g.watch).index AND (b.watch).watch_ratio >= 0.9
+             UNION ALL
+             (SELECT k.post_id, k.finished_at FROM viewer_watches k
+              WHERE k.user_id = v_viewer AND k.finished_at > v_at - interval '30 minutes'
+              ORDER BY k.finished_at DESC LIMIT 4)
+           ) f
+           WHERE f.post_id <> (g.watch).post_id
+           GROUP BY f.post_id ORDER BY max(f.finished_at) DESC LIMIT 3
+         ) ELSE '{}' END,
+         CASE WHEN g.weight >= 0.9 THEN v_cohorts ELSE '{}' END
+  FROM unnest(grown) AS g
+  ORDER BY (g.watch).index
+  LIMIT v_allowed;
+END
+$$;
+
+-- Learn the viewer's taste for creators and tags from what watches add.
+CREATE OR REPLACE FUNCTION vroom_private.learn_taste(
+  viewer uuid, grown vroom_private.grown_watch[], norms double precision[], at timestamptz
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  v_viewer  uuid := viewer;
+  v_at      timestamptz := at;
+  v_amounts double precision[] := ARRAY(
+    SELECT (g.watch).watch_ratio - norms[vroom_private.duration_bucket((g.watch).lasts_ms) + 1]
+           + g.likes + g.comments + 1.5 * g.shares
+    FROM unnest(grown) WITH ORDINALITY AS g ORDER BY g.ordinality
+  );
+BEGIN
+  PERFORM vroom_private.add_creator_affinity(
+    v_viewer, ARRAY(SELECT (g.watch).creator_id FROM unnest(grown) WITH ORDINALITY AS g ORDER BY g.ordinality),
+    v_amounts, v_at);
   PERFORM vroom_private.add_tag_affinity(v_viewer, array_agg(t.tag), array_agg(t.amount), v_at)
   FROM (
-    SELECT e.tag, v_amounts[g.ord] / jsonb_array_length(g.tags) AS amount
-    FROM jsonb_array_elements(v_tags) WITH ORDINALITY AS g(tags, ord)
-    CROSS JOIN LATERAL jsonb_array_elements_text(g.tags) AS e(tag)
+    SELECT e.tag, v_amounts[g.ordinality] / cardinality((g.watch).tags) AS amount
+    FROM unnest(grown) WITH ORDINALITY AS g
+    CROSS JOIN LATERAL unnest((g.watch).tags) AS e(tag)
   ) t;
 END
 $$;
@@ -218,11 +273,14 @@ AS $$
 #variable_conflict use_column
 DECLARE
   v_viewer  uuid := viewer;
-  v_at      timestamptz := at;
+  -- An operator may load what was long ago. Nobody watches in the future.
+  v_at      timestamptz := least(
+    clock_timestamp(), CASE WHEN auth.uid() IS NULL THEN at ELSE greatest(at, now() - interval '1 day') END);
   v_samples bigint;
   v_given   vroom_private.watch[];
   v_new     vroom_private.watch[] := '{}';
   v_learnt  vroom_private.watch[];
+  v_grown   vroom_private.grown_watch[];
   v_norms   double precision[];
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
@@ -243,7 +301,7 @@ BEGIN
       user_id, event_id, post_id, play_ms, duration_ms, watch_ratio, liked, commented, shared, replay,
       nth, created_at)
     SELECT v_viewer, w.event_id, w.post_id, w.play_ms, w.duration_ms, w.watch_ratio, w.liked,
-           w.commented, w.shared, vroom_private.is_replay(w.play_ms, w.duration_ms),
+           w.commented, w.shared, vroom_private.is_replay(w.play_ms, w.lasts_ms),
            CASE WHEN w.creator_id <> v_viewer
                 THEN v_samples + count(*) FILTER (WHERE w.creator_id <> v_viewer) OVER (ORDER BY w.index) END,
            v_at
@@ -252,7 +310,12 @@ BEGIN
     IF cardinality(v_learnt) > 0 THEN
       v_norms := ARRAY(SELECT vroom_private.watch_norm(b::smallint) FROM generate_series(0, 4) AS b ORDER BY b);
       PERFORM vroom_private.learn_signals(v_viewer, v_learnt, v_norms, v_at);
-      PERFORM vroom_private.learn_watches(v_viewer, v_learnt, v_norms, v_at);
+      v_grown := vroom_private.grown_watches(v_viewer, v_learnt, v_at);
+      IF vroom_private.counts_for_others(v_viewer) THEN
+        PERFORM vroom_private.queue_watches(v_viewer, v_grown, v_at);
+      END IF;
+      PERFORM vroom_private.keep_watches(v_viewer, v_grown, v_at);
+      PERFORM vroom_private.learn_taste(v_viewer, v_grown, v_norms, v_at);
     END IF;
   END IF;
 

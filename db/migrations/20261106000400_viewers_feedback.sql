@@ -11,7 +11,7 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
 -- Lowers a viewer's affinities to a creator and to tags, by 1.5 each way, as far as they go. Answers what
 -- was taken: {at, creator, tags: {tag: amount}}. The caller holds lock_viewer.
-CREATE OR REPLACE FUNCTION vroom_private.weigh_less(viewer uuid, creator uuid, tags text[], at timestamptz)
+CREATE OR REPLACE FUNCTION vroom_private.lower_affinity(viewer uuid, creator uuid, tags text[], at timestamptz)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -22,29 +22,29 @@ DECLARE
   v_creator double precision := 1.5;
 BEGIN
   -- Affinities end at -5: what is not taken is not given back either.
-  SELECT least(v_creator, greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, weigh_less.at), 0)))
+  SELECT least(v_creator, greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, lower_affinity.at), 0)))
   INTO v_creator
   FROM (SELECT) one
   LEFT JOIN viewer_creator_affinity a ON a.user_id = viewer AND a.creator_id = creator;
   v_taken := ARRAY(
-    SELECT least(1.5 / greatest(1, cardinality(v_tags)), greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, weigh_less.at), 0)))
+    SELECT least(1.5 / greatest(1, cardinality(v_tags)), greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, lower_affinity.at), 0)))
     FROM unnest(v_tags) WITH ORDINALITY AS t(tag, ord)
     LEFT JOIN viewer_tag_affinity a ON a.user_id = viewer AND a.tag = t.tag
     ORDER BY t.ord
   );
-  PERFORM vroom_private.add_creator_affinity(viewer, ARRAY[creator], ARRAY[-v_creator], weigh_less.at);
+  PERFORM vroom_private.add_creator_affinity(viewer, ARRAY[creator], ARRAY[-v_creator], lower_affinity.at);
   PERFORM vroom_private.add_tag_affinity(viewer, v_tags, ARRAY(
     SELECT -g.amount FROM unnest(v_taken) WITH ORDINALITY AS g(amount, ord) ORDER BY g.ord
-  ), weigh_less.at);
+  ), lower_affinity.at);
   RETURN jsonb_build_object(
-    'at', to_char(weigh_less.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'creator', v_creator,
+    'at', to_char(lower_affinity.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'creator', v_creator,
     'tags', (SELECT coalesce(jsonb_object_agg(g.tag, g.amount), '{}') FROM unnest(v_tags, v_taken) AS g(tag, amount)));
 END
 $$;
 
--- Gives back what weigh_less took, decayed as the affinities are. One that is gone since stays gone. The
+-- Gives back what lower_affinity took, decayed as the affinities are. One that is gone since stays gone. The
 -- caller holds lock_viewer.
-CREATE OR REPLACE FUNCTION vroom_private.weigh_as_before(viewer uuid, creator uuid, taken jsonb, at timestamptz)
+CREATE OR REPLACE FUNCTION vroom_private.restore_affinity(viewer uuid, creator uuid, taken jsonb, at timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -54,19 +54,30 @@ DECLARE
 BEGIN
   PERFORM vroom_private.add_creator_affinity(
     viewer, ARRAY[creator],
-    ARRAY[vroom_private.affinity_at((taken ->> 'creator')::double precision, v_since, weigh_as_before.at)],
-    weigh_as_before.at)
+    ARRAY[vroom_private.affinity_at((taken ->> 'creator')::double precision, v_since, restore_affinity.at)],
+    restore_affinity.at)
   FROM viewer_creator_affinity a
   WHERE a.user_id = viewer AND a.creator_id = creator AND v_since IS NOT NULL;
-  PERFORM vroom_private.add_tag_affinity(viewer, given_back.tags, given_back.amounts, weigh_as_before.at)
+  PERFORM vroom_private.add_tag_affinity(viewer, given_back.tags, given_back.amounts, restore_affinity.at)
   FROM (
     SELECT array_agg(t.tag) AS tags,
-           array_agg(vroom_private.affinity_at(t.amount::double precision, v_since, weigh_as_before.at)) AS amounts
+           array_agg(vroom_private.affinity_at(t.amount::double precision, v_since, restore_affinity.at)) AS amounts
     FROM jsonb_each_text(taken -> 'tags') AS t(tag, amount)
     JOIN viewer_tag_affinity a ON a.user_id = viewer AND a.tag = t.tag
   ) given_back
   WHERE given_back.tags IS NOT NULL;
 END
+$$;
+
+-- Whether a viewer's report counts towards taking a post off the feed: only who has seen a post can judge it. A
+-- report of a creator as a whole (post is null) takes nothing off.
+CREATE OR REPLACE FUNCTION vroom_private.may_report(viewer uuid, post uuid) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT vroom_private.counts_for_others(viewer) AND (
+    post IS NULL
+    OR (SELECT true FROM viewer_last_seen s WHERE s.user_id = viewer AND s.post_id = post LIMIT 1) IS NOT NULL)
 $$;
 
 -- Gives a feedback, or takes it back. `post` or `creator` names what it is about, one of the two; hiding
@@ -133,14 +144,14 @@ BEGIN
   IF undo THEN
     UPDATE feedback f SET undone_at = v_now, taken = '{}', revision = DEFAULT
     WHERE f.user_id = v_viewer AND f.id = v_row.id;
-    PERFORM vroom_private.weigh_as_before(v_viewer, v_creator, v_row.taken, v_now);
+    PERFORM vroom_private.restore_affinity(v_viewer, v_creator, v_row.taken, v_now);
   ELSE
     INSERT INTO feedback AS f (user_id, action, post_id, creator_id, created_at)
     VALUES (v_viewer, v_action, v_post, v_creator, v_now)
     ON CONFLICT (user_id, action, target) DO UPDATE SET undone_at = NULL, revision = DEFAULT
     RETURNING * INTO v_row;
     IF v_action = 'not_interested' AND v_creator <> v_viewer THEN
-      UPDATE feedback f SET taken = vroom_private.weigh_less(v_viewer, v_creator, v_tags, v_now)
+      UPDATE feedback f SET taken = vroom_private.lower_affinity(v_viewer, v_creator, v_tags, v_now)
       WHERE f.user_id = v_viewer AND f.id = v_row.id;
     END IF;
   END IF;
@@ -148,7 +159,7 @@ BEGIN
   -- A report counts once a viewer and post, and no more once somebody has looked at the post. What has
   -- counted is given back when it is undone.
   IF v_action = 'report' AND v_known AND v_creator <> v_viewer
-     AND (CASE WHEN undo THEN v_was ELSE vroom_private.counts_for_others(v_viewer) END)
+     AND (CASE WHEN undo THEN v_was ELSE vroom_private.may_report(v_viewer, v_post) END)
      AND NOT EXISTS (SELECT FROM post_reviews r WHERE r.post_id = v_post AND r.counted_from > v_row.created_at) THEN
     UPDATE feedback f SET counted = NOT undo WHERE f.user_id = v_viewer AND f.id = v_row.id;
     INSERT INTO engagement_queue (post_id, creator_id, reports)
@@ -160,7 +171,8 @@ END
 $$;
 
 SELECT vroom_private.open_only_to('public.give_feedback(uuid, text, uuid, uuid, boolean)', 'vroom_app');
-REVOKE ALL ON FUNCTION vroom_private.weigh_less(uuid, uuid, text[], timestamptz) FROM PUBLIC;
-REVOKE ALL ON FUNCTION vroom_private.weigh_as_before(uuid, uuid, jsonb, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.lower_affinity(uuid, uuid, text[], timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.may_report(uuid, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.restore_affinity(uuid, uuid, jsonb, timestamptz) FROM PUBLIC;
 
 COMMIT;

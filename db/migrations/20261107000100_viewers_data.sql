@@ -42,7 +42,8 @@ AS $$
     (14, 'watch_events', 'user_id', 'created_at', 'history'),
     (15, 'user_post_impressions', 'user_id', 'created_at', 'history'),
     (16, 'feed_requests', 'user_id', 'created_at', 'history'),
-    (17, 'feed_pages', 'user_id', 'created_at', 'sessions')
+    (17, 'feed_pages', 'user_id', 'created_at', 'sessions'),
+    (18, 'viewer_allowance', 'user_id', 'at', 'all')
 $$;
 
 -- At most so many bytes does a text take as a string within a string of JSON, whatever is escaped: a
@@ -128,7 +129,7 @@ DECLARE
   t        record;
 BEGIN
   -- The roll-up counts for these posts and this creator: not while they go.
-  PERFORM vroom_private.lock_roll_up();
+  PERFORM vroom_private.lock_task('roll_up');
   v_posts := ARRAY(SELECT p.id FROM posts p WHERE p.creator_id = viewer ORDER BY p.id LIMIT least(v_left, 200));
   -- Uploads first, as all others do: the other order could end in a deadlock.
   PERFORM FROM uploads u WHERE u.post_id = ANY (v_posts) OR u.creator_id = viewer ORDER BY u.post_id FOR UPDATE;
@@ -227,8 +228,7 @@ BEGIN
   PERFORM vroom_private.lock_viewer(v_viewer);
   -- Before any row of the history, as those who add to it do.
   PERFORM vroom_private.lock_histories(ARRAY[v_viewer]);
-  INSERT INTO erasures AS e (mark) VALUES (vroom_private.erasure_mark(v_viewer))
-  ON CONFLICT (mark) DO UPDATE SET erased_at = excluded.erased_at;
+  PERFORM vroom_private.mark_forgotten(ARRAY[v_viewer], now() + f.cooldown) FROM feed_settings f;
   IF everything THEN
     v_left := v_left - vroom_private.give_reports_back(v_viewer, v_left);
     v_gone := vroom_private.erase_creator(v_viewer, v_left);

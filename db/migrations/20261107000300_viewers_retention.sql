@@ -143,49 +143,47 @@ $$;
 
 REVOKE ALL ON FUNCTION vroom_private.retire_feedback(integer, interval) FROM PUBLIC;
 
--- Removes what is past its time, `most` rows (10,000 at most) of each kind; how many of each. Impressions
--- outlast the cooldown by a day; nothing younger than a day goes, whatever is asked for. One call works
--- at a time; another meanwhile does nothing.
-CREATE OR REPLACE FUNCTION public.prune(
-  most integer, cooldown interval, events_for interval, watches_for interval, requests_for interval,
-  pages_for interval
-) RETURNS TABLE (kind text, removed integer)
+-- Remove what is past its time, max_rows (10,000 at most) of each kind, and return how many of each went.
+-- feed_settings says what is kept for how long; impressions outlast the cooldown by a day. A caller whose own
+-- cooldown is longer keeps impressions for that; a shorter one changes nothing. One call works at a time;
+-- another meanwhile does nothing.
+CREATE OR REPLACE FUNCTION public.prune(max_rows integer, cooldown interval DEFAULT NULL)
+RETURNS TABLE (kind text, removed integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-  v_most integer := least(10000, greatest(0, most));
+  v_rows     integer := least(10000, greatest(0, max_rows));
+  v_settings feed_settings;
 BEGIN
   PERFORM vroom_private.assert_no_viewer();
-  IF NOT pg_try_advisory_xact_lock(hashtext('prune'), 0) THEN
+  IF NOT vroom_private.try_lock_task('prune') THEN
     RETURN;
   END IF;
+  SELECT * INTO STRICT v_settings FROM feed_settings;
   RETURN QUERY
-  SELECT r.kind, vroom_private.remove_oldest(
-    ('public.' || r.kind)::regclass, r.ages, now() - greatest(r.kept, interval '1 day'), v_most)
+  SELECT r.kind, vroom_private.remove_oldest(('public.' || r.kind)::regclass, r.ages, now() - r.kept, v_rows)
   FROM (VALUES
-    ('user_post_impressions', ARRAY['created_at', 'seen_at']::name[], cooldown + interval '1 day'),
-    ('watch_events', ARRAY['created_at']::name[], events_for),
-    ('viewer_watches', ARRAY['last_at']::name[], watches_for),
-    ('feed_requests', ARRAY['created_at']::name[], requests_for),
-    ('feed_pages', ARRAY['created_at']::name[], pages_for),
-    ('erasures', ARRAY['erased_at']::name[], interval '1 day')
-  ) AS r(kind, ages, kept)
-  WHERE r.kept IS NOT NULL;
+    ('user_post_impressions', ARRAY['created_at', 'seen_at']::name[],
+     greatest(v_settings.cooldown, prune.cooldown) + interval '1 day'),
+    ('watch_events', ARRAY['created_at']::name[], v_settings.keep_watch_events),
+    ('viewer_watches', ARRAY['last_at']::name[], v_settings.keep_watches),
+    ('feed_requests', ARRAY['created_at']::name[], v_settings.keep_requests),
+    ('feed_pages', ARRAY['created_at']::name[], v_settings.keep_pages),
+    ('erasures', ARRAY['counts_again_at']::name[], interval '0')
+  ) AS r(kind, ages, kept);
   RETURN QUERY
   SELECT r.kind, vroom_private.remove_orphans(
-    ('public.' || r.kind)::regclass, r.key_column, r.post_columns, v_most)
+    ('public.' || r.kind)::regclass, r.key_column, r.post_columns, v_rows)
   FROM (VALUES
     ('post_tags', 'tag'::name, ARRAY['post_id']::name[]),
     ('post_covisits', 'post_id', ARRAY['post_id', 'next_post_id']),
     ('cohort_posts', 'cohort', ARRAY['post_id'])
   ) AS r(kind, key_column, post_columns);
-  RETURN QUERY SELECT 'post_heat', vroom_private.forget_cold_posts(v_most);
-  RETURN QUERY SELECT 'feedback', vroom_private.retire_feedback(v_most, interval '1 day');
+  RETURN QUERY SELECT 'post_heat', vroom_private.forget_cold_posts(v_rows);
+  RETURN QUERY SELECT 'feedback', vroom_private.retire_feedback(v_rows, interval '1 day');
 END
 $$;
-
-SELECT vroom_private.open_only_to(
-  'public.prune(integer, interval, interval, interval, interval, interval)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.prune(integer, interval)', 'vroom_app');
 
 COMMIT;

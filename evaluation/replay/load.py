@@ -164,7 +164,7 @@ def load(world: World, admin: psycopg.Connection, history: int, steps: Steps) ->
 
 def roll_up(admin: psycopg.Connection) -> None:
     """Count the oldest events of the queue."""
-    admin.execute("SELECT * FROM roll_up(%s, 1000000)", (_ROLLED,))
+    admin.execute("SELECT * FROM roll_up(%s)", (_ROLLED,))
 
 
 def _record(world: World, admin: psycopg.Connection, viewer: int, rows: list[int]) -> None:

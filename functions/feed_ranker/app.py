@@ -112,8 +112,6 @@ def post_impressions() -> Response[str]:
         kept.database,
         viewer,
         batch,
-        now=datetime.now(UTC),
-        cooldown=kept.cooldown,
         budget_s=kept.budget_s,
     )
     kept.report.batch("Impressions", done)

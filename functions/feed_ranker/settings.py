@@ -42,7 +42,6 @@ class FeedSettings(LogSettings):
     inventory_waterline: Annotated[int, Field(ge=0, le=500)] = 24
     session_cache_ttl_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     fresh_window_days: Annotated[int, Field(ge=1, le=365)] = 7
-    report_hold_threshold: Annotated[int, Field(ge=1, le=1_000_000)] = 5
     exploration_rate: Annotated[float, Field(ge=0, le=1)] = 0.10
     new_post_quota: Annotated[int, Field(ge=0, le=100)] = 100
     database_budget_ms: Annotated[int, Field(ge=10, le=10_000)] = 2_000
@@ -52,10 +51,6 @@ class FeedSettings(LogSettings):
     prune_batch: Annotated[
         int, Field(ge=1, le=10_000, description="Rows of a kind that one transaction removes")
     ] = 500
-    keep_watch_events_days: Annotated[int, Field(ge=1, le=3_650)] = 90
-    keep_watches_days: Annotated[int, Field(ge=1, le=3_650)] = 180
-    keep_requests_days: Annotated[int, Field(ge=1, le=3_650)] = 30
-    keep_pages_days: Annotated[int, Field(ge=1, le=3_650)] = 7
     upkeep_budget_s: Annotated[
         int, Field(ge=1, le=800, description="A run ends earlier where the function's time does")
     ] = 45
@@ -89,13 +84,8 @@ class FeedSettings(LogSettings):
         """How much the roll-up and retention do at once, and what is kept for how long."""
         return UpkeepRules(
             roll_up_batch=self.roll_up_batch,
-            report_threshold=self.report_hold_threshold,
             prune_batch=self.prune_batch,
             cooldown=timedelta(days=self.repeat_cooldown_days),
-            watch_events_for=timedelta(days=self.keep_watch_events_days),
-            watches_for=timedelta(days=self.keep_watches_days),
-            requests_for=timedelta(days=self.keep_requests_days),
-            pages_for=timedelta(days=self.keep_pages_days),
         )
 
     @property

@@ -28,23 +28,14 @@ class UpkeepRules:
 
     Attributes:
         roll_up_batch: Events of the queue that one transaction counts.
-        report_threshold: Reports that take a post off the feed.
         prune_batch: Rows of each kind that one transaction removes.
-        cooldown: Impressions outlast it by a day.
-        watch_events_for: Age at which a watch's event id is forgotten.
-        watches_for: Age at which it is forgotten what a viewer gave a post.
-        requests_for: Age at which requests are forgotten.
-        pages_for: Age at which a session's pages are forgotten.
+        cooldown: Impressions outlast it by a day. All else that is kept has its time in the
+            database, in feed_settings, where only the owner of the schema can change it.
     """
 
     roll_up_batch: int = 2_000
-    report_threshold: int = 5
     prune_batch: int = 500
     cooldown: timedelta = timedelta(days=30)
-    watch_events_for: timedelta = timedelta(days=90)
-    watches_for: timedelta = timedelta(days=180)
-    requests_for: timedelta = timedelta(days=30)
-    pages_for: timedelta = timedelta(days=7)
 
 
 @dataclass(slots=True)
@@ -102,7 +93,7 @@ def run(
 def _roll_up(database: Database, rules: UpkeepRules, result: UpkeepResult, budget_s: float) -> None:
     statement = Statement(
         sql.FEED["roll_up"],
-        {"most": rules.roll_up_batch, "report_threshold": rules.report_threshold},
+        {"max_rows": rules.roll_up_batch},
     )
     (rows,) = database.run(statement, viewer=None, budget_s=budget_s)
     ((busy, events, posts, held),) = rows
@@ -117,14 +108,7 @@ def _prune(database: Database, rules: UpkeepRules, result: UpkeepResult, budget_
     """Remove a batch of each kind; whether no kind had more than that."""
     statement = Statement(
         sql.FEED["prune"],
-        {
-            "most": rules.prune_batch,
-            "cooldown": rules.cooldown,
-            "events_for": rules.watch_events_for,
-            "watches_for": rules.watches_for,
-            "requests_for": rules.requests_for,
-            "pages_for": rules.pages_for,
-        },
+        {"max_rows": rules.prune_batch, "cooldown": rules.cooldown},
     )
     (removed,) = database.run(statement, viewer=None, budget_s=budget_s)
     for kind, count in removed:

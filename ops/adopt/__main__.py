@@ -130,7 +130,7 @@ def _take_history_over(
             row = connection.execute("SELECT count(*) FROM engagement_queue").fetchone()
             if row is None or row[0] == 0:
                 break
-            connection.execute("SELECT * FROM roll_up(%s, 2147483647)", [_ROLL_UP])
+            connection.execute("SELECT * FROM roll_up(%s)", [_ROLL_UP])
 
 
 def _progress(console: Console) -> Progress:

@@ -58,12 +58,11 @@ SELECT index, outcome
 FROM record_watches(%(viewer)s, %(batch)s, %(at)s);
 
 -- name: roll_up
-SELECT busy, events, posts, held FROM roll_up(%(most)s::integer, %(report_threshold)s::integer);
+SELECT busy, events, posts, held FROM roll_up(%(max_rows)s::integer);
 
 -- name: prune
 SELECT kind, removed
-FROM prune(
-  %(most)s::integer, %(cooldown)s, %(events_for)s, %(watches_for)s, %(requests_for)s, %(pages_for)s);
+FROM prune(%(max_rows)s::integer, %(cooldown)s);
 
 -- name: steering
 -- The feature flags, what is watched of clips of each length (a few rows each), and the heat's mix.

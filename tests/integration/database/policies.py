@@ -141,8 +141,8 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
 # Calls of the functions themselves, for no viewer: bounded, and harmless however often they come.
 APP_CALLS: Final[dict[str, LiteralString]] = {
     "take_mux_turn": "SELECT take_mux_turn(1, 0)",
-    "roll_up": "SELECT FROM roll_up(100, 5)",
-    "prune": "SELECT FROM prune(100, '30 days', '90 days', '180 days', '30 days', '7 days')",
+    "roll_up": "SELECT FROM roll_up(100)",
+    "prune": "SELECT FROM prune(100)",
 }
 
 WEBHOOK_CALLS: Final[dict[str, LiteralString]] = {

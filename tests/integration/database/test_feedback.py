@@ -81,7 +81,8 @@ class World:
         return [(row["post_id"], row["creator_id"], row["reports"]) for row in rows]
 
     def roll_up(self) -> None:
-        self.operator.execute("SELECT roll_up(1000, %s)", [THRESHOLD])
+        self.operator.execute("UPDATE feed_settings SET report_hold_threshold = %s", [THRESHOLD])
+        self.operator.execute("SELECT roll_up(1000)")
 
     def reported(self, post: UUID, times: int) -> list[UUID]:
         """Have so many viewers report a post; who."""

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from tests.integration.engagement.audience import Audience
 
-PRUNE: LiteralString = (
-    "SELECT * FROM prune(%s, '30 days', '90 days', '180 days', '30 days', '7 days')"
-)
+PRUNE: LiteralString = "SELECT * FROM prune(%s)"
 
 
 def prune(audience: Audience, most: int = 100) -> dict[str, int]:
@@ -161,13 +159,16 @@ def test_feedback_on_a_post_that_is_gone_goes_and_other_feedback_stays(audience:
     assert [row["post_id"] for row in audience.rows("SELECT post_id FROM feedback")] == [left]
 
 
-def test_nothing_of_the_last_day_goes_whatever_a_caller_asks_for(audience: Audience) -> None:
+def test_a_callers_cooldown_keeps_impressions_longer_and_never_shorter(audience: Audience) -> None:
     viewer = uuid4()
     (post,) = audience.add_posts(1)
-    impressions(audience, viewer, post, 0.9, 3)
+    impressions(audience, viewer, post, 0.9, 3, 40)
     audience.record(viewer, [watch(post)])
-    audience.operator.execute("SELECT prune(100, '-10 days', '-10 days', '0', '-1 day', '-1 day')")
-    assert len(audience.rows("SELECT FROM user_post_impressions")) == 1
+    audience.operator.execute("SELECT prune(100, '45 days')")
+    assert len(audience.rows("SELECT FROM user_post_impressions")) == 3
+    for cooldown in ("-10 days", "0", "1 day"):
+        audience.operator.execute("SELECT prune(100, %s)", [cooldown])
+        assert len(audience.rows("SELECT FROM user_post_impressions")) == 2
     assert len(audience.rows("SELECT FROM watch_events")) == 1
     assert len(audience.rows("SELECT FROM viewer_watches")) == 1
 

@@ -42,7 +42,7 @@ def test_while_one_runner_works_another_does_nothing(audience: Audience) -> None
     (post,) = audience.add_posts(1)
     audience.record(uuid4(), [watch(post)])
     with psycopg.connect(audience.database.admin_url) as working:
-        working.execute("SELECT roll_up(100, 5)")
+        working.execute("SELECT roll_up(100)")
         assert audience.roll_up() == {"busy": True, "events": 0, "posts": 0, "held": 0}
     assert audience.stats(post)["plays"] == 1
     assert audience.roll_up() == {"busy": False, "events": 0, "posts": 0, "held": 0}
@@ -56,7 +56,7 @@ def test_a_runner_that_is_killed_has_counted_nothing_and_the_next_counts_all(
         audience.record(uuid4(), [watch(post, 1.0)])
     assert audience.roll_up(2)["events"] == 2
     victim = psycopg.connect(audience.database.admin_url)
-    victim.execute("SELECT roll_up(100, 5)")
+    victim.execute("SELECT roll_up(100)")
     audience.operator.execute("SELECT pg_terminate_backend(%s)", [victim.info.backend_pid])
     with pytest.raises(psycopg.OperationalError):
         victim.execute("SELECT 1")

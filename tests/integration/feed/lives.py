@@ -106,7 +106,7 @@ def lives(feed: Harness, viewer: Viewer, others: list[Viewer]) -> None:
         asks(other, "report", post_id=own[0])
     asks(others[0], "hide_creator", creator_id=viewer.id)
     asks(others[0], "report", creator_id=viewer.id)
-    feed.execute("SELECT roll_up(10000, %s)", len(others))
+    feed.execute("SELECT roll_up(10000)")
     asks(others[0], "report", post_id=own[1])  # in the queue as the erasure comes
     watches(others[1], own[1])
 

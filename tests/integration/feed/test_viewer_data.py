@@ -211,7 +211,7 @@ def test_erasing_while_the_viewer_goes_on_ends_in_no_error_and_leaves_only_what_
                     asks(other, "report", post_id=own[0])
                     asks(other, "hide_creator", creator_id=viewer.id)
                 with psycopg.connect(database.admin_url, autocommit=True) as connection:
-                    connection.execute("SELECT roll_up(100, 5)")
+                    connection.execute("SELECT roll_up(100)")
         finally:
             feed.container.database.close()
 

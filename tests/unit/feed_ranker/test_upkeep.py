@@ -105,27 +105,11 @@ def test_while_another_runner_works_the_roll_up_is_left_to_it() -> None:
 
 def test_the_rules_are_passed_on() -> None:
     database = FakeDatabase()
-    rules = UpkeepRules(
-        roll_up_batch=7,
-        report_threshold=3,
-        prune_batch=9,
-        cooldown=timedelta(days=1),
-        watch_events_for=timedelta(days=2),
-        watches_for=timedelta(days=3),
-        requests_for=timedelta(days=4),
-        pages_for=timedelta(days=5),
-    )
+    rules = UpkeepRules(roll_up_batch=7, prune_batch=9, cooldown=timedelta(days=40))
     run(database, rules, 60.0, lambda: database.time)
     rolled, pruned = database.sent
-    assert rolled.params == {"most": 7, "report_threshold": 3}
-    assert pruned.params == {
-        "most": 9,
-        "cooldown": timedelta(days=1),
-        "events_for": timedelta(days=2),
-        "watches_for": timedelta(days=3),
-        "requests_for": timedelta(days=4),
-        "pages_for": timedelta(days=5),
-    }
+    assert rolled.params == {"max_rows": 7}
+    assert pruned.params == {"max_rows": 9, "cooldown": timedelta(days=40)}
 
 
 def test_what_was_done_before_the_database_was_lost_stays_done() -> None:

@@ -16,7 +16,6 @@ from tests.unit.feed_ranker.events.databases import VIEWER, FakeDatabase, LostDa
 
 SESSION = UUID("5e551011-0000-4000-8000-000000000001")
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-COOLDOWN = timedelta(days=30)
 
 
 def row(number: int = 1, /, **more: object) -> dict[str, object]:
@@ -36,14 +35,12 @@ def recorded(rows: list[Any], database: FakeDatabase | LostDatabase) -> dict[str
         database,
         VIEWER,
         ImpressionBatch(session_id=SESSION, impressions=rows),
-        now=NOW,
-        cooldown=COOLDOWN,
         budget_s=0.5,
     )
 
 
 def verdict(**more: object) -> ImpressionIn | str:
-    return _valid(row(**more), NOW, COOLDOWN)
+    return _valid(row(**more))
 
 
 @pytest.mark.parametrize("visible_ms", [500, 501, 86_400_000])
@@ -58,34 +55,24 @@ def test_less_than_half_a_second_is_none(visible_ms: int) -> None:
     )
 
 
-SECOND = timedelta(seconds=1)
-
-
 @pytest.mark.parametrize(
-    ("seen_at", "said"),
+    "seen_at",
     [
-        (NOW, None),
-        (NOW - timedelta(days=1), None),
-        (NOW + timedelta(minutes=2), None),
-        (NOW + timedelta(minutes=2) + SECOND, "seen_at: lies in the future"),
-        (NOW + timedelta(days=365), "seen_at: lies in the future"),
-        (NOW - COOLDOWN + SECOND, None),
-        (NOW - COOLDOWN, "seen_at: lies before the cooldown"),
-        (NOW - timedelta(days=365), "seen_at: lies before the cooldown"),
-        (datetime(1, 1, 1, tzinfo=UTC), "seen_at: lies before the cooldown"),
-        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "seen_at: lies in the future"),
+        NOW + timedelta(minutes=3),
+        NOW - timedelta(days=31),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
     ],
 )
-def test_an_impression_lies_between_the_cooldown_and_now(
-    seen_at: datetime, said: str | None
-) -> None:
+def test_a_clock_that_is_wrong_costs_no_impression(seen_at: datetime) -> None:
     found = verdict(seen_at=seen_at.isoformat())
-    assert said == (found if isinstance(found, str) else None)
+    assert isinstance(found, ImpressionIn)
+    assert found.seen_at == seen_at
 
 
 @pytest.mark.parametrize("seen_at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
-def test_times_at_the_ends_of_the_calendar_are_refused_not_stumbled_over(seen_at: str) -> None:
-    assert str(verdict(seen_at=seen_at)).startswith("seen_at: lies ")
+def test_times_at_the_ends_of_the_calendar_are_no_impression_less(seen_at: str) -> None:
+    assert isinstance(verdict(seen_at=seen_at), ImpressionIn)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +101,7 @@ def test_a_bad_row_is_refused_with_the_name_of_its_field(field_name: str, value:
     )
 )
 def test_whatever_stands_in_a_row_it_is_refused_with_a_reason(raw: object) -> None:
-    found = _valid(raw, NOW, COOLDOWN)
+    found = _valid(raw)
     assert isinstance(found, str)
     assert ": " in found
 
@@ -159,10 +146,11 @@ def test_a_batch_of_bad_rows_alone_never_reaches_the_database() -> None:
     assert database.sent == []
 
 
-def test_a_time_within_the_clocks_tolerance_is_recorded_as_now() -> None:
+def test_times_are_left_to_the_database_to_correct() -> None:
     database = FakeDatabase(["accepted"])
-    recorded([row(seen_at=(NOW + timedelta(minutes=1)).isoformat())], database)
-    assert database.rows[0]["seen_at"] == NOW.isoformat()
+    ahead = (NOW + timedelta(days=400)).isoformat()
+    recorded([row(seen_at=ahead)], database)
+    assert database.rows[0]["seen_at"] == ahead
 
 
 def test_nothing_is_answered_as_accepted_when_the_database_is_gone() -> None:
