@@ -37,7 +37,14 @@ class World:
         creator: UUID | None = None,
         *,
         undo: bool = False,
+        unseen: bool = False,
     ) -> str:
+        """Give a feedback; who reports a post has seen it, unless `unseen`."""
+        if action == "report" and post is not None and not unseen:
+            self.operator.execute(
+                "INSERT INTO viewer_last_seen VALUES (%s, %s, now()) ON CONFLICT DO NOTHING",
+                [viewer, post],
+            )
         (row,) = call(self.url, viewer, GIVE, [viewer, action, post, creator, undo])
         return str(row["outcome"])
 
@@ -268,6 +275,18 @@ def test_five_viewers_reports_take_a_post_off_the_feed_and_four_do_not(world: Wo
     assert (row["post_id"], row["reports"], row["reviewed_at"]) == (post, 5, None)
 
 
+def test_viewers_who_never_saw_a_post_cannot_take_it_off_the_feed(world: World) -> None:
+    post = world.post(CREATOR)
+    for _ in range(THRESHOLD):
+        assert world.give(uuid.uuid4(), "report", post, unseen=True) == "given"
+    world.roll_up()
+    assert world.state(post) == ("public", 0)
+    # Each of them is still rid of it.
+    viewer = uuid.uuid4()
+    world.give(viewer, "report", post, unseen=True)
+    assert post not in world.candidates(viewer)
+
+
 def test_one_viewer_cannot_take_a_post_off_the_feed(world: World) -> None:
     post = world.post(CREATOR)
     for _ in range(4):
@@ -310,7 +329,7 @@ def test_a_report_that_did_not_count_takes_none_back(world: World) -> None:
     call(world.url, VIEWER, "SELECT * FROM erase_viewer(%s, true)", [VIEWER])
     world.give(VIEWER, "report", post)
     assert world.candidates(VIEWER) == set(), "it holds for themselves"
-    world.operator.execute("UPDATE erasures SET erased_at = now() - interval '2 days'")
+    world.operator.execute("UPDATE erasures SET counts_again_at = now()")
     world.give(VIEWER, "report", post, undo=True)
     world.roll_up()
     assert world.state(post) == ("public", 2)

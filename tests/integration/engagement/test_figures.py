@@ -123,7 +123,8 @@ def test_the_record_of_a_creator_holds_decayed_sums_and_averages_over_single_eve
     viewer = uuid4()
     audience.record(viewer, [watch(one, 1.0, liked=True)], month_ago)
     audience.roll_up()
-    audience.record(viewer, [watch(one, 0.5, liked=True)], month_ago)  # adds nothing, is observed
+    audience.record(viewer, [watch(one, 0.5, liked=True)], month_ago + timedelta(days=1))
+    # It adds nothing, and is observed as the viewer's vote of another day.
     audience.report(one)
     audience.operator.execute("UPDATE engagement_queue SET at = %s", [month_ago])
     audience.roll_up()
@@ -144,10 +145,56 @@ def test_the_record_of_a_creator_holds_decayed_sums_and_averages_over_single_eve
         assert found[name] == pytest.approx(sum_now), name
 
 
+def test_a_viewer_has_one_vote_a_post_and_day_in_a_creators_averages(audience: Audience) -> None:
+    creator, rival = uuid4(), uuid4()
+    (post,) = audience.add_posts(1, creator=creator)
+    audience.record(uuid4(), [watch(post, 1.0, liked=True)])
+    for _ in range(4):
+        audience.record(rival, [watch(post, 0.0) for _ in range(25)])
+    audience.roll_up()
+    found = audience.row("SELECT * FROM creator_quality WHERE creator_id = %s", creator)
+    assert (found["samples"], found["plays"]) == (2, pytest.approx(2, abs=1e-4))
+    assert found["rolling_watch_ratio"] == pytest.approx(0.8)
+    assert found["rolling_like_rate"] == pytest.approx(0.8)
+
+
+def test_the_posts_own_duration_decides_how_much_was_watched(audience: Audience) -> None:
+    (post,) = audience.add_posts(1)
+    audience.record(uuid4(), [watch(post, play_ms=10, duration_ms=1)])
+    audience.roll_up()
+    assert audience.stats(post)["watch_ratio_sum"] == pytest.approx(10 / DURATION_MS)
+
+
+def test_one_viewer_cannot_keep_the_roll_up_behind(audience: Audience) -> None:
+    audience.operator.execute(
+        "UPDATE feed_settings SET events_at_once = 30, events_per_second = 1e-9"
+    )
+    viewer, other, posts = uuid4(), uuid4(), audience.add_posts(50)
+    for post in posts:
+        assert audience.record(viewer, [watch(post, liked=True)]) == ["accepted"]
+    assert audience.queued() == 30
+    assert audience.signals(viewer)["samples"] == 50
+    audience.record(other, [watch(posts[0])])
+    assert audience.queued() == 31
+
+
+def test_a_viewers_allowance_comes_back_with_time(audience: Audience) -> None:
+    audience.operator.execute("UPDATE feed_settings SET events_at_once = 10, events_per_second = 1")
+    viewer, posts = uuid4(), audience.add_posts(20)
+    audience.record(viewer, [watch(post) for post in posts])
+    assert audience.queued() == 10
+    audience.operator.execute("UPDATE viewer_allowance SET at = at - interval '4 seconds'")
+    audience.record(viewer, [watch(post) for post in posts])
+    assert 14 <= audience.queued() <= 20
+
+
 def test_norms_are_measured_by_the_length_of_posts(audience: Audience) -> None:
     lengths = [14_999, 15_000, 60_000, 120_000, None]
     posts = [audience.add_posts(1, duration_ms=length)[0] for length in lengths]
-    audience.record(uuid4(), [watch(post, 0.25 * n) for n, post in enumerate(posts)])
+    plays = [round(0.25 * n * (length or DURATION_MS)) for n, length in enumerate(lengths)]
+    audience.record(
+        uuid4(), [watch(post, play_ms=play) for post, play in zip(posts, plays, strict=True)]
+    )
     audience.roll_up()
     rows = audience.rows("SELECT bucket, plays, watch_ratio_sum FROM watch_norms ORDER BY bucket")
     # The post whose length is unknown lasts as long as its viewer says: 20 seconds.

@@ -69,6 +69,7 @@ def drain(audience: Audience) -> int:
 def test_32_threads_with_1000_events_each_of_one_viewer_and_post_equal_the_serial_reference(
     audience: Audience,
 ) -> None:
+    audience.operator.execute("UPDATE feed_settings SET events_at_once = 1000000")
     viewer = uuid4()
     (post,) = audience.add_posts(1)
     draw = Random(7)  # noqa: S311  (no secret)

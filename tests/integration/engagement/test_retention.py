@@ -187,7 +187,7 @@ def test_rows_that_somebody_holds_are_left_for_the_next_call(audience: Audience)
 def test_a_second_call_meanwhile_does_nothing(audience: Audience) -> None:
     impressions(audience, uuid4(), audience.add_posts(1)[0], 50)
     with psycopg.connect(audience.database.admin_url) as working:
-        working.execute("SELECT pg_advisory_xact_lock(hashtext('prune'), 0)")
+        working.execute("SELECT FROM upkeep_locks WHERE task = 'prune' FOR UPDATE")
         assert prune(audience) == {}
     assert prune(audience) == {"user_post_impressions": 1}
 

@@ -43,7 +43,7 @@ class FakeDatabase:
         self.time += 1.0
         self.budgets.append(budget_s)
         self.sent.append(statement)
-        most = statement.params["most"]
+        most = statement.params["max_rows"]
         if statement.sql == sql.FEED["prune"]:
             return [[statement.make_row(kind, self.take(kind, most)) for kind in self.rows]]
         assert statement.sql == sql.FEED["roll_up"]
