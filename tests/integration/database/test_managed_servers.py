@@ -159,6 +159,62 @@ def test_an_upload_can_be_begun_and_settled_there(urls: dict[str, str]) -> None:
     assert row == {"state": "failed"}
 
 
+def test_a_platforms_roles_can_empty_no_table_and_move_no_sequence(
+    platform: dict[str, str], server: PostgresInstance
+) -> None:
+    rights = ["TRUNCATE", "REFERENCES", "TRIGGER"]
+    with operator(server.url("platform")) as connection:
+        if connection.info.server_version >= 17_00_00:
+            rights.append("MAINTAIN")
+        tables = connection.execute(
+            "SELECT c.relname, role, r.name FROM pg_class c,"
+            " unnest(ARRAY['anon', 'authenticated', 'vroom_app', 'vroom_webhook']) role,"
+            " unnest(%s::text[]) r(name)"
+            " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"
+            " AND has_table_privilege(role, c.oid, r.name)",
+            [rights],
+        ).fetchall()
+        sequences = connection.execute(
+            "SELECT c.relname, role FROM pg_class c,"
+            " unnest(ARRAY['anon', 'authenticated', 'vroom_app', 'vroom_webhook']) role"
+            " WHERE c.relkind = 'S' AND c.relnamespace = 'public'::regnamespace"
+            " AND (has_sequence_privilege(role, c.oid, 'USAGE')"
+            "      OR has_sequence_privilege(role, c.oid, 'UPDATE'))"
+        ).fetchall()
+    assert (tables, sequences) == ([], [])
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+def test_a_platforms_roles_change_nothing_of_what_is_shared(
+    platform: dict[str, str], server: PostgresInstance, role: str
+) -> None:
+    statements: list[LiteralString] = [
+        "TRUNCATE user_post_impressions",
+        "SELECT setval('posts_post_no_seq', 1)",
+        "SELECT roll_up(10000)",
+        "SELECT prune(10000, '-30 days')",
+        "INSERT INTO feed_settings DEFAULT VALUES",
+        "INSERT INTO engagement_queue (creator_id) VALUES (gen_random_uuid())",
+        "INSERT INTO viewer_allowance VALUES (gen_random_uuid(), 1000000, now())",
+    ]
+    for statement in statements:
+        with claiming(server.url("platform"), claims_of(VIEWER)) as connection:
+            connection.execute("SELECT set_config('role', %s, true)", [role])
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+    harmless: list[LiteralString] = [
+        "UPDATE feed_settings SET cooldown = interval '1 day'",
+        "DELETE FROM erasures",
+        "DELETE FROM upkeep_locks",
+        "UPDATE viewer_allowance SET events = 1000000",
+    ]
+    for statement in harmless:  # their policies show these roles no row
+        with claiming(server.url("platform"), claims_of(VIEWER)) as connection:
+            connection.execute("SELECT set_config('role', %s, true)", [role])
+            assert connection.execute(statement).rowcount == 0
+    assert platform
+
+
 def test_a_platforms_own_auth_uid_stays_and_its_default_grants_open_no_function(
     platform: dict[str, str], server: PostgresInstance
 ) -> None:
