@@ -1,5 +1,8 @@
 BEGIN;
 
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
 -- What the functions hold their own version against, once a container (shared/postgres/schema.py).
 --
 -- A release that changes the schema defines this function anew, as its last migration, with a version

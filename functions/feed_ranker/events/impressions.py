@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
-
 def record(
     database: Database,
     viewer: UUID,

@@ -172,8 +172,6 @@ class Viewer:
             container.database,
             self.id,
             batch,
-            now=self.harness.now,
-            cooldown=container.cooldown,
             budget_s=container.budget_s,
         )
 
