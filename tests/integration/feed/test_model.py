@@ -39,7 +39,12 @@ if TYPE_CHECKING:
 EXAMPLES, STEPS = 56, 40
 QUEUE_LIVES = timedelta(seconds=60)
 SIZES = st.sampled_from((1, 3, 6, 12, 20))
-CLOCKS = st.sampled_from((*(timedelta(minutes=m) for m in (0, 1, -3)),))
+CLOCKS = st.sampled_from(
+    (
+        *(timedelta(minutes=m) for m in (0, 2.5, -3)),
+        *(timedelta(days=d) for d in (31, -31, 3650, -3650)),
+    )
+)
 
 
 @dataclass
@@ -226,8 +231,6 @@ class Watching(RuleBasedStateMachine):
             container.database,
             self.viewer_id,
             ImpressionBatch.model_validate({"session_id": page["session_id"], "impressions": rows}),
-            now=self.harness.now,
-            cooldown=container.cooldown,
             budget_s=5.0,
         )
         assert done == {"accepted": len(rows), "duplicates": 0, "rejected": []}

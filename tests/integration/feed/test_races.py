@@ -99,9 +99,7 @@ def test_impressions_of_the_same_events_count_once(feed: Harness) -> None:
     )
     answers = at_once(
         feed,
-        lambda c: impressions.record(
-            c.database, viewer.id, batch, now=feed.now, cooldown=c.cooldown, budget_s=20.0
-        ),
+        lambda c: impressions.record(c.database, viewer.id, batch, budget_s=20.0),
     )
     assert sum(a["accepted"] for a in answers) == 50
     assert sum(a["duplicates"] for a in answers) == 50 * (AT_ONCE - 1)
