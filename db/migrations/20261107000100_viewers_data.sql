@@ -43,7 +43,7 @@ AS $$
     (15, 'user_post_impressions', 'user_id', 'created_at', 'history'),
     (16, 'feed_requests', 'user_id', 'created_at', 'history'),
     (17, 'feed_pages', 'user_id', 'created_at', 'sessions'),
-    (18, 'viewer_allowance', 'user_id', 'at', 'all')
+    (18, 'viewer_allowance', 'user_id', 'at', 'history')
 $$;
 
 -- At most so many bytes does a text take as a string within a string of JSON, whatever is escaped: a

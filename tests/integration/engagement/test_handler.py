@@ -79,7 +79,7 @@ def figures(feed: Harness, post: UUID) -> tuple[Any, ...] | None:
 def test_watches_reach_the_figures_with_the_next_upkeep(feed: Harness) -> None:
     (post,) = feed.add_posts(1)
     event = watch(post, 1.0, liked=True)
-    sent = [event, watch(post, 1.5), {**watch(post), "play_ms": -5}, event, watch(uuid4())]
+    sent = [event, watch(post, 9.5), {**watch(post), "play_ms": -5}, event, watch(uuid4())]
     status, answer = post_events({"events": sent})
     assert status == 200
     assert (answer["accepted"], answer["duplicates"]) == (2, 1)
