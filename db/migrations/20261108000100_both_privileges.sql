@@ -53,7 +53,7 @@ SELECT vroom_private.close_beyond_policies(ARRAY[
   'post_blocks', 'post_covisits', 'post_reviews', 'post_stats', 'post_tags', 'posts', 'upkeep_locks',
   'upkeep_places', 'uploads', 'user_interest_signals', 'user_post_impressions', 'viewer_allowance',
   'viewer_context', 'viewer_creator_affinity', 'viewer_last_seen', 'viewer_seen', 'viewer_tag_affinity',
-  'viewer_watches', 'watch_events', 'watch_norms'
+  'viewer_watches', 'vroom_migrations', 'watch_events', 'watch_norms'
 ]);
 
 COMMIT;
