@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
+from local.page_check import label_faults, page_faults
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
@@ -48,15 +50,15 @@ class LocalClient:
         """Return the first page of a new session, or the page behind a cursor.
 
         Raises:
-            AnswerError: It is not full, or holds a post twice.
+            AnswerError: It is not right, such as not full.
         """
         query = {"page_size": str(PAGE_SIZE)}
         query |= {"cursor": cursor} if cursor else {}
         query |= {"session_id": str(session)} if session else {}
         page = self._ask("GET", f"/v1/feed?{urlencode(query, quote_via=quote)}", None)
-        ids = {post["post_id"] for post in page["posts"]}
-        if not len(ids) == len(page["posts"]) == PAGE_SIZE:
-            raise AnswerError(f"a page held {len(page['posts'])} posts, {len(ids)} different ones")
+        posts = page["posts"]
+        if faults := page_faults(posts, PAGE_SIZE) + label_faults(posts):
+            raise AnswerError(f"a page is not right: {', '.join(faults)}")
         return page
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

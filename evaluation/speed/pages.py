@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.percentiles import mean, percentile, spread
 from evaluation.speed.capacity import dollars
+from local.page_check import page_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -131,8 +132,7 @@ def page(functions: Functions, viewer: UUID, before: Invocation | None = None) -
     """
     query = {"cursor": before.body["next_cursor"]} if before else {}
     answered = functions.get(PATH, viewer, page_size=PAGE_SIZE, **query)
-    posts = [post["post_id"] for post in answered.body["posts"]]
-    shown = posts + [post["post_id"] for post in before.body["posts"]] if before else posts
-    if len(posts) != PAGE_SIZE or len(set(shown)) != len(shown):
-        raise BrokenPageError(f"page of {viewer}: {len(posts)} posts, {len(set(shown))} different")
+    served = {post["post_id"] for post in before.body["posts"]} if before else set()
+    if faults := page_faults(answered.body["posts"], PAGE_SIZE, served=served):
+        raise BrokenPageError(f"page of {viewer}: {', '.join(faults)}")
     return answered

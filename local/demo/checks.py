@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from local.demo.answers import EXPLORE, REPEATS, RUNGS, Page, Stock
 from local.demo.promises import Finding, Promise
+from local.page_check import FIRST_REPEAT_POSITION, MAX_REPEATS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from local.demo.answers import Post
 
-FIRST_REPEAT_POSITION = 6
-MAX_REPEATS = 2
 WATERLINE = 24
 FRESH_WINDOW = timedelta(days=7)
 _BORDER = timedelta(minutes=5)  # so near to the window's end a cached page may say either

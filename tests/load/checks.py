@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from local.page_check import page_faults
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -36,17 +38,8 @@ class Scroll:
     def take(self, page: Mapping[str, Any]) -> list[str]:
         """Move on to the next page; what is wrong with this one, in words."""
         posts: Sequence[dict[str, Any]] = page["posts"]
-        ids = [post["post_id"] for post in posts]
         before = {post["post_id"] for post in self.served}
-        faults = []
-        if len(ids) != PAGE_SIZE:
-            faults.append(f"{len(ids)} posts instead of {PAGE_SIZE}")
-        if len(set(ids)) != len(ids):
-            faults.append("a post twice in the page")
-        if before & set(ids):
-            faults.append("a post twice in the session")
-        if self.unwanted & set(ids):
-            faults.append("a post that the viewer did not want")
+        faults = page_faults(posts, PAGE_SIZE, served=before, unwanted=self.unwanted)
         if page["degraded"] is not None:
             faults.append(f"degraded: {page['degraded']}")
         if self.session_id not in {None, page["session_id"]}:
