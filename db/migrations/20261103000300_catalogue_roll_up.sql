@@ -105,7 +105,7 @@ BEGIN
     OR EXISTS (SELECT FROM unnest(set_heat_mix.weights) AS w WHERE w IS NULL OR NOT w BETWEEN 0 AND 1) THEN
     RAISE EXCEPTION 'the mix must have four weights between 0 and 1' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  PERFORM vroom_private.lock_roll_up();
+  PERFORM vroom_private.lock_task('roll_up');
   UPDATE heat_mix m
   SET weights = coalesce(
         (SELECT array_agg(greatest(0.001, w.weight) / v_whole ORDER BY w.ord)
