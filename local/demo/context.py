@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from local.demo.books import Books
     from local.demo.display import Display
+    from local.demo.observed import ObservedState
     from local.demo.promises import Tally
     from local.stack import Stack
 
@@ -24,7 +24,7 @@ class Context:
         stack: The stack.
         http: A client of its gateway.
         mux: A client of the Mux stand-in's API, with its credentials.
-        books: Postgres.
+        observed: Postgres.
         tally: Takes the findings.
         display: The terminal.
         folder: For files made on the spot.
@@ -34,7 +34,7 @@ class Context:
     stack: Stack
     http: httpx.Client
     mux: httpx.Client
-    books: Books
+    observed: ObservedState
     tally: Tally
     display: Display
     folder: Path

@@ -25,11 +25,11 @@ def take_turns(context: Context, viewer: Viewer) -> None:
         context: The demo's things.
         viewer: Somebody who has seen nearly all posts.
     """
-    phone = Session(viewer, context.books, context.tally)
-    tablet = Session(viewer, context.books, context.tally)
+    phone = Session(viewer, context.observed, context.tally)
+    tablet = Session(viewer, context.observed, context.tally)
     for _ in range(_TURNS):
         for device in (phone, tablet):
-            stock = context.books.stock(viewer.id, device.served)
+            stock = context.observed.stock(viewer.id, device.served)
             page = device.next()
             device.record(page)
             context.tally.add(turn(page, stock.eligible, stock.unseen))

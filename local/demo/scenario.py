@@ -15,8 +15,8 @@ import psutil
 
 from local.catalogue import seed
 from local.demo import devices, scrolling
-from local.demo.books import Books
 from local.demo.context import Context
+from local.demo.observed import ObservedState
 from local.demo.uploading import upload_three
 from local.errors import StackError
 from local.services.parts import make_samples
@@ -72,7 +72,7 @@ def run(folder: Path, tally: Tally, display: Display, parts: list[psutil.Process
                 httpx.Client(base_url=stack.base_url, timeout=_TIMEOUT_S, trust_env=False)
             ),
             mux=ending.enter_context(mux_client),
-            books=Books(stack.info["admin_database_url"]),
+            observed=ObservedState(stack.info["admin_database_url"]),
             tally=tally,
             display=display,
             folder=Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="vroom-videos-"))),
@@ -87,7 +87,7 @@ def run(folder: Path, tally: Tally, display: Display, parts: list[psutil.Process
 def _steps(context: Context) -> None:
     display = context.display
     with display.step(f"A catalogue of {POSTS} posts"):
-        made = seed(context.books.admin_url, posts=POSTS)
+        made = seed(context.observed.admin_url, posts=POSTS)
         make_samples(context.stack.info["mux_url"], display.say)
         display.say(f"{made.added} posts by {len(made.creators)} creators, {made.follows} follows")
     with display.step("Three videos are uploaded, processed and trimmed"):

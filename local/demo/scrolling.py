@@ -32,10 +32,10 @@ _THIN_SPAN = timedelta(days=20)
 def scroll(context: Context, uploads: list[Upload]) -> Session:
     """A viewer scrolls until the uploads have come by, at least six pages; all is reported back."""
     viewer = Viewer(context.http)
-    creators = context.books.liked_creators(_FOLLOWED)
-    follow(context.books.admin_url, viewer.id, creators)
+    creators = context.observed.liked_creators(_FOLLOWED)
+    follow(context.observed.admin_url, viewer.id, creators)
     context.display.say(f"viewer {viewer.id} follows {len(creators)} creators")
-    session = Session(viewer, context.books, context.tally, id=_SESSION)
+    session = Session(viewer, context.observed, context.tally, id=_SESSION)
     wanted = {upload.post_id for upload in uploads}
     while len(session.pages) < PAGES or not wanted <= set(session.served):
         if len(session.pages) >= MOST_PAGES:
@@ -71,9 +71,9 @@ def replay(context: Context, session: Session, spared: set[UUID]) -> None:
     before = session.pages[page_no]
     removed = next(p for p in before.posts[2:] if p.post_id not in spared)
     context.display.say(f"post {removed.post_id} at position {removed.position} is taken down")
-    context.books.remove(removed.post_id)
+    context.observed.remove(removed.post_id)
     after = session.replay(page_no)
-    entries = context.books.entries(session.viewer.id, session.id, page_no)
+    entries = context.observed.entries(session.viewer.id, session.id, page_no)
     context.display.page(f"Page {page_no + 1}, replayed without it", after, entries)
     elsewhere = [p for n, page in enumerate(session.pages) if n != page_no for p in page.ids]
     context.tally.add(checks.mended(before, after, removed.post_id, elsewhere))
@@ -101,8 +101,8 @@ def _try_bad_cursors(context: Context, session: Session) -> None:
 
 def return_later(context: Context, session: Session) -> None:
     """The same viewer in a new session: nothing of what was seen comes back."""
-    later = Session(session.viewer, context.books, context.tally)
-    recorded = context.books.recorded(session.viewer.id)
+    later = Session(session.viewer, context.observed, context.tally)
+    recorded = context.observed.recorded(session.viewer.id)
     for _ in range(3):
         page = later.next()
         context.tally.add([none_recorded_before(page, recorded)])
@@ -112,7 +112,7 @@ def return_later(context: Context, session: Session) -> None:
 
 def run_thin(context: Context) -> None:
     """A viewer who has seen all but a few posts runs into repeats and recycling."""
-    session = Session(nearly_done(context), context.books, context.tally)
+    session = Session(nearly_done(context), context.observed, context.tally)
     for number in range(1, 4):
         page = session.next()
         context.display.page(f"Thin catalogue, page {number}", page, session.entries[-1])
@@ -122,7 +122,7 @@ def run_thin(context: Context) -> None:
 def nearly_done(context: Context) -> Viewer:
     """Return somebody new who has seen all but a few posts."""
     viewer = Viewer(context.http)
-    stock = context.books.stock(viewer.id, ())
+    stock = context.observed.stock(viewer.id, ())
     seen = sorted(stock.unseen)[THIN:]
     context.display.say(
         f"viewer {viewer.id} has seen all but {THIN} of {len(stock.eligible)} posts"
@@ -142,7 +142,7 @@ def lose_parts(context: Context) -> None:
         context.display.say("left out: a given server is not stopped")
         return
     stack, viewer = context.stack, Viewer(context.http)
-    session = Session(viewer, context.books, context.tally)
+    session = Session(viewer, context.observed, context.tally)
     session.record(session.next())
 
     context.display.say("DynamoDB is stopped")
@@ -165,7 +165,7 @@ def lose_parts(context: Context) -> None:
     _page_without(context, session, None, "after both return all is normal")
     for page in session.pages:
         session.record(page)
-    recorded = context.books.recorded(viewer.id)
+    recorded = context.observed.recorded(viewer.id)
     context.tally.add([checks.nothing_lost(viewer.acknowledged, recorded)])
 
 
@@ -175,7 +175,7 @@ def turn_read_only(context: Context) -> None:
         context.display.say("left out: a given server is not made read-only")
         return
     viewer = Viewer(context.http)
-    session = Session(viewer, context.books, context.tally)
+    session = Session(viewer, context.observed, context.tally)
     session.record(session.next())
     context.stack.set_read_only(read_only=True)
     try:
@@ -191,7 +191,7 @@ def turn_read_only(context: Context) -> None:
     _page_without(context, session, None, "the first request finds the writer again")
     for page in session.pages:
         session.record(page)
-    recorded = context.books.recorded(viewer.id)
+    recorded = context.observed.recorded(viewer.id)
     context.tally.add([checks.nothing_lost(viewer.acknowledged, recorded)])
 
 
@@ -201,7 +201,9 @@ def _page_without(context: Context, session: Session, word: str | None, claim: s
     context.tally.add([checks.degraded_page(page, word, session.served, claim)])
     written = word != "database"
     session.entries.append(
-        context.books.entries(session.viewer.id, session.id, len(session.pages)) if written else ()
+        context.observed.entries(session.viewer.id, session.id, len(session.pages))
+        if written
+        else ()
     )
     session.pages.append(page)
     session.cursors.append(cursor)

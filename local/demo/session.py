@@ -15,8 +15,8 @@ from local.demo.checks_ranking import check_ranking
 
 if TYPE_CHECKING:
     from local.demo.answers import Entry, Page
-    from local.demo.books import Books
     from local.demo.client import Viewer
+    from local.demo.observed import ObservedState
     from local.demo.promises import Tally
 
 PAGE_SIZE = 12
@@ -29,7 +29,7 @@ class Session:
 
     Attributes:
         viewer: Who scrolls.
-        books: The other side of what the viewer is told.
+        observed: The other side of what the viewer is told.
         tally: Takes the findings.
         id: The session's id; the draws of exploration hang on it.
         pages: The pages served so far.
@@ -38,7 +38,7 @@ class Session:
     """
 
     viewer: Viewer
-    books: Books
+    observed: ObservedState
     tally: Tally
     id: UUID = field(default_factory=uuid4)
     pages: list[Page] = field(default_factory=list)
@@ -62,11 +62,11 @@ class Session:
             StackError: An answer is no page.
         """
         cursor, page_no = self.cursor, len(self.pages)
-        stock = self.books.stock(self.viewer.id, self.served)
+        stock = self.observed.stock(self.viewer.id, self.served)
         with ThreadPoolExecutor(racers) as pool:
             asked = [pool.submit(self._ask, cursor) for _ in range(racers)]
         page, *others = [answer.result() for answer in asked]
-        entries = self.books.entries(self.viewer.id, self.id, page_no)
+        entries = self.observed.entries(self.viewer.id, self.id, page_no)
         earlier = list(chain.from_iterable(self.entries))
         remain = len(stock.unseen) >= _OTHERS
         self.tally.add(same_page(page, other, "racing requests get one page") for other in others)

@@ -27,10 +27,12 @@ BATCH = 100
 
 def base_url() -> str:
     """Where `make dev` serves: as its stack.json says."""
-    books = Path(os.environ.get("STATE_DIR") or ".local") / "stack.json"
-    if not books.exists():
-        raise SystemExit(f"{books} is missing: start the stack first (make dev SEED_POSTS=20000)")
-    url: str = json.loads(books.read_text(encoding="utf-8"))["base_url"]
+    stack_json = Path(os.environ.get("STATE_DIR") or ".local") / "stack.json"
+    if not stack_json.exists():
+        raise SystemExit(
+            f"{stack_json} is missing: start the stack first (make dev SEED_POSTS=20000)"
+        )
+    url: str = json.loads(stack_json.read_text(encoding="utf-8"))["base_url"]
     return url
 
 

@@ -37,7 +37,7 @@ GROUP BY creator_id ORDER BY sum(likes) DESC, creator_id LIMIT %s
 """
 
 
-class Books:
+class ObservedState:
     """Reads, and the one thing that an operator does: taking a post down.
 
     Every call has a connection of its own: the server goes and comes back in between.
