@@ -140,8 +140,9 @@ class Watching(RuleBasedStateMachine):
         session.served |= set(ids(page))
         return session
 
-    @rule(session=sessions, size=SIZES)
-    def scrolls(self, session: Session, size: int) -> None:
+    @rule(session=sessions, other_size=st.none() | SIZES)
+    def scrolls(self, session: Session, other_size: int | None) -> None:
+        size = other_size or session.pages[-1].size
         cursor = session.viewer.cursor
         page = session.viewer.next(size)
         self.check(page, size, set(session.served))
@@ -152,7 +153,7 @@ class Watching(RuleBasedStateMachine):
         session.pages.append(Page(cursor, size, page))
         session.served |= set(ids(page))
 
-    @rule(size=SIZES, pages=st.integers(1, 4))
+    @rule(size=st.sampled_from((6, 12, 20)), pages=st.integers(1, 4))
     def watches_on_another_device(self, size: int, pages: int) -> None:
         other = Session(Viewer(self.harness, self.viewer_id), self.harness.now)
         for _ in range(pages):
