@@ -48,6 +48,7 @@ BEGIN
   held := 0;
   IF NOT busy THEN
     v_half_life := vroom_private.hold_hot_half_life();
+    PERFORM vroom_private.publish_due(max_rows);
     SELECT t.events, t.taken INTO events, v_taken FROM vroom_private.take_events(max_rows) AS t;
     IF v_taken IS NOT NULL THEN
       held := vroom_private.hold_reported(v_taken, (SELECT f.report_hold_threshold FROM feed_settings f));

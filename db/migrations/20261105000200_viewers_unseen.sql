@@ -71,7 +71,8 @@ BEGIN
         FROM unnest(proposed) WITH ORDINALITY AS given(post_id, source, reason, list_place, place)
         LEFT JOIN LATERAL (
           SELECT p.creator_id, p.published_at FROM post_stats p
-          WHERE p.post_id = given.post_id AND p.eligible AND given.reason IS NULL LIMIT 1
+          WHERE p.post_id = given.post_id AND vroom_private.is_eligible(p.eligible, p.waits_until)
+            AND given.reason IS NULL LIMIT 1
         ) s ON true
         CROSS JOIN LATERAL vroom_private.may_show(
           search.viewer, search.hidden, search.refused, given.post_id, s.creator_id) AS allowed

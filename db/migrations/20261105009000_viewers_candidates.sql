@@ -45,7 +45,8 @@ BEGIN
     (SELECT i.post_id, false AS in_session, extract(epoch FROM i.seen_at)::double precision AS place
      FROM viewer_last_seen i
      CROSS JOIN LATERAL (
-       SELECT p.creator_id FROM post_stats p WHERE p.post_id = i.post_id AND p.eligible LIMIT 1
+       SELECT p.creator_id FROM post_stats p
+       WHERE p.post_id = i.post_id AND vroom_private.is_eligible(p.eligible, p.waits_until) LIMIT 1
      ) s
      CROSS JOIN LATERAL vroom_private.may_show(
        search.viewer, search.hidden, search.refused, i.post_id, s.creator_id) AS allowed
@@ -57,7 +58,7 @@ BEGIN
     UNION ALL
     (SELECT g.post_id, true, g.place
      FROM unnest(search.served) AS g
-     JOIN post_stats s ON s.post_id = g.post_id AND s.eligible
+     JOIN post_stats s ON s.post_id = g.post_id AND vroom_private.is_eligible(s.eligible, s.waits_until)
      CROSS JOIN LATERAL vroom_private.may_show(
        search.viewer, search.hidden, search.refused, g.post_id, s.creator_id) AS allowed
      WHERE allowed.reason IS NULL
@@ -120,7 +121,10 @@ BEGIN
          (search.creator_taste -> s.creator_id::text)::double precision,
          t.affinity, warm.heat, n.likely, c.source, v_filtered
   FROM chosen c
-  CROSS JOIN LATERAL (SELECT * FROM post_stats p WHERE p.post_id = c.post_id AND p.eligible LIMIT 1) s
+  CROSS JOIN LATERAL (
+    SELECT * FROM post_stats p
+    WHERE p.post_id = c.post_id AND vroom_private.is_eligible(p.eligible, p.waits_until) LIMIT 1
+  ) s
   LEFT JOIN LATERAL (SELECT * FROM creator_quality x WHERE x.creator_id = s.creator_id LIMIT 1) q ON true
   LEFT JOIN LATERAL (
     SELECT w.creator_id FROM follows w WHERE w.follower_id = search.viewer AND w.creator_id = s.creator_id LIMIT 1
@@ -183,6 +187,7 @@ DECLARE
 BEGIN
   PERFORM vroom_private.assert_viewer(viewer);
   v := vroom_private.begin_search(viewer, session, at - cooldown, at - fresh_window, at, served_ids, served_order);
+  v := vroom_private.keep_unseen(v, ARRAY(SELECT w FROM vroom_private.walk_due(20 * walk) AS w), want);
   IF newest THEN
     v := vroom_private.walk_newest(v, want, walk);
   ELSE

@@ -86,7 +86,7 @@ AS $$
   SELECT coalesce(array_agg(p.id), '{}')
   FROM posts p
   WHERE p.id = ANY (ids) AND p.creator_id <> viewer
-    AND vroom_private.is_showable(p.visibility, p.mux_ready, p.mux_playback_id)
+    AND vroom_private.is_published(p.visibility, p.mux_ready, p.mux_playback_id, p.created_at, p.published_at)
     -- Probes, however much the viewer has asked for; LIMIT keeps them that.
     AND (
       SELECT true FROM feedback f

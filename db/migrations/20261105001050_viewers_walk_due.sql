@@ -1,0 +1,23 @@
+BEGIN;
+
+-- The first file refuses a database that it does not understand; then this one does nothing either.
+DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+
+-- Propose posts whose time has come since they were written, the latest first. The upkeep makes them eligible
+-- like all others within a minute; until then no other walk finds them.
+CREATE OR REPLACE FUNCTION vroom_private.walk_due(max_rows integer)
+RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT s.post_id, 'new'::text, NULL::text, NULL::bigint
+  FROM post_stats s
+  WHERE s.waits_until <= now()
+  ORDER BY s.waits_until DESC LIMIT max_rows;
+END
+$$;
+
+COMMIT;
