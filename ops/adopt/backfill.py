@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from ops.adopt.text import Text
 
 BATCH = 1000
-_FEED_TRIGGERS = ("posts_inserted", "posts_updated")
+_FEED_TRIGGERS = tuple(
+    f"posts_{name}_{event}"
+    for name in ("1_bits", "2_creators", "3_stats", "4_tags")
+    for event in ("inserted", "updated")
+)
 
 
 @dataclass(frozen=True, slots=True)
