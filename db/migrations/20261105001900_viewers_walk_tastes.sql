@@ -38,8 +38,10 @@ BEGIN
   IF cardinality(v_proposed) > 0 THEN
     search := vroom_private.keep_unseen(search, v_proposed, want * 3 / 4);
   END IF;
-  search := vroom_private.keep_unseen(
-    search, ARRAY(SELECT w FROM vroom_private.walk_heat(walk / 8) AS w), want / 2);
+  v_proposed := ARRAY(SELECT w FROM vroom_private.walk_heat(walk / 8) AS w);
+  IF cardinality(v_proposed) > 0 THEN
+    search := vroom_private.keep_unseen(search, v_proposed, want / 2);
+  END IF;
   search := vroom_private.keep_unseen(
     search, ARRAY(SELECT w FROM vroom_private.walk_unproven(walk / 8) AS w), greatest(want / 8, 12));
 END
