@@ -110,14 +110,21 @@ $$;
 -- where that is more than max_wait_s. Bounds keep one caller from holding up the others for long.
 CREATE OR REPLACE FUNCTION public.take_mux_turn(per_s double precision, max_wait_s double precision)
 RETURNS double precision
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+DECLARE
+  v_wait double precision;
+BEGIN
+  PERFORM vroom_private.assert_no_viewer();
   UPDATE mux_pace p
   SET next_post_at = greatest(p.next_post_at, clock_timestamp()) + make_interval(secs => 1 / greatest(per_s, 0.2))
   WHERE p.next_post_at <= clock_timestamp() + make_interval(secs => least(max_wait_s, 10))
   RETURNING greatest(0, extract(epoch FROM
     p.next_post_at - make_interval(secs => 1 / greatest(per_s, 0.2)) - clock_timestamp()))::double precision
+  INTO v_wait;
+  RETURN v_wait;
+END
 $$;
 
 -- Lets the next request with the same key go on with this upload at once, which Mux may have or not.
