@@ -112,7 +112,7 @@ class Entry(NamedTuple):
     score: float
     followed: bool
     propensity: float | None
-    because: str = ""
+    reason: str = ""
 
     @classmethod
     def parse(cls, row: list[Any]) -> Entry:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 EXPLORATION_RATE = 0.10
 MAX_PER_CREATOR = 2
+_PERSONAL_EVERY = 5
 _ROUNDING = 2e-6  # parts and score are rounded to 6 digits each
 
 
@@ -71,8 +72,8 @@ def reasons(page: Page, entries: Sequence[Entry]) -> Iterator[Finding]:
             for code, applies in (
                 ("exploration", entry.source == EXPLORE),
                 ("seen_before", post.is_repeat),
+                (entry.reason, entry.reason != ""),
                 ("followed_creator", entry.followed),
-                (entry.because, entry.because != ""),
             )
             if applies
         ]
@@ -91,18 +92,24 @@ def reasons(page: Page, entries: Sequence[Entry]) -> Iterator[Finding]:
 
 
 def rank_order(entries: Sequence[Entry], earlier: Sequence[Entry]) -> Finding:
-    """By rung, then by score; only creator variety may hold a post back."""
+    """By rung, then by score, but for personal positions; creator variety may hold a post back.
+
+    A personal position shows a post that the viewer's taste speaks for before its turn. One in five
+    posts of a queue is such a post.
+    """
     ranked = [(i, e) for i, e in enumerate(entries) if e.source in RUNGS]
     inverted = []
     for (i, first), (_, second) in combinations(ranked, 2):
         shown_before = {e.creator_id for e in (*earlier, *entries[:i])}
         if _rank(second) < _rank(first) and second.creator_id not in shown_before:
-            inverted.append((first.post_id, second.post_id))
+            inverted.append((first, second))
+    before_their_turn = {first.post_id for first, _ in inverted if first.reason}
+    unexplained = [first.post_id for first, _ in inverted if not first.reason]
     return Finding(
         Promise.RANKING,
-        "by rung, then by score, but for creator variety",
-        not inverted,
-        f"in the wrong order: {inverted}",
+        "by rung, then by score, but for creator variety and personal positions",
+        not unexplained and len(before_their_turn) <= len(entries) // _PERSONAL_EVERY + 1,
+        f"in the wrong order: {unexplained}, before their turn: {before_their_turn}",
     )
 
 
