@@ -1,4 +1,4 @@
-"""The files that a stack keeps from one run to the next: secrets, books, logs, a lock."""
+"""The files that a stack keeps from one run to the next: secrets, stack.json, logs, a lock."""
 
 from __future__ import annotations
 

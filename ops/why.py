@@ -152,10 +152,10 @@ def _posts(entries: Row, told: Story) -> Table:
         table.add_column(column)
     for column in ("score", *_PARTS, "p"):
         table.add_column(column, justify="right")
-    table.add_column("because")
+    table.add_column("reasons")
     for position, row in enumerate(entries["posts"]):
         post, _, source, parts, score, followed, propensity, *more = row
-        because = [text for text in ("followed" if followed else "", *map(str, more)) if text]
+        reasons = [text for text in ("followed" if followed else "", *map(str, more)) if text]
         table.add_row(
             str(position),
             post,
@@ -164,7 +164,7 @@ def _posts(entries: Row, told: Story) -> Table:
             f"{score:.3f}",
             *(f"{part:.2f}" for part in parts),
             "" if propensity is None else f"{propensity:.3g}",
-            ", ".join(because),
+            ", ".join(reasons),
         )
     return table
 

@@ -14,7 +14,7 @@ type Seen = { event_id: string; post_id: string; source: string; position: numbe
 
 const VIDEO = process.env['VIDEO'] ?? '';
 /** What each viewer's page says was seen, for who looks into Postgres afterwards. */
-const books: Record<string, Seen[]> = {};
+const seenRows: Record<string, Seen[]> = {};
 const figures: Record<string, number> = {};
 let context: BrowserContext;
 let shut: () => Promise<void>;
@@ -35,7 +35,7 @@ afterEach(async () => {
 
 after(async () => {
   await shut();
-  if (process.env['BOOKS']) writeFileSync(process.env['BOOKS'], JSON.stringify(books));
+  if (process.env['SEEN_ROWS']) writeFileSync(process.env['SEEN_ROWS'], JSON.stringify(seenRows));
   if (process.env['FIGURES']) writeFileSync(process.env['FIGURES'], JSON.stringify(figures, null, 2));
 });
 
@@ -48,7 +48,7 @@ async function sent(page: Page, viewer: string): Promise<Seen[]> {
   await page.evaluate(() => window.vroom.client.flush());
   await page.waitForFunction(() => window.vroom.client.state.outbox.every((row: any) => row.open));
   const rows = await seen(page);
-  books[viewer] = [...(books[viewer] ?? []), ...rows];
+  seenRows[viewer] = [...(seenRows[viewer] ?? []), ...rows];
   return rows;
 }
 
@@ -136,7 +136,7 @@ test('a page that is closed 0.8 s after a swipe has told of it', async () => {
   const rows = await seen(page);
   assert.equal(rows.length, 2);
   await page.close({ runBeforeUnload: false });
-  books[viewer] = rows;
+  seenRows[viewer] = rows;
   // A document without a client: nothing but the page itself can have told.
   const other = await context.newPage();
   await other.goto(`${BASE}/page/icon.svg`);
@@ -155,7 +155,7 @@ test('what was seen without a network is told after a reload', async () => {
   await first.page.close();
   await context.setOffline(false);
   const second = await open(context, viewer);
-  books[viewer] = rows;
+  seenRows[viewer] = rows;
   await second.page.waitForTimeout(800);
   const all = [...rows, ...(await seen(second.page))];
   await sent(second.page, viewer);

@@ -46,7 +46,7 @@ _NO_ROUTE = {
 
 
 class EmulatedWorker:
-    """One emulator with one runtime process below it; same manners as `workers.Worker`."""
+    """One emulator with one runtime process below it; it behaves as `workers.Worker`."""
 
     def __init__(self, process: asyncio.subprocess.Process, client: httpx.AsyncClient) -> None:
         self._process = process

@@ -1,4 +1,4 @@
-"""A pool of AWS's emulators instead of workers of our own: the same manners."""
+"""A pool of AWS's emulators instead of workers of our own. Both behave alike."""
 
 from __future__ import annotations
 

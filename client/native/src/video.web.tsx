@@ -5,7 +5,7 @@ import { Image, StyleSheet, View } from 'react-native';
 
 import { NativePlayerPool, type NativePlayer } from './pool';
 
-/** A `<video>` with the manners of expo-video's player, whose own web player knows no HLS. */
+/** A `<video>` that behaves as expo-video's player, whose own web player knows no HLS. */
 class WebPlayer implements NativePlayer {
   readonly video = document.createElement('video');
   timeUpdateEventInterval = 0;

@@ -81,12 +81,12 @@ def told(row: dict[str, Any]) -> tuple[Any, ...]:
 def test_the_page_keeps_its_promises(
     node: Node, chromium: str, stack: Stack, tmp_path: Path
 ) -> None:
-    books = tmp_path / "books.json"
+    seen_rows = tmp_path / "seen_rows.json"
     variables = {
         "BASE_URL": stack.base_url,
         "CHROMIUM": chromium,
         "VIDEO": str(make_video(tmp_path / "video.mp4")),
-        "BOOKS": str(books),
+        "SEEN_ROWS": str(seen_rows),
         "REPORTER": "spec",
     }
     command = [str(node.node), "scripts/test.mjs", "e2e"]
@@ -101,7 +101,7 @@ def test_the_page_keeps_its_promises(
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
 
     # What the pages say was seen is what Postgres holds, row by row: nothing more, nothing less.
-    pages: dict[str, list[dict[str, Any]]] = json.loads(books.read_text(encoding="utf-8"))
+    pages: dict[str, list[dict[str, Any]]] = json.loads(seen_rows.read_text(encoding="utf-8"))
     assert len(pages) >= 5
     with psycopg.connect(stack.info["admin_database_url"]) as connection:
         for viewer, rows in pages.items():

@@ -72,7 +72,7 @@ PROTECTED: list[LiteralString] = [
     "UPDATE upkeep_places SET last_key = ''",
     "SELECT set_hot_half_life('1 hour')",
     "SELECT vroom_private.lock_viewer(%(viewer)s)",
-    # Mux's books
+    # what is known of Mux
     "SELECT FROM mux_assets",
     (
         "INSERT INTO mux_assets (asset_id, post_id, is_clip, status)"
@@ -82,7 +82,7 @@ PROTECTED: list[LiteralString] = [
     "INSERT INTO mux_events (event_id, event_type, post_id) VALUES ('e', 't', gen_random_uuid())",
     "SELECT FROM mux_sweep",
     "UPDATE mux_sweep SET holder = NULL",
-    # the view, and the tool's books
+    # the view, and the tool's notes
     "UPDATE feed_stats SET total_requests = 0",
     "SELECT FROM vroom_migrations",
     "DELETE FROM vroom_migrations",

@@ -100,7 +100,7 @@ class Counted:
 
 
 @dataclass
-class Books:
+class ReferenceFigures:
     """Everything that follows from the watches told so far."""
 
     given: dict[tuple[UUID, UUID], Given] = field(default_factory=lambda: defaultdict(Given))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from tests.integration.engagement.audience import DURATION_MS, RECORD, minutes_ago, watch
-from tests.integration.engagement.reference import Books, Watched, hot
+from tests.integration.engagement.reference import ReferenceFigures, Watched, hot
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -40,7 +40,7 @@ class Course:
     audience: Audience
     posts: list[UUID]
     viewers: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(3)])
-    books: Books = field(default_factory=Books)
+    reference: ReferenceFigures = field(default_factory=ReferenceFigures)
     sent: list[tuple[UUID, list[Row]]] = field(default_factory=list)
     events: dict[UUID, list[tuple[datetime, float]]] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class Course:
         ]
         self.sent.append((viewer, rows))
         assert self.send(viewer, rows, at) == {"accepted"}
-        for one, growth in zip(watched, self.books.tell(watched), strict=True):
+        for one, growth in zip(watched, self.reference.tell(watched), strict=True):
             self.events[one.post].append((at, growth))
 
 
@@ -83,7 +83,7 @@ def test_whatever_is_sent_and_repeated_the_figures_are_the_references(
     module_audience.roll_up()
     assert module_audience.queued() == 0
     for post in course.posts:
-        want, found = course.books.post(post), module_audience.stats(post)
+        want, found = course.reference.post(post), module_audience.stats(post)
         for name in ("plays", "likes", "comments", "shares", "replays"):
             assert found[name] == getattr(want, name), name
         assert found["watch_ratio_sum"] == pytest.approx(want.watch_ratio_sum, abs=1e-9)

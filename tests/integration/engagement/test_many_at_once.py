@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from tests.integration.database.clients import at_once
 from tests.integration.engagement.audience import DURATION_MS, RECORD, watch, watching
-from tests.integration.engagement.reference import NORM, Books, Watched, fold
+from tests.integration.engagement.reference import NORM, ReferenceFigures, Watched, fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,9 +143,9 @@ def test_32_viewers_of_one_post_are_counted_once_each_while_the_roll_up_runs(
 
 
 def check_figures(audience: Audience, post: UUID, serial: Sequence[Watched]) -> None:
-    books = Books()
-    books.tell(serial)
-    want, found = books.post(post), audience.stats(post)
+    reference = ReferenceFigures()
+    reference.tell(serial)
+    want, found = reference.post(post), audience.stats(post)
     for name in ("plays", "likes", "comments", "shares", "replays"):
         assert found[name] == getattr(want, name), name
     assert found["watch_ratio_sum"] == pytest.approx(want.watch_ratio_sum, abs=1e-9)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.engagement.audience import DURATION_MS, watch
-from tests.integration.engagement.reference import FINISHED, NORM, Books, Watched, hot
+from tests.integration.engagement.reference import FINISHED, NORM, ReferenceFigures, Watched, hot
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -53,7 +53,7 @@ def test_affinity_adds_up_what_is_newly_given_and_halves_in_14_days(audience: Au
         (post,) = audience.add_posts(1, creator=owner, tags=[*chosen, *chosen[:1], ""])
         posts[post] = (owner, chosen)
 
-    books, by_creator, by_tag = Books(), Affinities(), Affinities()
+    reference, by_creator, by_tag = ReferenceFigures(), Affinities(), Affinities()
     for days in (30, 12, 11.5, 0):
         at = NOW - timedelta(days=days)
         batch = [
@@ -70,7 +70,7 @@ def test_affinity_adds_up_what_is_newly_given_and_halves_in_14_days(audience: Au
         ]
         audience.record(viewer, rows, at)
         for watched in batch:
-            given = books.given[viewer, watched.post]
+            given = reference.given[viewer, watched.post]
             amount = (
                 watched.ratio
                 - NORM
@@ -78,7 +78,7 @@ def test_affinity_adds_up_what_is_newly_given_and_halves_in_14_days(audience: Au
                 + (watched.commented and not given.commented)
                 + 1.5 * (watched.shared and not given.shared)
             )
-            books.tell([watched])
+            reference.tell([watched])
             owner, chosen = posts[watched.post]
             by_creator.add(owner, amount, at)
             for tag in chosen:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def state_dir(scratch: Path) -> Iterator[Path]:
-    """The folder of a running stack with a small catalogue, its books as `make dev` writes them."""
+    """The folder of a running stack with a small catalogue and the stack.json of `make dev`."""
     folder = scratch / "load"
     with Stack(StackSettings(state_dir=folder, durable=False, seed_posts=600)) as stack:
         write_json(folder / "stack.json", stack.info)

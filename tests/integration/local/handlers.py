@@ -1,4 +1,4 @@
-"""Handlers for tests of the gateway, of good and of bad manners."""
+"""Handlers for tests of the gateway, some of which misbehave."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ calls = 0
 
 
 def echo(event: dict[str, Any], context: LambdaContext) -> Any:  # noqa: ANN401  (any JSON)
-    """Does what the query says, or answers with event, context and the process's own books."""
+    """Does what the query says, or answers with event, context and what the process has counted."""
     global calls  # noqa: PLW0603  (that a container keeps its globals is what is tested)
     calls += 1
     query = event.get("queryStringParameters", {})

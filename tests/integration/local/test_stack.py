@@ -238,10 +238,10 @@ def test_an_impossible_start_leaves_nothing_running(state_dir: Path) -> None:
 def test_make_dev_says_ready_keeps_its_books_and_ends_on_ctrl_c(state_dir: Path) -> None:
     with dev(state_dir, MUX_TOKEN_ID="mine") as process:
         url = wait_ready(process)
-        books = state_dir / "stack.json"
-        info = json.loads(books.read_text())
+        stack_info = state_dir / "stack.json"
+        info = json.loads(stack_info.read_text())
         assert (set(info), info["base_url"]) == (KEYS, url)
-        assert stat.S_IMODE(books.stat().st_mode) == 0o600
+        assert stat.S_IMODE(stack_info.stat().st_mode) == 0o600
         if info["mux_url"]:
             secret = json.loads((state_dir / "secrets.json").read_text())["MUX_TOKEN_SECRET"]
             assets = f"{info['mux_url']}/video/v1/assets"
@@ -255,7 +255,7 @@ def test_make_dev_says_ready_keeps_its_books_and_ends_on_ctrl_c(state_dir: Path)
         assert process.wait(30) == 0
         _, alive = psutil.wait_procs(family, 20)
         assert alive == []
-        assert not books.exists()
+        assert not stack_info.exists()
 
 
 def test_a_killed_stack_leaves_no_process_and_starts_again_with_its_data(state_dir: Path) -> None:
