@@ -134,8 +134,8 @@ def module_database_of_state(migrated_template: MigratedTemplate, state: str) ->
 
 
 def filled(connection: Connection, count: int, state: str) -> Catalogue:
-    # The test server commits without waiting for its log. Until the log is written, some tenths of a
-    # second later, no scan may note that a row version is dead, and each scan looks at all of them
+    # The test server commits without waiting for its log. Until the log is written, tenths of a
+    # second later, no scan may note that a row version is dead, and each scan looks at them all
     # again: what a page costs would depend on the moment of the measurement.
     connection.execute("SET synchronous_commit = on")
     tables = connection.execute(

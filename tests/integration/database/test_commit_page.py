@@ -33,7 +33,7 @@ def test_the_content_of_a_post_is_what_clients_are_shown(session: Session) -> No
         "caption": "text",
         "tags": ["a", "b"],
         "playback_id": "play",
-        "hls_url": "url",
+        "signed": False,
         "duration_ms": 20000,
         "aspect_ratio": "9:16",
     }
