@@ -103,7 +103,9 @@ AS $$
 $$;
 
 -- Return how many posts the viewer may be shown at all, max_rows at most. Asked only where a page is shorter than
--- it should be; so that the work is bounded even then, it looks at 5,000 eligible posts and no more.
+-- it should be; so that the work is bounded even then, it looks at 5,000 posts of either kind that is_eligible
+-- knows and no more: those that are marked as eligible, and those whose time has come since they were written.
+-- Each kind has an index of its own, which a condition with is_eligible could not use.
 CREATE OR REPLACE FUNCTION vroom_private.eligible_posts(viewer uuid, max_rows integer) RETURNS integer
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -111,7 +113,9 @@ AS $$
   SELECT count(*)::integer
   FROM (
     SELECT FROM unnest(vroom_private.still_eligible(
-      viewer, ARRAY(SELECT s.post_id FROM post_stats s WHERE s.eligible ORDER BY s.published_at DESC LIMIT 5000)
+      viewer,
+      ARRAY(SELECT s.post_id FROM post_stats s WHERE s.eligible ORDER BY s.published_at DESC LIMIT 5000)
+      || ARRAY(SELECT w.post_id FROM vroom_private.walk_due(5000) AS w)
     )) LIMIT max_rows
   ) found
 $$;

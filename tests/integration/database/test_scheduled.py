@@ -49,16 +49,29 @@ def found(owner: Connection, *, newest: bool = False) -> dict[UUID, dict[str, An
     return {row["post_id"]: row for row in rows}
 
 
-def committed(database: Database, post: UUID) -> bool:
+def commit(database: Database, shown: list[UUID]) -> dict[str, Any]:
+    """Commit a page of twelve that holds these posts, in a session of its own."""
     (answer,) = call(
         database.app_url,
         VIEWER,
-        "SELECT status FROM commit_page(%s, %s, 0, 0, %s, '[]', '{}', '{}',"
+        "SELECT status, eligible FROM commit_page(%s, %s, 0, 0, %s::uuid[],"
+        """ '{"page_size": 12}', '{}', '{}',"""
         """ '{"elapsed_ms": 1, "cache_hit": false, "stale_cursor": false}'::jsonb"""
         " || jsonb_build_object('request_id', gen_random_uuid()))",
-        [VIEWER, uuid.uuid4(), [post]],
+        [VIEWER, uuid.uuid4(), shown],
     )
-    return bool(answer["status"] == "committed")
+    return answer
+
+
+def committed(database: Database, post: UUID) -> bool:
+    return bool(commit(database, [post])["status"] == "committed")
+
+
+def eligible_where_short(database: Database, shown: list[UUID]) -> int:
+    """Return how many posts the viewer may be shown, as the answer to this short page says."""
+    answer = commit(database, shown)
+    assert answer["status"] == "committed"
+    return int(answer["eligible"])
 
 
 def test_a_post_appears_when_its_time_has_come_and_not_before(
@@ -75,6 +88,17 @@ def test_a_post_appears_when_its_time_has_come_and_not_before(
         assert {row["rung"] for row in rows.values()} == {"fresh"}
         assert {row["inventory"] for row in rows.values()} == {2}
     assert committed(database, later)
+
+
+def test_a_short_page_knows_the_posts_whose_time_has_come(
+    database: Database, owner: Connection
+) -> None:
+    (waiting,) = posts(owner, 1, "30 minutes")
+    assert eligible_where_short(database, []) == 0
+    let_time_pass(owner)
+    assert eligible_where_short(database, []) == eligible_where_short(database, [waiting]) == 1
+    owner.execute("SELECT roll_up(100)")
+    assert eligible_where_short(database, [waiting]) == 1
 
 
 def test_the_upkeep_puts_it_among_the_others(owner: Connection) -> None:

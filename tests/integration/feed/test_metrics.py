@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -15,6 +16,8 @@ from shared.observability import LogSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
 
     from tests.integration.feed.harness import Harness
 
@@ -80,6 +83,37 @@ def test_a_thin_catalogue_is_told_by_its_word_and_is_no_failure(
 ) -> None:
     feed.add_posts(5)
     _, written = lines("GET /v1/feed")
+    measured = metrics(written)
+    assert (measured["DegradedCatalogue"], measured["FillFailures"]) == (1, 0)
+
+
+def _forget_pages(feed: Harness, dynamodb: DynamoDBClient) -> None:
+    """Lose everything that the session cache holds."""
+    for item in dynamodb.scan(TableName=feed.table)["Items"]:
+        dynamodb.delete_item(TableName=feed.table, Key={k: item[k] for k in ("pk", "sk")})
+
+
+def test_a_post_whose_time_has_just_come_is_counted_before_the_upkeep_ran(
+    feed: Harness,
+    dynamodb: DynamoDBClient,
+    lines: Any,  # noqa: ANN401  # a function
+) -> None:
+    feed.add_posts(5)
+    (waiting,) = feed.add_posts(1, age=timedelta(hours=-1))
+    first, _ = lines("GET /v1/feed")
+    cursor = {"cursor": first["next_cursor"]}
+    second, _ = lines("GET /v1/feed", query=cursor)
+    assert len(second["posts"]) == 5
+    feed.execute("SET session_replication_role = replica")  # the post's time comes; no trigger runs
+    feed.execute(
+        "UPDATE posts SET created_at = now() - interval '1 minute' WHERE created_at > now()"
+    )
+    feed.execute("UPDATE post_stats SET waits_until = waits_until - interval '2 hours'")
+    _forget_pages(feed, dynamodb)
+    # The ledger alone knows the page now, and that it lacks a post.
+    again, written = lines("GET /v1/feed", query=cursor)
+    assert str(waiting) in {post["post_id"] for post in again["posts"]}
+    assert len(again["posts"]) == 6
     measured = metrics(written)
     assert (measured["DegradedCatalogue"], measured["FillFailures"]) == (1, 0)
 
