@@ -107,6 +107,7 @@ CREATE TABLE IF NOT EXISTS public.feedback (
 CREATE UNIQUE INDEX IF NOT EXISTS feedback_once ON public.feedback (user_id, action, target);
 CREATE INDEX IF NOT EXISTS feedback_in_force ON public.feedback (user_id, action) WHERE undone_at IS NULL;
 CREATE INDEX IF NOT EXISTS feedback_revisions ON public.feedback (user_id, revision);
+CREATE INDEX IF NOT EXISTS feedback_reports ON public.feedback (post_id) WHERE counted;  -- reported_posts reads it
 
 SELECT vroom_private.protect('public.follows');
 ALTER TABLE public.user_interest_signals ENABLE ROW LEVEL SECURITY;
