@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.sessions.session_store import SessionStore
 
 SESSION_S = 86_400  # how long a page can be replayed from the cache
-_PLACES_PER_PAGE = 64  # as feed_candidates orders what was served
+PLACES_PER_PAGE = 64  # as feed_candidates orders what was served
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Cache:
         for page_no, item in sorted(items.items()):
             found = unpack_page(item.page, session, page_no, item.version)
             for position, post_id in enumerate(found.page.ids if found else (), start=1):
-                places[post_id] = page_no * _PLACES_PER_PAGE + position
+                places[post_id] = page_no * PLACES_PER_PAGE + position
         return places
 
     def write(
