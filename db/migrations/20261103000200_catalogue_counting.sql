@@ -173,6 +173,27 @@ BEGIN
 END
 $$;
 
+-- Return the weights of a mix, bent towards those that gained the most. 0.8 is what is left to share beside four
+-- floors of 0.05; the last term lets a weight at its floor grow.
+CREATE OR REPLACE FUNCTION vroom_private.bent_weights(
+  weights double precision[], gains double precision[], watched double precision
+) RETURNS double precision[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT array_agg(0.05 + 0.8 * b.bent / b.whole ORDER BY b.scale)
+  FROM (
+    SELECT w.scale, w.bent, sum(w.bent) OVER () AS whole
+    FROM (
+      SELECT g.scale,
+             greatest(0, weights[g.scale] - 0.05) * exp(greatest(-0.1,
+               0.05 * sqrt(least(400, watched))
+               * (coalesce(g.gain, 0) - max(coalesce(g.gain, 0)) OVER ()))) + 0.001 AS bent
+      FROM unnest(gains) WITH ORDINALITY AS g(gain, scale)
+    ) w
+  ) b
+$$;
+
 -- Learns the mix of half-lives: each is an expert that holds a post for as likely to be watched next as its
 -- share of the heat, and is held against what was watched (multiplicative weights; Cesa-Bianchi and Lugosi,
 -- "Prediction, Learning, and Games", 2006). What was merely shown counts against a post by half of what an
@@ -190,7 +211,6 @@ DECLARE
   v_shown   double precision;
   v_posts   double precision;  -- that have heat, about
   v_gains   double precision[];
-  v_weights double precision[];
 BEGIN
   SELECT * INTO v_mix FROM heat_mix m FOR NO KEY UPDATE;
   SELECT max(t.at), coalesce(sum(least(1, t.weight)) FILTER (WHERE t.weight > 0), 0), sum(t.impressions)
@@ -220,21 +240,8 @@ BEGIN
     GROUP BY s.scale
   ) g;
 
-  -- 0.8 is what is left to share beside four floors of 0.05; the last term lets a weight at its floor grow.
-  SELECT array_agg(0.05 + 0.8 * b.bent / b.whole ORDER BY b.scale)
-  INTO v_weights
-  FROM (
-    SELECT w.scale, w.bent, sum(w.bent) OVER () AS whole
-    FROM (
-      SELECT g.scale,
-             greatest(0, v_mix.weights[g.scale] - 0.05) * exp(greatest(-0.1,
-               0.05 * sqrt(least(400, v_watched))
-               * (coalesce(g.gain, 0) - max(coalesce(g.gain, 0)) OVER ()))) + 0.001 AS bent
-      FROM unnest(v_gains) WITH ORDINALITY AS g(gain, scale)
-    ) w
-  ) b;
   UPDATE heat_mix m
-  SET weights = v_weights, updated_at = v_until,
+  SET weights = vroom_private.bent_weights(v_mix.weights, v_gains, v_watched), updated_at = v_until,
       reward = CASE WHEN v_shown > 0
                     THEN vroom_private.ema_step(m.reward, least(1, v_watched / v_shown), 0.05)
                     ELSE m.reward END;

@@ -3,6 +3,36 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
+-- Propose unseen posts of a tag from strides that double, below its hottest post; their places follow `before`.
+CREATE OR REPLACE FUNCTION vroom_private.walk_tag_strides(
+  search vroom_private.search, tag text, before bigint, max_rows integer
+) RETURNS SETOF vroom_private.proposed_post
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+  v_top double precision := (SELECT max(t.hot_score) FROM post_tags t WHERE t.tag = walk_tag_strides.tag);
+BEGIN
+  RETURN QUERY
+  SELECT s.post_id, 'tag'::text, NULL::text,
+         before + row_number() OVER (ORDER BY s.stride, s.post_id)
+  FROM (
+    SELECT p.post_id, min(g.stride) AS stride
+    FROM generate_series(0, 13) AS g(stride)
+    CROSS JOIN LATERAL (
+      SELECT t.post_id, t.post_no FROM post_tags t
+      WHERE t.tag = walk_tag_strides.tag AND t.hot_score < v_top - 0.25 * 2 ^ g.stride
+      ORDER BY t.hot_score DESC LIMIT 40
+    ) p
+    LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = p.post_no >> 10
+    WHERE coalesce(get_bit(v.seen, (p.post_no & 1023)::integer), 0) = 0
+    GROUP BY p.post_id
+  ) s
+  LIMIT max_rows;
+END
+$$;
+
 -- Propose the hottest unseen posts of a tag, max_rows at most, and say which seen ones stand before them. Where the
 -- viewer has seen most of the tag's top, bits tell what of its hottest 4,000 is unseen, and strides that double
 -- reach below those: taste does not dry out before the tag does.
@@ -15,7 +45,6 @@ AS $$
 DECLARE
   v_deep  integer := 4000;
   v_found bigint;
-  v_top   double precision;
 BEGIN
   RETURN QUERY
   SELECT n.post_id, 'tag'::text, n.reason, n.unseen
@@ -53,25 +82,9 @@ BEGIN
     AND d.post_id NOT IN (SELECT g.post_id FROM unnest(search.served) AS g)
   LIMIT max_rows;
   GET DIAGNOSTICS v_found = ROW_COUNT;
-  IF v_found >= max_rows THEN
-    RETURN;
+  IF v_found < max_rows THEN
+    RETURN QUERY SELECT s.* FROM vroom_private.walk_tag_strides(search, tag, v_found, max_rows) AS s;
   END IF;
-  SELECT max(t.hot_score) INTO v_top FROM post_tags t WHERE t.tag = walk_tag.tag;
-  RETURN QUERY
-  SELECT s.post_id, 'tag'::text, NULL::text, v_found + row_number() OVER (ORDER BY s.stride, s.post_id)
-  FROM (
-    SELECT p.post_id, min(g.stride) AS stride
-    FROM generate_series(0, 13) AS g(stride)
-    CROSS JOIN LATERAL (
-      SELECT t.post_id, t.post_no FROM post_tags t
-      WHERE t.tag = walk_tag.tag AND t.hot_score < v_top - 0.25 * 2 ^ g.stride
-      ORDER BY t.hot_score DESC LIMIT 40
-    ) p
-    LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = p.post_no >> 10
-    WHERE coalesce(get_bit(v.seen, (p.post_no & 1023)::integer), 0) = 0
-    GROUP BY p.post_id
-  ) s
-  LIMIT max_rows;
 END
 $$;
 

@@ -69,7 +69,7 @@ BEGIN
 END
 $$;
 
--- Return the rows of feed_candidates for what a search has found.
+-- Return the rows of feed_candidates for what a search has found. It is one query, and long by its columns alone.
 CREATE OR REPLACE FUNCTION vroom_private.describe_found(search vroom_private.search, page_size integer)
 RETURNS TABLE (
   post_id uuid, creator_id uuid, rung text, published_at timestamptz, duration_ms integer,

@@ -130,6 +130,32 @@ AS $$
   FROM (SELECT CASE WHEN jsonb_typeof(described) = 'object' THEN (described ->> 'page_size')::integer END) d(size)
 $$;
 
+-- Return those of `ids` that the viewer may not be shown at all.
+CREATE OR REPLACE FUNCTION vroom_private.no_longer_eligible(viewer uuid, ids uuid[]) RETURNS uuid[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT coalesce(array_agg(g.id), '{}')
+  FROM unnest(ids) AS g(id)
+  WHERE g.id NOT IN (SELECT unnest(vroom_private.still_eligible(viewer, ids)))
+$$;
+
+-- Write a page as this version of it. What an earlier version held and this one does not counts as withdrawn.
+CREATE OR REPLACE FUNCTION vroom_private.write_page(
+  viewer uuid, session uuid, page integer, version integer, shown uuid[], described jsonb
+) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  INSERT INTO feed_pages AS f (user_id, session_id, page_no, version, post_ids, entries, variant)
+  VALUES (viewer, session, page, write_page.version, shown, described, described #>> '{policy,variant}')
+  ON CONFLICT (user_id, session_id, page_no)
+  DO UPDATE SET
+    version = excluded.version, post_ids = excluded.post_ids, entries = excluded.entries,
+    withdrawn_ids = ARRAY(
+      SELECT unnest(f.withdrawn_ids || f.post_ids) EXCEPT SELECT unnest(excluded.post_ids))
+$$;
+
 -- Return those of `claimed` that may not pass as unseen on a page: the session has served them on another page
 -- or on an earlier version of this one, or the viewer has an impression of them after `cutoff`.
 CREATE OR REPLACE FUNCTION vroom_private.no_longer_unseen(
@@ -178,6 +204,7 @@ $$;
 -- posts: the content of the page returned, of eligible posts only; content_columns: that of `hydrate`.
 -- eligible: where a page is answered that is shorter than it should be, how many posts the viewer may be shown
 -- at all, counted up to the page's size; null for a full page.
+-- It stays in one piece over its four answers, since they exclude one another in this order.
 CREATE OR REPLACE FUNCTION public.commit_page(
   viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
   claimed_unseen uuid[], hydrate uuid[], request jsonb,
@@ -209,9 +236,7 @@ BEGIN
   WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no = page;
 
   v_shown := CASE WHEN v_version IS NULL OR v_version = expected THEN shown ELSE v_stored END;
-  SELECT coalesce(array_agg(g.id), '{}') INTO v_withdrawn
-  FROM unnest(v_shown) AS g(id)
-  WHERE g.id NOT IN (SELECT unnest(vroom_private.still_eligible(v_viewer, v_shown)));
+  v_withdrawn := vroom_private.no_longer_eligible(v_viewer, v_shown);
 
   IF v_version IS NOT NULL AND v_version <> expected THEN
     IF cardinality(v_withdrawn) = 0 THEN
@@ -236,14 +261,8 @@ BEGIN
   END IF;
 
   IF v_version IS NULL OR v_stored <> shown THEN
-    INSERT INTO feed_pages AS f (user_id, session_id, page_no, version, post_ids, entries, variant)
-    VALUES (v_viewer, v_session, page, expected + 1, shown, described, described #>> '{policy,variant}')
-    ON CONFLICT (user_id, session_id, page_no)
-    DO UPDATE SET
-      version = excluded.version, post_ids = excluded.post_ids, entries = excluded.entries,
-      withdrawn_ids = ARRAY(
-        SELECT unnest(f.withdrawn_ids || f.post_ids) EXCEPT SELECT unnest(excluded.post_ids));
     v_version := expected + 1;
+    PERFORM vroom_private.write_page(v_viewer, v_session, page, v_version, shown, described);
   END IF;
 
   PERFORM vroom_private.log_request(v_viewer, v_session, page, request);

@@ -260,6 +260,25 @@ BEGIN
 END
 $$;
 
+-- Keep new watches as events, numbered on from how many observations of the viewer there were. What creators
+-- watch of their own has no number, since nothing is learnt from it.
+CREATE OR REPLACE FUNCTION vroom_private.keep_events(
+  viewer uuid, watches vroom_private.watch[], samples bigint, at timestamptz
+) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  INSERT INTO watch_events (
+    user_id, event_id, post_id, play_ms, duration_ms, watch_ratio, liked, commented, shared, replay,
+    nth, created_at)
+  SELECT viewer, w.event_id, w.post_id, w.play_ms, w.duration_ms, w.watch_ratio, w.liked,
+         w.commented, w.shared, vroom_private.is_replay(w.play_ms, w.lasts_ms),
+         CASE WHEN w.creator_id <> viewer
+              THEN samples + count(*) FILTER (WHERE w.creator_id <> viewer) OVER (ORDER BY w.index) END,
+         keep_events.at
+  FROM unnest(watches) AS w
+$$;
+
 -- Records a batch of watches: rows are {event_id, post_id, play_ms, duration_ms, liked, commented, shared}.
 -- Answers one row each, by index: accepted, self_view (accepted, too: what creators watch of their own is
 -- kept and not learnt from), duplicate (the event was recorded before), unknown_post, bad_event,
@@ -296,16 +315,7 @@ BEGIN
       ORDER BY w.index
     );
     v_learnt := ARRAY(SELECT w FROM unnest(v_new) AS w WHERE w.creator_id <> v_viewer ORDER BY w.index);
-
-    INSERT INTO watch_events (
-      user_id, event_id, post_id, play_ms, duration_ms, watch_ratio, liked, commented, shared, replay,
-      nth, created_at)
-    SELECT v_viewer, w.event_id, w.post_id, w.play_ms, w.duration_ms, w.watch_ratio, w.liked,
-           w.commented, w.shared, vroom_private.is_replay(w.play_ms, w.lasts_ms),
-           CASE WHEN w.creator_id <> v_viewer
-                THEN v_samples + count(*) FILTER (WHERE w.creator_id <> v_viewer) OVER (ORDER BY w.index) END,
-           v_at
-    FROM unnest(v_new) AS w;
+    PERFORM vroom_private.keep_events(v_viewer, v_new, v_samples, v_at);
 
     IF cardinality(v_learnt) > 0 THEN
       v_norms := ARRAY(SELECT vroom_private.watch_norm(b::smallint) FROM generate_series(0, 4) AS b ORDER BY b);

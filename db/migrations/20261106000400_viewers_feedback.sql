@@ -80,6 +80,49 @@ AS $$
     OR (SELECT true FROM viewer_last_seen s WHERE s.user_id = viewer AND s.post_id = post LIMIT 1) IS NOT NULL)
 $$;
 
+-- Find what a feedback is about: the creator, the post's tags, what `feedback` calls the target, and whether the
+-- post or the creator is known. What was said of a post that is gone can still be taken back, so that its creator
+-- is read from what was said then.
+CREATE OR REPLACE FUNCTION vroom_private.subject_of(
+  viewer uuid, action text, post uuid, INOUT creator uuid, OUT tags text[], OUT target uuid, OUT known boolean
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  IF post IS NOT NULL THEN
+    SELECT p.creator_id, p.tags INTO creator, tags FROM posts p WHERE p.id = post;
+    known := FOUND;
+    IF NOT known THEN
+      SELECT f.creator_id INTO creator FROM feedback f
+      WHERE f.user_id = viewer AND f.action = subject_of.action AND f.post_id = post LIMIT 1;
+    END IF;
+  ELSE
+    known := EXISTS (SELECT FROM posts p WHERE p.creator_id = creator)
+      OR EXISTS (SELECT FROM creator_quality q WHERE q.creator_id = creator);
+  END IF;
+  target := CASE action WHEN 'hide_creator' THEN creator ELSE coalesce(post, creator) END;
+END
+$$;
+
+-- Count a report that was given, or give back what has counted where it was taken back. It counts once a viewer and
+-- post, and no more once somebody has looked at the post.
+CREATE OR REPLACE FUNCTION vroom_private.count_report(report public.feedback, creator uuid, undo boolean)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  IF (CASE WHEN undo THEN report.counted ELSE vroom_private.may_report(report.user_id, report.post_id) END)
+     AND NOT EXISTS (
+       SELECT FROM post_reviews r WHERE r.post_id = report.post_id AND r.counted_from > report.created_at) THEN
+    UPDATE feedback f SET counted = NOT undo WHERE f.user_id = report.user_id AND f.id = report.id;
+    INSERT INTO engagement_queue (post_id, creator_id, reports)
+    VALUES (report.post_id, creator, CASE WHEN undo THEN -1 ELSE 1 END);
+  END IF;
+END
+$$;
+
 -- Gives a feedback, or takes it back. `post` or `creator` names what it is about, one of the two; hiding
 -- the creator of a post names the post.
 --
@@ -103,7 +146,6 @@ DECLARE
   v_tags    text[];
   v_known   boolean;
   v_row     feedback;
-  v_was     boolean;
   v_now     timestamptz;
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
@@ -112,18 +154,8 @@ BEGIN
     RAISE EXCEPTION 'no such feedback' USING ERRCODE = 'invalid_parameter_value';
   END IF;
 
-  IF v_post IS NOT NULL THEN
-    SELECT p.creator_id, p.tags INTO v_creator, v_tags FROM posts p WHERE p.id = v_post;
-    v_known := FOUND;
-    IF NOT v_known THEN  -- what was said of a post that is gone can be taken back
-      SELECT f.creator_id INTO v_creator FROM feedback f
-      WHERE f.user_id = v_viewer AND f.action = v_action AND f.post_id = v_post LIMIT 1;
-    END IF;
-  ELSE
-    v_known := EXISTS (SELECT FROM posts p WHERE p.creator_id = v_creator)
-      OR EXISTS (SELECT FROM creator_quality q WHERE q.creator_id = v_creator);
-  END IF;
-  v_target := CASE v_action WHEN 'hide_creator' THEN v_creator ELSE coalesce(v_post, v_creator) END;
+  SELECT s.creator, s.tags, s.target, s.known INTO v_creator, v_tags, v_target, v_known
+  FROM vroom_private.subject_of(v_viewer, v_action, v_post, v_creator) AS s;
   IF NOT v_known AND NOT (undo AND EXISTS (
     SELECT FROM feedback f WHERE f.user_id = v_viewer AND f.action = v_action AND f.target = v_target
   )) THEN
@@ -135,7 +167,6 @@ BEGIN
   v_now := clock_timestamp();  -- after every change that came before
   SELECT * INTO v_row FROM feedback f
   WHERE f.user_id = v_viewer AND f.action = v_action AND f.target = v_target;
-  v_was := coalesce(v_row.counted, false);
   IF undo = (v_row.id IS NULL OR v_row.undone_at IS NOT NULL) THEN
     RETURN QUERY SELECT 'unchanged', v_creator, vroom_private.feedback_revision(v_viewer);
     RETURN;
@@ -156,14 +187,8 @@ BEGIN
     END IF;
   END IF;
 
-  -- A report counts once a viewer and post, and no more once somebody has looked at the post. What has
-  -- counted is given back when it is undone.
-  IF v_action = 'report' AND v_known AND v_creator <> v_viewer
-     AND (CASE WHEN undo THEN v_was ELSE vroom_private.may_report(v_viewer, v_post) END)
-     AND NOT EXISTS (SELECT FROM post_reviews r WHERE r.post_id = v_post AND r.counted_from > v_row.created_at) THEN
-    UPDATE feedback f SET counted = NOT undo WHERE f.user_id = v_viewer AND f.id = v_row.id;
-    INSERT INTO engagement_queue (post_id, creator_id, reports)
-    VALUES (v_post, v_creator, CASE WHEN undo THEN -1 ELSE 1 END);
+  IF v_action = 'report' AND v_known AND v_creator <> v_viewer THEN
+    PERFORM vroom_private.count_report(v_row, v_creator, undo);
   END IF;
   RETURN QUERY SELECT CASE WHEN undo THEN 'undone' ELSE 'given' END, v_creator,
                       vroom_private.feedback_revision(v_viewer);
@@ -174,5 +199,7 @@ SELECT vroom_private.open_only_to('public.give_feedback(uuid, text, uuid, uuid, 
 REVOKE ALL ON FUNCTION vroom_private.lower_affinity(uuid, uuid, text[], timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.may_report(uuid, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.restore_affinity(uuid, uuid, jsonb, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.subject_of(uuid, text, uuid, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.count_report(public.feedback, uuid, boolean) FROM PUBLIC;
 
 COMMIT;
