@@ -150,6 +150,9 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  IF NOT isfinite(new.seen_at) THEN
+    RETURN new;  -- it is no time: the table refuses it
+  END IF;
   new.seen_at := least(new.seen_at, now());
   IF auth.uid() IS NOT NULL THEN
     new.created_at := CASE WHEN TG_OP = 'INSERT' THEN now() ELSE old.created_at END;

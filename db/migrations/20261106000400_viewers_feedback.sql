@@ -80,6 +80,20 @@ AS $$
     OR (SELECT true FROM viewer_last_seen s WHERE s.user_id = viewer AND s.post_id = post LIMIT 1) IS NOT NULL)
 $$;
 
+-- Refuse what is no feedback.
+CREATE OR REPLACE FUNCTION vroom_private.assert_feedback(action text, post uuid, creator uuid, undo boolean)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  IF action IS NULL OR action NOT IN ('not_interested', 'hide_creator', 'report') OR undo IS NULL
+     OR (post IS NULL) = (creator IS NULL) OR action = 'not_interested' AND post IS NULL THEN
+    RAISE EXCEPTION 'no such feedback' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+END
+$$;
+
 -- Find what a feedback is about: the creator, the post's tags, what `feedback` calls the target, and whether the
 -- post or the creator is known. What was said of a post that is gone can still be taken back, so that its creator
 -- is read from what was said then.
@@ -149,11 +163,7 @@ DECLARE
   v_now     timestamptz;
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
-  IF v_action IS NULL OR v_action NOT IN ('not_interested', 'hide_creator', 'report') OR undo IS NULL
-     OR (v_post IS NULL) = (v_creator IS NULL) OR v_action = 'not_interested' AND v_post IS NULL THEN
-    RAISE EXCEPTION 'no such feedback' USING ERRCODE = 'invalid_parameter_value';
-  END IF;
-
+  PERFORM vroom_private.assert_feedback(v_action, v_post, v_creator, undo);
   SELECT s.creator, s.tags, s.target, s.known INTO v_creator, v_tags, v_target, v_known
   FROM vroom_private.subject_of(v_viewer, v_action, v_post, v_creator) AS s;
   IF NOT v_known AND NOT (undo AND EXISTS (
@@ -199,6 +209,7 @@ SELECT vroom_private.open_only_to('public.give_feedback(uuid, text, uuid, uuid, 
 REVOKE ALL ON FUNCTION vroom_private.lower_affinity(uuid, uuid, text[], timestamptz) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.may_report(uuid, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.restore_affinity(uuid, uuid, jsonb, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.assert_feedback(text, uuid, uuid, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.subject_of(uuid, text, uuid, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.count_report(public.feedback, uuid, boolean) FROM PUBLIC;
 
