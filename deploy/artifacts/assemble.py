@@ -22,6 +22,8 @@ _FOLDERS = (
     "boto3/examples",
     "boto3/data",  # of boto3's resources; the functions use clients
     "pydantic/v1",  # the API before pydantic 2
+    "cffi",  # cryptography uses the module _cffi_backend beside it and nothing else
+    "pycparser",  # read by cffi alone
 )
 _FILES = (
     "**/*.pyi",

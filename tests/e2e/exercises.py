@@ -54,6 +54,20 @@ def feed_ranker(app: Any) -> None:  # noqa: ANN401  (a module)
 
     zoneinfo.reset_tzpath(to=())
     assert app.lambda_handler(http("GET", "/v1/feed"), CONTEXT)["statusCode"] == 503
+    playback_token()
+
+
+def playback_token() -> None:
+    """One token of signed playback, which loads what signs only where it is wanted."""
+    rsa = importlib.import_module("cryptography.hazmat.primitives.asymmetric.rsa")
+    forms = importlib.import_module("cryptography.hazmat.primitives.serialization")
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    pem = key.private_bytes(
+        forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption()
+    ).decode()
+    secret = importlib.import_module("pydantic").SecretStr(pem)
+    playback = importlib.import_module("functions.feed_ranker.playback")
+    assert playback.PlaybackTokens("key", secret, 3600).token("id", "v", 0.0)
 
 
 def create_upload(app: Any) -> None:  # noqa: ANN401  (a module)

@@ -69,7 +69,8 @@ def test_the_zips_are_far_below_lambdas_limits(
     with capsys.disabled():
         print(f"\n{zips.table(found)}")  # noqa: T201  # sizes belong in the run's output
     for size in found:
-        assert size.zipped < zips.MAX_ZIP_BYTES / 4
+        # The feed's holds cryptography, for teams with signed playback.
+        assert size.zipped < zips.MAX_ZIP_BYTES / 3
         assert size.unpacked < zips.MAX_UNPACKED_BYTES / 4
 
 
@@ -97,7 +98,7 @@ def test_every_top_level_package_in_a_zip_is_imported(
     function: Function, built: Path, loaded: dict[str, list[str]]
 ) -> None:
     held = {
-        entry.name.removesuffix(".py")
+        entry.name.partition(".")[0]
         for entry in (built / function.logical_id).iterdir()
         if not entry.name.endswith((".dist-info", ".libs"))
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from functions.feed_ranker.events.batches import parsed, record_rows
@@ -11,6 +12,7 @@ from shared.postgres import Database, Json, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
 
@@ -71,7 +73,7 @@ def _write(
             "source": row.source,
             "position": row.position,
             "visible_ms": row.visible_ms,
-            "seen_at": row.seen_at.isoformat(),
+            "seen_at": _in_utc(row.seen_at).isoformat(),
         }
         for row in rows
     ]
@@ -82,3 +84,11 @@ def _write(
     )
     (outcomes,) = database.run(statement, viewer=viewer, budget_s=budget_s)
     return outcomes
+
+
+def _in_utc(at: datetime) -> datetime:
+    """Return the same time in UTC: Postgres refuses offsets of sixteen hours and more."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # the first or last day of the calendar, which the server corrects anyway
+        return at.replace(tzinfo=UTC)

@@ -1,5 +1,6 @@
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -237,20 +238,21 @@ def test_record_impression_by_named_parameters_stores_what_it_is_given(
 ) -> None:
     with operator(database.admin_url) as connection:
         (post,) = add_posts(connection, 1)
-    session = uuid.uuid4()
+    session, visible_at = uuid.uuid4(), datetime.now(UTC) - timedelta(minutes=1)
     recorded = call(
         database.app_url,
         VIEWER,
         "SELECT record_impression(user_id => %s, post_id => %s, source => 'fresh', score => 0.7,"
-        " session_id => %s, visible_at => '2026-01-02T03:04:05Z')",
-        [VIEWER, post, session],
+        " session_id => %s, visible_at => %s)",
+        [VIEWER, post, session, visible_at],
     )
     assert recorded == [{"record_impression": True}]
     stored = call(
         database.app_url,
         VIEWER,
         "SELECT user_id, post_id, source, score, session_id,"
-        " seen_at = '2026-01-02T03:04:05Z' AS at FROM user_post_impressions",
+        " seen_at = %s AS at FROM user_post_impressions",
+        [visible_at],
     )
     expected = {"user_id": VIEWER, "post_id": post, "source": "fresh", "score": 0.7}
     assert stored == [{**expected, "session_id": session, "at": True}]

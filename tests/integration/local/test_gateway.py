@@ -87,7 +87,13 @@ def test_two_authorization_headers_are_refused(gateway: RunningGateway) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/"), ("GET", "/guarded"), ("POST", "/guarded/1"), ("GET", "/open/"), ("FOO", "/x")],
+    [
+        ("GET", "/nowhere"),
+        ("GET", "/guarded"),
+        ("POST", "/guarded/1"),
+        ("GET", "/open/"),
+        ("FOO", "/x"),
+    ],
 )
 def test_an_unknown_route_is_a_404(gateway: RunningGateway, method: str, path: str) -> None:
     answer = httpx.request(method, f"{gateway.url}{path}")
