@@ -1,1 +1,1 @@
-"""The benchmark: data sets, what is measured on them, and what it is held against."""
+"""The benchmark, with its data sets, its measurements and its targets."""

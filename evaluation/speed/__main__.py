@@ -1,4 +1,7 @@
-"""`make bench`: POSTS, IMPRESSIONS, SAMPLES and STATE_DIR come from the environment."""
+"""The program of `make bench`.
+
+POSTS, IMPRESSIONS, SAMPLES and STATE_DIR come from the environment.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _GATEWAY_POSTS = 20_000
 def main() -> int:
     """Run the benchmark. Return the exit status, 1 where a count missed its target."""
     progress = Console(stderr=True)
-    # What was started ends in order, as it does on Ctrl-C.
+    # With this, all that was started ends in order, as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     about = {"commit": commit(), "machine": machine()}
     try:
@@ -52,13 +55,13 @@ def main() -> int:
 
 
 def measure(settings: BenchSettings, shown: Steps) -> dict[str, Any]:
-    """Measure everything, and another build beside this one where one is named.
+    """Measure everything, and compare with another build where one is named.
 
     Raises:
-        StackError: A part did not start, or the other build could not be had.
-        BrokenPageError: The feed broke its promises.
+        StackError: A part did not start, or the other build could not be made.
+        BrokenPageError: A page of the feed was not what is promised.
         RefusedError: A handler answered with an error.
-        psycopg.Error: Postgres refused.
+        psycopg.Error: Postgres refused a statement.
     """
     folder = settings.state_dir.resolve() / "bench"
     other = None

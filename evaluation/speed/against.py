@@ -1,4 +1,4 @@
-"""Two builds in one run, page by page in turns."""
+"""A comparison of two builds in one run, which serve pages in turns."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Side:
         """Wait until the build has its data and runs.
 
         Raises:
-            StackError: It ended instead.
+            StackError: The build ended before it was ready.
         """
         if self._read() != "ready":
             raise StackError(f"a build did not start: {self._tail()}")
@@ -63,7 +63,7 @@ class Side:
         return found
 
     def processor_ms(self, kind: str, sessions: int) -> dict[str, float]:
-        """Return the processor milliseconds of a page by part, over so many sessions."""
+        """Return the processor milliseconds per page for each part, over so many sessions."""
         before = seconds_by_part(self._family, own="handler")
         pages = self.ask("sessions", kind=kind, count=sessions)["pages"]
         return per_page_ms(before, seconds_by_part(self._family, own="handler"), pages)
@@ -82,13 +82,13 @@ def compare(settings: BenchSettings, other: Build, steps: Steps) -> dict[str, An
     Args:
         settings: The data set and the number of samples.
         other: The other build.
-        steps: Shows what is being done.
+        steps: The display of what is being done.
 
     Returns:
-        For each kind of viewer and page what `_page` gives, and the processor time by part.
+        For each kind of viewer and page what `_page` returns, and the processor time by part.
 
     Raises:
-        StackError: One of both did not run.
+        StackError: One of the two builds did not run.
     """
     folder = settings.state_dir.resolve() / "bench" / "against"
     with (
@@ -105,7 +105,7 @@ def _kind(
         side.ask("sessions", kind=kind, count=_WARM_UP)
     pairs = []
     for number in steps.each(f"both builds: {kind}", range(settings.samples)):
-        # Each goes first as often as the other.
+        # Each build goes first as often as the other.
         sides = (ours, theirs) if number % 2 else (theirs, ours)
         answers = {side: side.ask("session", kind=kind) for side in sides}
         pairs.append((answers[ours], answers[theirs]))
@@ -149,7 +149,7 @@ def _page(
 def ratio(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
     """Return the geometric mean of ratios one / other, and the ends of its 95 % interval.
 
-    The interval is Student's, of the logarithms. Its ends are NaN where there is one pair alone.
+    The interval is Student's, for the logarithms. Its ends are NaN where there is only one pair.
     """
     found: Estimate = estimate([math.log(one / other) for one, other in pairs])
     ends = (found.mean, found.mean - found.half_width, found.mean + found.half_width)
@@ -165,7 +165,7 @@ def _document(found: tuple[float, float, float]) -> list[float | None]:
 def _running(build: Build, folder: Path, settings: BenchSettings, steps: Steps) -> Iterator[Side]:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "driver.log"
-    # -P: the folder of the driver's file is none that modules are taken from.
+    # -P keeps Python from importing modules from the folder of the driver's file.
     command = [build.python, "-P", str(_DRIVER), str(folder)]
     command += [str(settings.main.posts), str(settings.main.impressions)]
     with (

@@ -1,4 +1,4 @@
-"""What comes back from viewers and from Mux: batches of 100, and webhooks."""
+"""Measurements of what viewers and Mux send: batches of 100 rows, and webhooks."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ _WEBHOOK = "/v1/webhooks/mux"
 
 
 class LostRowsError(Exception):
-    """Rows of a batch were not accepted: its figures would mean nothing."""
+    """Rows of a batch were not accepted, so that its figures would mean nothing."""
 
 
 class Senders:
-    """Sends what clients send.
+    """The requests that clients and Mux send.
 
     Args:
         functions: The handlers.
-        posts: Ids to name, at least a batch.
-        secret: With which webhooks are signed.
-        begin_upload: Makes an upload that waits for its file; gives post and Mux upload.
+        posts: The ids that batches name. There are at least as many as a batch has rows.
+        secret: The secret with which webhooks are signed.
+        begin_upload: Makes an upload that waits for its file. It returns the ids of the post and
+            of the Mux upload.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Senders:
         self._turn = 0
 
     def impressions(self) -> Invocation:
-        """A batch of impressions, of posts that the viewer has not seen."""
+        """Send a batch of impressions of posts that the viewer has not seen."""
         now = datetime.now(UTC).isoformat()
         rows = [
             {
@@ -73,7 +74,7 @@ class Senders:
         return self._send("/v1/impressions", body)
 
     def watch_progress(self) -> Invocation:
-        """A batch of watches."""
+        """Send a batch of watches."""
         rows = [
             {
                 "event_id": str(uuid4()),
@@ -89,7 +90,7 @@ class Senders:
         return self._send("/v1/watch-progress", {"events": rows})
 
     def webhook(self) -> Invocation:
-        """The event that makes an uploaded post ready."""
+        """Send the event that makes an uploaded post ready."""
         post, upload = self._begin_upload()
         event = {
             "type": "video.asset.ready",
@@ -131,13 +132,13 @@ def measure(
     senders: Senders,
     rounds: Callable[[str], Iterable[object]],
 ) -> dict[str, Any]:
-    """Latency, rate and costs of each kind of request.
+    """Measure the latency, the rate and the costs of each kind of request.
 
     Args:
         functions: The handlers.
-        meter: Postgres' counters.
-        senders: What is sent.
-        rounds: By the request's name as many items as are to be measured.
+        meter: The counters of Postgres.
+        senders: The requests that are sent.
+        rounds: Returns, for the name of a request, as many items as there are requests to measure.
     """
     kinds = {
         "impressions": (senders.impressions, "feed_ranker", BATCH),
@@ -169,7 +170,7 @@ def _repeat(send: Callable[[], Invocation]) -> None:
 
 
 def upload_maker(connection: psycopg.Connection[Any]) -> Callable[[], tuple[UUID, str]]:
-    """Begins uploads as the owner of the schema, each by a creator of its own."""
+    """Return a function that begins uploads as the schema's owner, each by a new creator."""
 
     def begin() -> tuple[UUID, str]:
         post, creator, upload = uuid4(), uuid4(), uuid4().hex

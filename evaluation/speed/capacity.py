@@ -1,4 +1,6 @@
-"""DynamoDB's capacity units and what they cost, by AWS's published rules; moto's are made up.
+"""The capacity units of DynamoDB and their price, by the rules that AWS publishes.
+
+The units that moto reports are made up, so that they are not used here. The rules are from
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
@@ -17,22 +19,22 @@ DOLLARS_PER_MILLION_READS: Final = 0.125
 
 _READ_BYTES = 4096
 _WRITE_BYTES = 1024
-_CONTAINER_BYTES = 3  # a list or map, plus one for each element
+_CONTAINER_BYTES = 3  # of a list or a map, which takes one more byte for each element
 _MIN_NUMBER_BYTES = 2
 
 
 def units(
     operation: str, request: Mapping[str, Any], answer: Mapping[str, Any]
 ) -> tuple[float, float]:
-    """Read and write units of a call.
+    """Return the read units and the write units of a call.
 
     Args:
-        operation: As boto3 calls it, such as `GetItem`.
-        request: Its parameters.
-        answer: What came back; of a conditional write that failed, the error's response.
+        operation: The name of the operation in boto3, such as `GetItem`.
+        request: The parameters of the call.
+        answer: The answer. For a conditional write that failed it is the error's response.
 
     Raises:
-        ValueError: An operation whose rule is not known here.
+        ValueError: The rule for this operation is not known here.
     """
     rule = _RULES.get(operation)
     if rule is None:
@@ -41,12 +43,12 @@ def units(
 
 
 def dollars(read_units: float, write_units: float) -> float:
-    """The price of as many units a million times, in US dollars."""
+    """Return what a million calls with so many units cost, in US dollars."""
     return read_units * DOLLARS_PER_MILLION_READS + write_units * DOLLARS_PER_MILLION_WRITES
 
 
 def item_bytes(item: Mapping[str, Any]) -> int:
-    """The size of an item, names included, in bytes."""
+    """Return the size of an item in bytes, the names of its attributes included."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 
@@ -84,7 +86,7 @@ def _get(request: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[float, 
 
 
 def _batch_get(request: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[float, float]:
-    """Every item is rounded up by itself; a key without an item costs the least."""
+    """Round up every item by itself. A key without an item costs the least."""
     total = 0.0
     for table, wanted in request["RequestItems"].items():
         found = answer.get("Responses", {}).get(table, [])
@@ -100,7 +102,7 @@ def _query(request: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[float
 
 
 def _put(request: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[float, float]:
-    """The larger of the new item and the one that it replaces, or that refused it."""
+    """Count the larger of the new item and the item that it replaces, or that refused it."""
     before = answer.get("Attributes") or answer.get("Item") or {}
     return 0.0, _write_units(max(item_bytes(request["Item"]), item_bytes(before)))
 

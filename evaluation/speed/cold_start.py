@@ -1,4 +1,4 @@
-"""What a new container costs: each function's init beside a bare one, of what `sam build` makes."""
+"""The cost of a new container: the init of each built function, compared with a bare one."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _RUNS = 7
 
 
 def measure(build: Build, folder: Path) -> dict[str, Any]:
-    """Measure a build by its own `make init-times`.
+    """Measure a build with its own `make init-times`.
 
     Args:
-        build: Which one.
-        folder: Keeps what `sam build` made.
+        build: The build to measure.
+        folder: The folder that keeps what `sam build` makes.
 
     Returns:
-        For each function `init_ms`, `bare_ms` and `ratio`, of processor time; or a note where
-        `sam build` failed, as it does without a package index.
+        For each function `init_ms`, `bare_ms` and `ratio` of processor time. It is a note
+        where `sam build` failed, as it does without a package index.
     """
     package = "deploy.artifacts" if (build.root / "deploy" / "artifacts").exists() else "artifacts"
     command = [build.python, "-m", package, "init-times", "--json", "--runs", str(_RUNS)]

@@ -1,4 +1,4 @@
-"""What Postgres does for a page, by its own counters: rows read, buffers touched."""
+"""The rows that Postgres reads and the buffers that it touches, by its own counters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shared.postgres import Postgres
 
 _BUDGET_S = 10.0
-# Of user tables alone: what a connection reads of the catalogue once is no cost of a page.
+# Only user tables are counted. A connection reads the system catalogue once, not for each page.
 _COUNTERS = """
 SELECT (SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables)
      + (SELECT coalesce(sum(idx_tup_read), 0) FROM pg_stat_user_indexes),
@@ -28,11 +28,12 @@ FROM pg_statio_user_tables
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a run of pages cost Postgres.
+    """The work that Postgres did for some pages.
 
     Attributes:
-        rows: Index entries returned by scans and rows read in sequence.
-        buffers: Blocks of tables and indexes touched, in the buffer pool or not.
+        rows: The number of index entries that scans returned, and of rows read in sequence.
+        buffers: The number of blocks of tables and indexes that were touched, in the buffer pool
+            or not.
     """
 
     rows: int
@@ -40,20 +41,20 @@ class Work:
 
 
 class Meter:
-    """Reads the counters of a server on which nothing else happens."""
+    """The counters of a server on which nothing else happens."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
 
     def measure(self, database: Postgres, act: Callable[[], object]) -> Work:
-        """What `act`, which works on `database` from this thread, costs."""
+        """Return what `act` costs. It works on `database` from this thread."""
         before = self._read(database)
         act()
         after = self._read(database)
         return Work(after.rows - before.rows, after.buffers - before.buffers)
 
     def _read(self, database: Postgres) -> Work:
-        # A session reports its counts once a second at most, unless it is told to.
+        # A session reports its counts at most once a second, unless it is told to do so.
         flush = Statement(b"SELECT pg_stat_force_next_flush()")
         database.run(flush, viewer=None, budget_s=_BUDGET_S)
         row = self._connection.execute(_COUNTERS).fetchone()
@@ -63,7 +64,7 @@ class Meter:
 
 @contextmanager
 def quiet_meter(admin_url: str) -> Iterator[Meter]:
-    """A meter; the server's own upkeep rests while the block runs."""
+    """Yield a meter. The server does none of its own upkeep while the block runs."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET autovacuum = off")
         connection.execute("SELECT pg_reload_conf()")

@@ -1,4 +1,7 @@
-"""Data sets: made once by set-based SQL, kept as databases of the benchmark's own server."""
+"""The data sets of the benchmark.
+
+Set-based SQL makes each of them once. They are kept as databases of the benchmark's own server.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ _MAKERS = (
     "sql/viewers.sql",
     "sql/personas.sql",
 )
-_KEPT_FOR = "3 days"  # then the last week's posts are too few to be one
+_KEPT_FOR = "3 days"  # after that, too few posts are from the last week
 _POSTS_AT_ONCE = 20_000
 _VIEWERS_AT_ONCE = 1_000
 _OF_VIEWERS = ("signals", "tag_taste", "creator_taste", "follows", "sessions", "requests")
@@ -41,10 +44,10 @@ class Dataset:
     """A database to measure on.
 
     Attributes:
-        shape: What it holds.
-        admin_url: As the owner of the schema.
-        app_url: As `vroom_app`.
-        webhook_url: As `vroom_webhook`.
+        shape: The sizes of what it holds.
+        admin_url: The URL for the owner of the schema.
+        app_url: The URL for `vroom_app`.
+        webhook_url: The URL for `vroom_webhook`.
     """
 
     shape: Shape
@@ -56,10 +59,10 @@ class Dataset:
 def provide(
     server: PostgresInstance, shape: Shape, passwords: Mapping[str, str], steps: Steps
 ) -> Dataset:
-    """The data set of this shape: an earlier run's, or a new one.
+    """Return the data set of this shape. It is made unless an earlier run left a usable one.
 
     Raises:
-        psycopg.Error: The server refused.
+        psycopg.Error: The server refused a statement.
     """
     name = f"bench_{shape.posts}_{shape.impressions}_{_version()}"
     with psycopg.connect(server.admin_url, autocommit=True) as connection:
@@ -80,7 +83,7 @@ def provide(
 
 
 def _version() -> str:
-    """A word that changes with the schema and with what makes the data."""
+    """Return a word that changes with the schema and with the code that makes the data."""
     digest = hashlib.sha256()
     for file in sorted(
         [*MIGRATIONS.glob("*.sql"), *(ROOT / "evaluation" / "speed" / name for name in _MAKERS)]
@@ -90,7 +93,7 @@ def _version() -> str:
 
 
 def _drop_outdated(connection: psycopg.Connection[Any], shape: Shape, name: str) -> None:
-    """Drops this shape's data of another version, or too old: what is fresh in it has aged."""
+    """Drop this shape's data of another version, or whose fresh posts have become too old."""
     rows = connection.execute(
         "SELECT datname, (pg_stat_file('base/' || oid || '/PG_VERSION')).modification"
         "  < now() - %s::interval FROM pg_database WHERE starts_with(datname, %s)",
@@ -121,7 +124,7 @@ def _build(url: str, shape: Shape, steps: Steps) -> None:
 
 
 class Loader:
-    """Fills an empty, migrated database."""
+    """The code that fills an empty, migrated database."""
 
     def __init__(self, connection: psycopg.Connection[Any], shape: Shape, steps: Steps) -> None:
         self._connection = connection
@@ -130,7 +133,7 @@ class Loader:
         self._title = f"{shape.posts:,} posts"
 
     def catalogue(self) -> None:
-        """Posts, their figures, and what the roll-up would have learnt of them."""
+        """Insert posts, their statistics, and what the roll-up would have learnt about them."""
         statements = load("catalogue")
         with self._steps.step(f"{self._title}: drafts"):
             for name in statements:
@@ -154,7 +157,7 @@ class Loader:
                 self._run(statements[name])
 
     def viewers(self) -> None:
-        """Ordinary viewers and their impressions; triggers keep what follows from these."""
+        """Insert ordinary viewers and their impressions. Triggers keep what follows from these."""
         statements = load("viewers")
         self._run(statements["viewers"])
         self._run(statements["index_viewers"])
@@ -168,7 +171,7 @@ class Loader:
                 self._run(statements[name])
 
     def personas(self) -> None:
-        """The viewers who are measured."""
+        """Insert the viewers who are measured."""
         statements = load("personas")
         kinds = [kind for kind in (*PERSONAS, *SEEN) if kind.fits(self._shape)]
         everyone = [(kind, viewer) for kind in kinds for viewer in kind.ids()]
@@ -179,7 +182,7 @@ class Loader:
 
     @contextmanager
     def _without_indexes(self, table: str) -> Iterator[None]:
-        """Takes a table's indexes away, those of constraints aside, and makes them again."""
+        """Drop a table's indexes, except those of constraints, and make them again afterwards."""
         found = self._connection.execute(
             "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"
             " WHERE i.indrelid = %s::regclass AND NOT EXISTS ("

@@ -1,8 +1,8 @@
-"""Serves pages of one build to whoever compares builds. It runs inside that build's checkout.
+"""A program that serves pages of one build to a comparison of builds.
 
-It is started as a file, with the checkout as its working folder, and uses the benchmark of that
-checkout, whatever its age. Each line of its input is a command in JSON, each line of its output
-the answer. It ends with its input.
+It runs inside the checkout of that build. It is started as a file, with the checkout as its
+working folder, and uses the benchmark of that checkout, however old it is. Each line of the input
+is a command in JSON, and each line of the output is the answer. It ends when its input ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MODULES = ("costs", "dataset", "pages", "personas", "recording", "run", "servers
 
 
 def benchmark() -> SimpleNamespace:
-    """Return the modules of the checkout's benchmark. It stood in `bench` once."""
+    """Return the modules of the checkout's benchmark. Older checkouts have it in `bench`."""
     package = "evaluation.speed" if importlib.util.find_spec("evaluation") else "bench"
     modules: dict[str, Any] = {
         name: importlib.import_module(f"{package}.{name}") for name in MODULES
@@ -33,7 +33,7 @@ def benchmark() -> SimpleNamespace:
 
 
 class Driver:
-    """Answers commands over one data set."""
+    """The answers to commands about one data set."""
 
     def __init__(self, bench: SimpleNamespace, data: Any, line: tuple[Any, Any]) -> None:  # noqa: ANN401  # of the other build
         self._bench = bench
@@ -51,7 +51,7 @@ class Driver:
         return {"first": _figures(first), "next": _figures(following)}
 
     def sessions(self, kind: str, count: int) -> dict[str, Any]:
-        """Serve two pages of so many sessions. Nothing is timed here."""
+        """Serve two pages to each of so many sessions. Nothing is timed here."""
         page = self._bench.pages.page
         for _ in range(count):
             viewer = next(self._turns[kind])

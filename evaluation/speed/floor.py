@@ -1,4 +1,4 @@
-"""The floor: the same number of bare calls to the same Postgres and DynamoDB, from this process."""
+"""The floor of a latency: the time of as many bare calls to the same Postgres and DynamoDB."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _METHODS = {
 
 
 class Floor:
-    """Repeats an invocation's calls with nothing in them.
+    """A repetition of an invocation's calls with nothing in them.
 
-    A round trip to Postgres becomes a pipelined transaction of as many `SELECT 1` as it had
-    statements, the one that sets the claims included; a read of DynamoDB the same read; a write a
-    write of the same item, without its condition, to a place of its own.
+    A round trip to Postgres becomes a pipelined transaction. It has one `SELECT 1` for each
+    statement, including the statement that sets the claims. A read of DynamoDB becomes the same
+    read. A write becomes a write of the same item without its condition, under another key.
     """
 
     def __init__(self, connection: psycopg.Connection[Any], dynamodb_url: str) -> None:
@@ -37,7 +37,7 @@ class Floor:
         self._dynamodb = connect(dynamodb_url, _BUDGET_S)
 
     def milliseconds(self, calls: Calls) -> float:
-        """How long the bare calls take."""
+        """Return how many milliseconds the bare calls take."""
         requests = [_bare(call) for call in calls.dynamodb]
         started = time.perf_counter()
         for statements in calls.postgres:
@@ -51,7 +51,7 @@ class Floor:
         self._dynamodb.close()
 
     def _transaction(self, statements: int) -> None:
-        with self._connection.pipeline():  # up to its end one transaction and one round trip
+        with self._connection.pipeline():  # the block is one transaction and one round trip
             cursors = [self._connection.execute(b"SELECT 1") for _ in range(statements)]
         for cursor in cursors:
             cursor.fetchall()
@@ -59,7 +59,7 @@ class Floor:
 
 @contextmanager
 def floor(database_url: str, dynamodb_url: str) -> Iterator[Floor]:
-    """The floor over connections of its own, which last as long as the block."""
+    """Yield a floor with connections of its own, which are closed after the block."""
     with psycopg.connect(database_url, autocommit=True, prepare_threshold=None) as connection:
         opened = Floor(connection, dynamodb_url)
         try:

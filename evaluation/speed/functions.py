@@ -1,4 +1,4 @@
-"""Drives the real handlers in process, as a warm container of each function would be."""
+"""The real handlers, called in this process as in a warm container of each function."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One request, and what it took.
+    """One request, its answer and what it cost.
 
     Attributes:
-        status: HTTP status.
-        body: The answer.
-        size: Bytes of the answer.
-        wall_ms: Milliseconds from the event to the answer.
-        cpu_ms: Milliseconds of this thread's processor time in between.
-        calls: Calls of Postgres and DynamoDB.
+        status: The HTTP status.
+        body: The body of the answer.
+        size: The size of the answer in bytes.
+        wall_ms: The milliseconds from the event to the answer.
+        cpu_ms: The milliseconds of processor time that this thread used in between.
+        calls: The calls of Postgres and DynamoDB.
     """
 
     status: int
@@ -59,9 +59,9 @@ class Functions:
     """The handlers over one data set.
 
     Args:
-        environment: Variables of both functions, DATABASE_URL aside.
-        urls: Function (`feed_ranker`) to its DATABASE_URL.
-        recorder: Listens to what they call; it must be installed.
+        environment: The variables of both functions, without DATABASE_URL.
+        urls: The DATABASE_URL of each function by its name, such as `feed_ranker`.
+        recorder: The recorder of what they call. It must be installed.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Functions:
         self._template = load_template(TEMPLATE, {})
         self._containers: dict[str, Any] = {}
         self._apps: dict[str, Any] = {}
-        # Logs and metrics are written as on Lambda, to nobody.
+        # The handlers write logs and metrics as on Lambda. Nobody reads them here.
         self._silence = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - closed in close()
         for function, url in urls.items():
             with (
@@ -85,13 +85,13 @@ class Functions:
                 app.container.cache_clear()
 
     def database(self, function: str) -> Postgres:
-        """A function's own access to Postgres."""
+        """Return the access to Postgres that a function uses."""
         kept = self._containers[function]
         database: Postgres = kept.store.database if function == "mux_webhook" else kept.database
         return database
 
     def get(self, path: str, viewer: UUID, **query: object) -> Invocation:
-        """A viewer's GET."""
+        """Send a GET request as a viewer."""
         return self._request("GET", path, urlencode(query), viewer, b"", {})
 
     def post(
@@ -101,7 +101,7 @@ class Functions:
         viewer: UUID | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Invocation:
-        """A POST of JSON, by a viewer or by nobody in particular."""
+        """Send a POST request with JSON, as a viewer or without one."""
         return self._request("POST", path, "", viewer, body, headers or {})
 
     def close(self) -> None:
@@ -157,7 +157,7 @@ class Functions:
 def opened(
     environment: Mapping[str, str], urls: Mapping[str, str], recorder: Recorder
 ) -> Iterator[Functions]:
-    """Functions that are closed after the block."""
+    """Yield functions, and close them after the block."""
     functions = Functions(environment, urls, recorder)
     try:
         yield functions

@@ -39,8 +39,8 @@ class Stack:
     """A running local stack.
 
     Attributes:
-        base_url: Of its gateway.
-        family: The process that started all of it.
+        base_url: The base URL of its gateway.
+        family: The process that started all others of the stack.
     """
 
     base_url: str
@@ -48,7 +48,7 @@ class Stack:
 
 
 class Viewer(threading.Thread):
-    """Scrolls: sessions of ten pages, each page as soon as the last one is there."""
+    """A viewer who scrolls in sessions of ten pages, and asks for each page without a pause."""
 
     def __init__(self, base_url: str, until: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -82,13 +82,13 @@ def measure(
     """Measure this build, and another one in turns with it where one is given.
 
     Args:
-        folder: Gets the stacks' state.
-        steps: Shows what is being done.
+        folder: The folder for the state of the stacks.
+        steps: The display of what is being done.
         other: The build to compare with.
         posts: The size of the catalogue.
 
     Returns:
-        `this` and, where given, `other`: the figures of each number of viewers.
+        The figures for each number of viewers, under `this` and, where it is given, `other`.
 
     Raises:
         StackError: A stack did not start, or a page failed.
@@ -110,7 +110,7 @@ def measure(
 
 
 def _scroll(stack: Stack, viewers: int, seconds: float) -> dict[str, Any]:
-    """Let so many viewers scroll side by side. Return what they got and what it cost."""
+    """Let so many viewers scroll side by side. Return their pages and the cost of these."""
     until = threading.Event()
     crowd = [Viewer(stack.base_url, until) for _ in range(viewers)]
     before, client = seconds_by_part(stack.family), time.process_time()
@@ -143,13 +143,13 @@ def stack(
     """Run `make dev` of a build while the block runs.
 
     Args:
-        build: Whose stack.
-        folder: Its state.
+        build: The build whose stack is run.
+        folder: The folder for the state of the stack.
         posts: The size of its catalogue.
-        settings: Further variables of its environment.
+        settings: More variables for its environment.
 
     Raises:
-        StackError: It did not start.
+        StackError: The stack did not start.
     """
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)

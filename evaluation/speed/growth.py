@@ -1,4 +1,4 @@
-"""Growth: the same pages over catalogues of several sizes, and for histories of several lengths."""
+"""The growth of latency with the size of the catalogue and with the length of a history."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _WARM_UP = 3
 def over_catalogues(
     by_posts: Mapping[int, tuple[Functions, Floor]], rounds: Iterable[object]
 ) -> list[dict[str, Any]]:
-    """Pages of the typical viewer; in each round one of every catalogue.
+    """Measure pages of the typical viewer. Each round has one page of every catalogue.
 
     Args:
-        by_posts: Number of posts to the handlers and the bare calls over that catalogue.
-        rounds: As many items as pages are to be measured of each.
+        by_posts: The handlers and the bare calls over each catalogue, by its number of posts.
+        rounds: An iterable with as many items as there are pages to measure of each.
     """
     lines = [(functions, floor, TYPICAL.ids()) for functions, floor in by_posts.values()]
     return [
@@ -39,7 +39,10 @@ def over_catalogues(
 def over_histories(
     functions: Functions, floor: Floor, shape: Shape, rounds: Iterable[object]
 ) -> list[dict[str, Any]]:
-    """Pages of viewers who have seen nothing up to 100,000 posts; in each round one of each."""
+    """Measure pages of viewers who have seen between no posts and 100,000 posts.
+
+    Each round has one page of each such viewer.
+    """
     kinds = [kind for kind in SEEN if kind.fits(shape)]
     lines = [(functions, floor, kind.ids()) for kind in kinds]
     return [
@@ -51,7 +54,7 @@ def over_histories(
 def _together(
     lines: Sequence[tuple[Functions, Floor, Sequence[UUID]]], rounds: Iterable[object]
 ) -> list[dict[str, Any]]:
-    """Measures all lines in turns, so that the machine's moods meet each of them alike."""
+    """Measure all lines in turns, so that a slow moment of the machine affects all alike."""
     samples = [(pages.Samples(), pages.Samples()) for _ in lines]
     turns = [cycle(viewers) for *_, viewers in lines]
     for (functions, _, _), turn in zip(lines, turns, strict=True):

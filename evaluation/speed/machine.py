@@ -1,4 +1,4 @@
-"""The build that was measured, and the machine on which it was."""
+"""A description of the build that was measured, and of the machine on which it ran."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import psutil
 from local.paths import ROOT
 from local.services.pgwheel import VERSION
 
-_IDLE_LOAD = 0.25  # a core: what a machine may have been doing that still counts as idle
+_IDLE_LOAD = 0.25  # per core: a machine with a load up to this counts as idle
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, memory, versions and load. Nothing names the machine."""
+    """Return the processor, memory, versions and load. Nothing in it names the machine."""
     cores, load = os.cpu_count() or 1, psutil.getloadavg()[0]
     return {
         "cores": cores,
@@ -33,7 +33,7 @@ def machine() -> dict[str, Any]:
 def commit() -> str | None:
     """Return the commit that is checked out, with a `+` where files differ from it.
 
-    None where this is no checkout, or git is not installed.
+    It is None where this is not a checkout, or git is not installed.
     """
     git = shutil.which("git")
     if git is None:

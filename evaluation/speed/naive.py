@@ -1,4 +1,7 @@
-"""The naive feed: one statement over all posts, as the owner, whom no policy slows down."""
+"""The naive feed, which is one statement over all posts.
+
+The owner of the schema runs it, so that no row-level policy slows it down.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _WARM_UP = 1
 
 
 def measure(admin_url: str, viewers: Iterable[UUID]) -> dict[str, Any]:
-    """The statement's latency: once for each viewer, the first left out."""
+    """Measure the statement once for each viewer, without counting the first run."""
     statement = load("naive")["naive_feed"].encode()
     samples = []
     with psycopg.connect(admin_url, autocommit=True) as connection:

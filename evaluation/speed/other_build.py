@@ -1,4 +1,4 @@
-"""Another build of the feed: a commit checked out into a folder, with an environment of its own."""
+"""Another build of the feed, which is a commit in a folder with an environment of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Build:
     """A checkout that can run.
 
     Attributes:
-        commit: The commit's id, or None for what is checked out here.
+        commit: The id of the commit. It is None for what is checked out here.
         root: The folder of the checkout.
         python: The interpreter with the packages of that build.
     """
@@ -35,7 +35,7 @@ class Build:
     python: str
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return our environment for a process that runs this build, and further variables."""
+        """Return this process's environment, changed for this build, with more variables."""
         return {**os.environ, "PYTHONPATH": str(self.root), **more}
 
 
@@ -45,11 +45,13 @@ def this_build() -> Build:
 
 
 def other_build(commit: str, folder: Path) -> Build:
-    """Check out a commit, unless an earlier run did. It gets a venv where its packages differ.
+    """Check out a commit, unless an earlier run did so.
+
+    The checkout gets a venv of its own where its packages differ from those in use here.
 
     Args:
-        commit: Whatever git takes for a commit.
-        folder: The folder that holds checkouts, one for each commit.
+        commit: Any name of a commit that git accepts.
+        folder: The folder that holds one checkout for each commit.
 
     Raises:
         StackError: There is no such commit, or its packages could not be installed.
@@ -70,7 +72,7 @@ def other_build(commit: str, folder: Path) -> Build:
 
 
 def _environment(root: Path) -> str:
-    """Return the interpreter of the checkout's own venv, made where it is missing."""
+    """Return the interpreter of the checkout's own venv. Make the venv if it is missing."""
     python = root / ".venv" / "bin" / "python"
     installed = root / ".venv" / ".installed"
     if not installed.exists():

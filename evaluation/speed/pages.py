@@ -1,4 +1,4 @@
-"""Pages of one kind of viewer: the first of a session and the next, each beside its floor."""
+"""Measurements of the first and the next page of a session, each with its floor."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _COUNTED = 20
 
 
 class BrokenPageError(Exception):
-    """A page is not what was promised: its figures would mean nothing."""
+    """A page is not what was promised, so that its figures would mean nothing."""
 
 
 @dataclass(slots=True)
 class Samples:
-    """What was measured of one kind of page.
+    """The measurements of one kind of page.
 
     Attributes:
-        invocations: Each request.
-        floors_ms: The bare calls of each, in milliseconds, taken right after it.
-        rows: Rows that Postgres read for a page, on the whole.
-        buffers: Blocks that it touched for a page, on the whole.
+        invocations: The requests.
+        floors_ms: The milliseconds that the bare calls of each request took, right after it.
+        rows: The mean number of rows that Postgres read for a page.
+        buffers: The mean number of blocks that Postgres touched for a page.
     """
 
     invocations: list[Invocation] = field(default_factory=list)
@@ -45,12 +45,12 @@ class Samples:
     buffers: float = 0.0
 
     def add(self, invocation: Invocation, floor_ms: float) -> None:
-        """A page, and the bare calls that it made."""
+        """Add a page, and the time that its bare calls took."""
         self.invocations.append(invocation)
         self.floors_ms.append(floor_ms)
 
     def summary(self) -> dict[str, Any]:
-        """The figures for bench.json."""
+        """Return the figures for bench.json."""
         calls = [i.calls for i in self.invocations]
         trips = [c.round_trips for c in calls]
         wall = [i.wall_ms for i in self.invocations]
@@ -78,13 +78,13 @@ class Samples:
 def measure(
     functions: Functions, floor: Floor, viewers: Sequence[UUID], rounds: Iterable[object]
 ) -> tuple[Samples, Samples]:
-    """First and next pages, in turns with the bare calls that each of them made.
+    """Measure first and next pages, in turns with the bare calls of each of them.
 
     Args:
         functions: The handlers.
         floor: The bare calls.
-        viewers: They take turns; each round is a new session.
-        rounds: As many items as pages of each kind are to be measured.
+        viewers: The viewers, who take turns. Each round is a new session.
+        rounds: An iterable with as many items as there are pages to measure of each kind.
 
     Raises:
         BrokenPageError: A page was not full, or held a post twice.
@@ -111,7 +111,7 @@ def session(
 def count(
     functions: Functions, meter: Meter, viewers: Sequence[UUID], first: Samples, following: Samples
 ) -> None:
-    """Add to the samples what Postgres does for such pages; nothing is timed."""
+    """Add to the samples what Postgres does for such pages. Nothing is timed here."""
     database = functions.database("feed_ranker")
     turn = list(islice(cycle(viewers), _COUNTED))
     opened: list[Invocation] = []
@@ -125,10 +125,10 @@ def count(
 
 
 def page(functions: Functions, viewer: UUID, before: Invocation | None = None) -> Invocation:
-    """The first page of a new session, or the page after another, checked.
+    """Return the first page of a new session, or the page after `before`, and check it.
 
     Raises:
-        BrokenPageError: It is not full, or holds a post twice.
+        BrokenPageError: The page was not full, or held a post twice.
     """
     query = {"cursor": before.body["next_cursor"]} if before else {}
     answered = functions.get(PATH, viewer, page_size=PAGE_SIZE, **query)

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A kind of viewer. Counts are for a million posts; smaller catalogues have fewer.
+    """A kind of viewer.
+
+    The counts are for a million posts. Smaller catalogues have lower counts.
 
     Attributes:
-        name: As in bench.json.
-        viewers: How many viewers take turns, so that not one and the same rows are read each time.
-        like_others: Posts seen, by the same popularity as those of ordinary viewers.
-        hottest: The hottest posts, all of them seen.
-        anything: Posts seen besides, from anywhere in the catalogue.
-        days: All posts of so many days seen besides.
-        follows: Creators followed.
+        name: The name in bench.json.
+        viewers: The number of viewers who take turns, so that not the same rows are read each time.
+        like_others: The number of posts seen by the same popularity as those of ordinary viewers.
+        hottest: The number of the hottest posts, all of which were seen.
+        anything: The number of other posts seen, from anywhere in the catalogue.
+        days: The number of days of which all posts were seen as well.
+        follows: The number of creators whom the viewer follows.
         scales: Whether the counts of seen posts shrink with the catalogue. Where they don't, a
             catalogue under twice that size has no such viewers.
     """
@@ -38,15 +40,18 @@ class Persona:
     scales: bool = True
 
     def ids(self) -> list[UUID]:
-        """The viewers' ids."""
+        """Return the ids of the viewers."""
         return [viewer_id(self.name, number) for number in range(self.viewers)]
 
     def fits(self, shape: Shape) -> bool:
-        """Whether a catalogue of this size can have such viewers."""
+        """Tell whether a catalogue of this size can have such viewers."""
         return self.scales or 2 * (self.hottest + self.anything) <= shape.posts
 
     def statements(self, shape: Shape) -> list[tuple[str, Mapping[str, int]]]:
-        """What makes a viewer one of this kind: names of bench/sql/personas.sql, and parameters."""
+        """Return what makes a viewer one of this kind.
+
+        Each entry is the name of a statement in sql/personas.sql, with its parameters.
+        """
 
         def fitting(count: int) -> int:
             return shape.scaled(count) if self.scales else count
@@ -77,7 +82,7 @@ PERSONAS: Final = (
     Persona("exhausted", viewers=2, hottest=100_000, days=30, follows=50),
     Persona("follower", viewers=4, like_others=500, follows=2_000),
 )
-# Half of what they have seen is the hottest, half is from anywhere.
+# Half of what these viewers have seen are the hottest posts, half are from anywhere.
 SEEN: Final = tuple(
     Persona(f"seen {n}", viewers=2, hottest=n // 2, anything=n // 2, follows=50, scales=False)
     for n in (0, 1_000, 10_000, 100_000)
@@ -85,5 +90,5 @@ SEEN: Final = tuple(
 
 
 def viewer_id(kind: str, number: int) -> UUID:
-    """The id of one viewer of a kind, the same in every run."""
+    """Return the id of one viewer of a kind, which is the same in every run."""
     return uuid5(NAMESPACE_URL, f"bench/{kind}/{number}")

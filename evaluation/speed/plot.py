@@ -1,4 +1,4 @@
-"""Latency against catalogue size, as a picture."""
+"""A picture of latency over the size of the catalogue."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PAGES = {"first": "first page", "next": "next page"}
 
 
 def draw(growth: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
-    """Draws latency over the number of posts, and over that of posts seen.
+    """Draw latency over the number of posts, and over the number of posts seen.
 
     Args:
-        growth: As in bench.json.
+        growth: The part `growth` of bench.json.
         path: The PNG file.
     """
     with mpl.rc_context({"svg.hashsalt": "bench"}):

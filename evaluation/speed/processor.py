@@ -1,4 +1,4 @@
-"""Processor time of the parts of a build, each a process or several."""
+"""The processor time of the parts of a build. Each part is one process or several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import psutil
 
-# What the command line of a part's process holds. The first that fits counts.
+# Each part is known by a text in the command line of its process. The first match counts.
 _PARTS: Final = (
     ("Postgres", "postgres"),
     ("DynamoDB stand-in", "local.services.dynamodb"),
@@ -23,7 +23,7 @@ def seconds_by_part(process: psutil.Process, own: str = REST) -> dict[str, float
 
     Args:
         process: The process that started all the others.
-        own: The name under which its own time counts.
+        own: The name under which the time of this process itself is counted.
     """
     used: dict[str, float] = {}
     for each in [process, *process.children(recursive=True)]:
@@ -44,6 +44,6 @@ def part_of(process: psutil.Process) -> str:
 
 
 def per_page_ms(before: dict[str, float], after: dict[str, float], pages: int) -> dict[str, float]:
-    """Return milliseconds of a page by part, of parts that did anything."""
+    """Return the milliseconds per page for each part that did anything."""
     used = {part: (after[part] - before.get(part, 0.0)) * 1e3 / pages for part in after}
     return {part: round(ms, 2) for part, ms in sorted(used.items()) if ms > 0.0}

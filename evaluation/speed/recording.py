@@ -1,4 +1,4 @@
-"""What a handler calls: each round trip to Postgres and each call of DynamoDB, as they happen."""
+"""A record of each round trip to Postgres and each call of DynamoDB that a handler makes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class DynamoCall:
     """One call of DynamoDB.
 
     Attributes:
-        operation: As boto3 calls it.
-        request: Its parameters.
-        read_units: What it consumed of each.
-        write_units: What it consumed of each.
+        operation: The name of the operation in boto3.
+        request: The parameters of the call.
+        read_units: The read units that it consumed.
+        write_units: The write units that it consumed.
     """
 
     operation: str
@@ -41,17 +41,17 @@ class DynamoCall:
 
     @property
     def writes(self) -> bool:
-        """Whether it is a write."""
+        """Tell whether the call is a write."""
         return self.operation in _WRITES
 
 
 @dataclass(slots=True)
 class Calls:
-    """What one invocation called.
+    """The calls of one invocation.
 
     Attributes:
-        postgres: For each round trip the number of its statements.
-        dynamodb: Each call.
+        postgres: The number of statements of each round trip.
+        dynamodb: The calls of DynamoDB.
         dynamodb_ms: The time that the calls of DynamoDB took, the client's part included.
     """
 
@@ -61,7 +61,7 @@ class Calls:
 
     @property
     def round_trips(self) -> dict[str, int]:
-        """Remote round trips by kind."""
+        """Return the number of remote round trips by kind."""
         writes = sum(call.writes for call in self.dynamodb)
         return {
             "postgres": len(self.postgres),
@@ -71,24 +71,24 @@ class Calls:
 
     @property
     def read_units(self) -> float:
-        """DynamoDB read units."""
+        """Return the read units of DynamoDB."""
         return sum(call.read_units for call in self.dynamodb)
 
     @property
     def write_units(self) -> float:
-        """DynamoDB write units."""
+        """Return the write units of DynamoDB."""
         return sum(call.write_units for call in self.dynamodb)
 
 
 class Recorder:
-    """Notes calls while an invocation is under way."""
+    """A recorder of the calls that are made during an invocation."""
 
     def __init__(self) -> None:
         self._calls: Calls | None = None
 
     @contextmanager
     def invocation(self) -> Iterator[Calls]:
-        """What is called while the block runs."""
+        """Yield the calls that are made while the block runs."""
         self._calls = Calls()
         try:
             yield self._calls
@@ -97,7 +97,7 @@ class Recorder:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Listens to both clients while the block runs."""
+        """Listen to both clients while the block runs."""
         run, call = Postgres.run, DynamoDB.call
 
         def recorded_run(

@@ -1,7 +1,9 @@
-"""A feed on Redis as teams build it: posts in a sorted set by score, a set of what was seen.
+"""A feed on Redis, as many teams build it.
 
-It ranks nobody's page by anything of their own, keeps no page for a retry and survives no restart;
-it is here because it is quick.
+Posts are in a sorted set by score, and each viewer has a set of the posts that they saw.
+
+The pages are not personal, no page is kept for a retry, and nothing survives a restart. The
+benchmark includes it because it is fast.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ FROM post_stats s JOIN posts p ON p.id = s.post_id WHERE s.eligible
 
 
 class NothingLeftError(Exception):
-    """A viewer has seen almost everything."""
+    """A viewer has seen almost all posts."""
 
 
 def measure(
@@ -50,13 +52,13 @@ def measure(
     """Measure first pages of a feed over the same posts and the same viewers' histories.
 
     Args:
-        admin_url: The data set, as its owner.
+        admin_url: The URL of the data set for its owner.
         kinds: The kinds of viewers by name, each with its viewers.
         samples: The number of pages of each kind.
-        folder: Gets the server's log.
+        folder: The folder for the log of the server.
 
     Returns:
-        Each kind's percentiles, or a note where it has none.
+        The percentiles of each kind, or a note where a kind has none.
     """
     program = shutil.which("redis-server")
     if program is None:
@@ -82,7 +84,7 @@ def page(redis: Redis, viewer: str) -> list[dict[str, Any]]:
     """Return twelve posts, the hottest that the viewer's set of seen posts does not hold.
 
     Raises:
-        NothingLeftError: Fewer are left.
+        NothingLeftError: Fewer posts are left.
     """
     chosen: list[Any] = []
     for start in range(0, 1 << 30, _CHUNK):

@@ -1,4 +1,4 @@
-"""The run on the terminal: its figures and its targets as tables."""
+"""The report of a run on the terminal, with its figures and its targets as tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def show(console: Console, results: Mapping[str, Any], targets: Sequence[Target]) -> None:
-    """Prints a run."""
+    """Print the figures and the targets of a run."""
     for table in (
         _pages(results["personas"]),
         _growth(results["growth"]),

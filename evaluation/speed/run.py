@@ -32,12 +32,12 @@ _BATCHED_VIEWERS = 20
 
 
 def run(settings: BenchSettings, steps: Steps) -> dict[str, Any]:
-    """Builds what is missing, measures, and returns the results.
+    """Build what is missing, measure everything, and return the results.
 
     Raises:
         StackError: A part did not start.
-        BrokenPageError: The feed broke its promises.
-        psycopg.Error: Postgres refused.
+        BrokenPageError: A page of the feed was not what is promised.
+        psycopg.Error: Postgres refused a statement.
     """
     folder = settings.state_dir.resolve() / "bench"
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ class _Run:
     def _personas(
         self, functions: Functions, bare: Floor
     ) -> tuple[dict[str, dict[str, Any]], list[float]]:
-        """The figures of each kind of viewer, and the floors of all next pages."""
+        """Return the figures of each kind of viewer, and the floors of all next pages."""
         kinds: dict[str, dict[str, Any]] = {}
         floors: list[float] = []
         for kind in PERSONAS:
@@ -122,7 +122,7 @@ class _Run:
             psycopg.connect(self._main.admin_url, autocommit=True) as owner,
             quiet_meter(self._main.admin_url) as meter,
         ):
-            # Posts of all ages, as sessions hold them.
+            # Sessions hold posts of all ages, so that these are posts of all ages too.
             rows = owner.execute("SELECT id FROM posts ORDER BY md5(id::text) LIMIT 50000")
             senders = batches.Senders(
                 functions,
@@ -140,7 +140,7 @@ class _Run:
 
 @contextmanager
 def over(data: Dataset, servers: Servers, recorder: Recorder) -> Iterator[tuple[Functions, Floor]]:
-    """The handlers over a data set, and the bare calls to its database."""
+    """Yield the handlers over a data set, and the bare calls to its database."""
     urls = {"feed_ranker": data.app_url, "mux_webhook": data.webhook_url}
     with (
         opened(servers.environment, urls, recorder) as functions,
@@ -150,7 +150,7 @@ def over(data: Dataset, servers: Servers, recorder: Recorder) -> Iterator[tuple[
 
 
 def forget_earlier_runs(data: Dataset) -> None:
-    """Takes away what an earlier run has written, so that every run begins alike."""
+    """Delete what an earlier run has written, so that all runs begin with the same data."""
     measured = [viewer for kind in (*PERSONAS, *SEEN) for viewer in kind.ids()]
     sending = [viewer_id("batches", n) for n in range(_BATCHED_VIEWERS)]
     with psycopg.connect(data.admin_url, autocommit=True) as owner:

@@ -1,4 +1,4 @@
-"""The servers that are measured: an embedded Postgres and moto's DynamoDB."""
+"""The servers that are measured, which are an embedded Postgres and moto's DynamoDB."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ TABLE = "vroom-bench-sessions"
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What runs.
+    """The running servers.
 
     Attributes:
         postgres: The server of the data sets.
-        passwords: Of the roles that functions connect as.
-        dynamodb_url: The endpoint.
-        environment: The variables that functions need besides DATABASE_URL.
+        passwords: The passwords of the roles with which functions connect.
+        dynamodb_url: The endpoint of DynamoDB.
+        environment: The variables that functions need in addition to DATABASE_URL.
     """
 
     postgres: PostgresInstance
@@ -44,14 +44,14 @@ class Servers:
 
 @contextmanager
 def run_postgres(folder: Path, *, durable: bool) -> Iterator[PostgresInstance]:
-    """Postgres on the benchmark's data; commits wait for the disk where `durable`."""
+    """Run Postgres on the benchmark's data. Commits wait for the disk if `durable` is true."""
     with embedded_postgres(folder / "postgres", durable=durable) as server:
         yield server
 
 
 @contextmanager
 def run_servers(folder: Path) -> Iterator[Servers]:
-    """Both servers while the block runs, as `make dev` runs them; os.environ names them."""
+    """Run both servers while the block runs, as `make dev` does. os.environ names them."""
     dynamodb = DynamoDbServer(folder / "dynamodb.log")
     try:
         dynamodb.wait_ready()
@@ -76,5 +76,5 @@ def run_servers(folder: Path) -> Iterator[Servers]:
 
 
 def role_passwords(folder: Path) -> dict[str, str]:
-    """The roles' passwords, the same from run to run."""
+    """Return the passwords of the roles, which are the same in every run."""
     return lasting_secrets(folder / "roles.json", ROLES)

@@ -1,4 +1,4 @@
-"""How large the benchmark is, and where it keeps its data."""
+"""The sizes of the benchmark, and the folder where it keeps its data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _LEAST_POSTS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A data set.
+    """The sizes of a data set.
 
     Attributes:
-        posts: How many posts.
-        impressions: About how many impressions of ordinary viewers, 200 each on the whole.
+        posts: The number of posts.
+        impressions: The approximate number of impressions of ordinary viewers. Each viewer has
+            200 on average.
     """
 
     posts: int
@@ -30,11 +31,11 @@ class Shape:
 
     @property
     def creators(self) -> int:
-        """By how many creators."""
+        """Return the number of creators."""
         return self.posts // POSTS_PER_CREATOR
 
     def scaled(self, count: int) -> int:
-        """What `count` of a million posts is of these."""
+        """Return the share of these posts that `count` is of a million posts."""
         return max(1, count * min(self.posts, FULL_POSTS) // FULL_POSTS)
 
 
@@ -43,10 +44,11 @@ class BenchSettings:
     """The choices of a run.
 
     Attributes:
-        main: The data set that the viewers' kinds are measured on.
-        samples: First and next pages measured of each kind.
-        state_dir: Where data sets are kept and bench.json is written.
-        against: A commit whose build is measured in turns with this one; None for none.
+        main: The data set on which the kinds of viewers are measured.
+        samples: The number of first pages, and of next pages, that are measured of each kind.
+        state_dir: The folder where data sets are kept and bench.json is written.
+        against: A commit whose build is measured in turns with this one. It is None where only
+            this build is measured.
     """
 
     main: Shape
@@ -59,7 +61,7 @@ class BenchSettings:
         """Read POSTS, IMPRESSIONS, SAMPLES, STATE_DIR and AGAINST.
 
         Raises:
-            StackError: A number is none, or out of range.
+            StackError: A value is not a number, or is out of range.
         """
         return cls(
             main=Shape(
@@ -72,7 +74,7 @@ class BenchSettings:
         )
 
     def growth(self) -> list[Shape]:
-        """The catalogue sizes that latency is held against, smallest first, the main one last."""
+        """Return the catalogues on which growth is measured, from the smallest to the main one."""
         sizes = [size for size in (10_000, 100_000, FULL_POSTS) if size < self.main.posts]
         return [*(Shape(s, self.main.impressions * s // self.main.posts) for s in sizes), self.main]
 

@@ -1,4 +1,4 @@
-"""The targets, and whether a run met them. All are ratios or counts of one and the same run."""
+"""The targets of the benchmark, each of which is a ratio or a count of a single run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target.
+    """A target and what a run reached.
 
     Attributes:
         name: What is measured.
-        figure: What came out; None where this run could not tell.
-        limit: What was aimed at.
-        at_least: The figure is to reach the limit; else to stay at or below it.
-        counted: It is a count: the same on every machine.
+        figure: The figure of the run. It is None where the run could not measure it.
+        limit: The limit that the figure should reach or keep.
+        at_least: True where the figure must be at least the limit. Otherwise it must be at most
+            the limit.
+        counted: True where the figure is a count, which is the same on every machine.
     """
 
     name: str
@@ -29,13 +30,13 @@ class Target:
 
     @property
     def met(self) -> bool | None:
-        """Whether it was reached; None where nobody knows."""
+        """Tell whether the target was met. It is None where that is not known."""
         if self.figure is None:
             return None
         return self.figure >= self.limit if self.at_least else self.figure <= self.limit
 
     def document(self) -> dict[str, Any]:
-        """For bench.json."""
+        """Return the entry for bench.json."""
         sign = ">=" if self.at_least else "<="
         return {
             "name": self.name,
@@ -47,7 +48,7 @@ class Target:
 
 
 def targets(results: Mapping[str, Any]) -> list[Target]:
-    """The targets for what `bench.__main__` has measured."""
+    """Return the targets for what the benchmark has measured."""
     return [*_of_pages(results), *_of_growth(results["growth"]), *_others(results)]
 
 

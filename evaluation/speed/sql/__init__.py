@@ -9,7 +9,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def load(file: str) -> dict[str, str]:
-    """The statements of `file` (without its ending) by name, in the order of the file."""
+    """Return the statements of `file` (without its ending) by name, in the order of the file."""
     text = resources.files(__package__).joinpath(f"{file}.sql").read_text(encoding="utf-8")
     parts = _NAME.split(text)[1:]
     return dict(zip(parts[::2], (sql.strip().rstrip(";") for sql in parts[1::2]), strict=True))
