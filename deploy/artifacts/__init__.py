@@ -1,4 +1,4 @@
-"""What is deployed: each function's zip, assembled, measured and run as Lambda runs it.
+"""The deployed zip of each function, which is assembled, measured and run as on Lambda.
 
 `build.mk` calls this package for each function that `sam build` makes.
 """

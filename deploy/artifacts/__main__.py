@@ -1,4 +1,7 @@
-"""`python -m deploy.artifacts assemble FUNCTION FOLDER`, `sizes [BUILD]`, `init-times`."""
+"""The program `python -m deploy.artifacts`.
+
+Its commands are `assemble FUNCTION FOLDER`, `sizes [BUILD]` and `init-times`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from deploy.artifacts.host import BuildError, build
 
 
 def main() -> int:
-    """Runs the command given; returns the exit status."""
+    """Run the command that is given, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.artifacts")
     commands = parser.add_subparsers(dest="command", required=True)
     of_build = commands.add_parser("assemble", help="complete a folder of installed wheels")

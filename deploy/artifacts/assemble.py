@@ -1,4 +1,7 @@
-"""A function's folder as it goes into the zip: its own modules, its wheels without ballast."""
+"""The folder of a function as it goes into the zip.
+
+It holds the function's own modules, and its wheels without the files that no function needs.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,18 @@ from deploy.artifacts.functions import ROOT, Function, own_modules
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The oldest time that a zip can hold; the same for every file, so that two builds are the same.
+# The oldest time that a zip can hold. Every file gets it, so that two builds are the same.
 EPOCH_S = 315_532_800
 _FOLDERS = (
     "bin",  # command-line programs of the wheels
     "**/__pycache__",
     "**/tests",
-    "*-stubs",  # for type checkers
+    "*-stubs",  # stubs for type checkers
     "boto3/examples",
-    "boto3/data",  # of boto3's resources; the functions use clients
+    "boto3/data",  # the models of boto3's resources, while the functions use clients
     "pydantic/v1",  # the API before pydantic 2
-    "cffi",  # cryptography uses the module _cffi_backend beside it and nothing else
-    "pycparser",  # read by cffi alone
+    "cffi",  # cryptography uses only the module _cffi_backend beside it
+    "pycparser",  # only cffi imports it
 )
 _FILES = (
     "**/*.pyi",
@@ -32,7 +35,7 @@ _FILES = (
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",  # a page that is never shown
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.css",
     "botocore/data/*/*/examples-1.json",
-    "dateutil/zoneinfo/*.tar.gz",  # tzdata is what is used
+    "dateutil/zoneinfo/*.tar.gz",  # the functions use tzdata instead
 )
 _KEPT_OF_DIST_INFO = {"METADATA"}  # versions are read from it
 _KEPT_OF_AWS = {
@@ -44,11 +47,11 @@ _KEPT_OF_AWS = {
 
 
 def assemble(function: Function, target: Path) -> None:
-    """Completes a folder into which the function's wheels were installed.
+    """Complete a folder into which the function's wheels were installed.
 
     Args:
-        function: whose zip it is.
-        target: the folder.
+        function: The function whose zip is made.
+        target: The folder.
     """
     prune(target, function.aws_clients)
     copy_own(function, target)
@@ -56,7 +59,7 @@ def assemble(function: Function, target: Path) -> None:
 
 
 def prune(target: Path, aws_clients: tuple[str, ...]) -> None:
-    """Removes from the installed wheels what no function ever imports or reads."""
+    """Remove from the installed wheels what no function ever imports or reads."""
     for pattern in _FOLDERS:
         for folder in list(target.glob(pattern)):
             shutil.rmtree(folder)
@@ -70,7 +73,7 @@ def prune(target: Path, aws_clients: tuple[str, ...]) -> None:
 
 
 def copy_own(function: Function, target: Path) -> None:
-    """Copies the modules that the handler imports, and the data files beside them."""
+    """Copy the modules that the handler imports, and the data files beside them."""
     for module in sorted(own_modules(function)):
         source = ROOT.joinpath(*module.split("."))
         if source.is_dir():
@@ -84,7 +87,7 @@ def copy_own(function: Function, target: Path) -> None:
 
 
 def normalise(target: Path) -> None:
-    """Gives every file the same time and rights, whoever built it and when."""
+    """Give every file the same time and mode, so that these do not depend on the build."""
     for path in [target, *target.rglob("*")]:
         is_folder = stat.S_ISDIR(path.lstat().st_mode)
         path.chmod(0o755 if is_folder else 0o644)

@@ -1,4 +1,4 @@
-"""Which functions there are, and what each zip may hold."""
+"""The functions that are deployed, and the modules that each zip may hold."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Function:
     """A deployed function.
 
     Attributes:
-        logical_id: its name in template.yaml, and of its folder in a build.
-        name: the folder of its code.
-        aws_clients: the AWS services that it calls; only their models are kept of botocore's.
+        logical_id: Its name in template.yaml, which is also the name of its folder in a build.
+        name: The name of the folder of its code.
+        aws_clients: The AWS services that it calls. Only their models are kept of botocore's.
     """
 
     logical_id: str
@@ -26,7 +26,7 @@ class Function:
 
     @property
     def handler(self) -> str:
-        """What Lambda calls, as `module.function`."""
+        """Return the handler that Lambda calls, as `module.function`."""
         return f"functions.{self.name}.app.lambda_handler"
 
 
@@ -38,18 +38,18 @@ FUNCTIONS = (
 
 
 def by_name(name: str) -> Function:
-    """The function whose code is in the folder `name`.
+    """Return the function whose code is in the folder `name`.
 
     Raises:
-        KeyError: there is none.
+        KeyError: There is no such function.
     """
     return {function.name: function for function in FUNCTIONS}[name]
 
 
 def own_modules(function: Function) -> set[str]:
-    """The modules of `functions` and `shared` that the handler imports, now or later.
+    """Return the modules of `functions` and `shared` that the handler imports, now or later.
 
-    Imports for type checkers alone don't count. The packages that hold the modules do.
+    Imports that only type checkers run are left out. The packages of the modules are included.
     """
     graph = grimp.build_graph(
         "functions", "shared", exclude_type_checking_imports=True, cache_dir=None
@@ -61,7 +61,7 @@ def own_modules(function: Function) -> set[str]:
         for parts in (module.split(".") for module in reached)
         for length in range(1, len(parts))
     }
-    # A package's own imports are run with the first import of anything below it.
+    # Python runs the imports of a package when anything below it is first imported.
     for package in parents:
         reached |= {package, *graph.find_upstream_modules(package)}
     return reached

@@ -1,4 +1,4 @@
-"""`sam build` for this machine: its architecture, and the Python that runs this."""
+"""A run of `sam build` for the architecture of this machine and the Python that runs here."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from pathlib import Path
 
 from deploy.artifacts.functions import ROOT
 
-# All that a build depends on.
+# The files and folders on which a build depends.
 _SOURCES = ("functions", "shared", "deploy/artifacts", "build.mk", "Makefile", "template.yaml")
 _LEFT_OUT = {"__pycache__"}
-_KEPT_BUILDS = 3  # another stack may be running on one
+_KEPT_BUILDS = 3  # another stack may still be running on an older build
 
 
 class BuildError(Exception):
-    """`sam build` failed; the text is what it said."""
+    """`sam build` failed. The message of the error is what it printed."""
 
 
 def build(cache: Path) -> Path:
-    """The folder with one built artifact a function, made where the cache lacks it.
+    """Return the folder with one built artifact for each function. Build it if it is missing.
 
     Args:
-        cache: keeps builds by what they were made from; several processes may share it.
+        cache: The folder that keeps builds, named after the hash of their sources. Several
+            processes may share it.
 
     Raises:
-        BuildError: the build failed.
+        BuildError: The build failed.
     """
     cache.mkdir(parents=True, exist_ok=True)
     target = cache.resolve() / digest()
@@ -47,10 +48,10 @@ def build(cache: Path) -> Path:
 
 
 def build_anew(target: Path) -> None:
-    """Builds all functions for this machine into a folder that does not exist yet.
+    """Build all functions for this machine into a folder that does not exist yet.
 
     Raises:
-        BuildError: the build failed.
+        BuildError: The build failed.
     """
     with tempfile.TemporaryDirectory(prefix="sam-", dir=target.parent) as scratch:
         built = Path(scratch) / "build"
@@ -60,7 +61,7 @@ def build_anew(target: Path) -> None:
             "BUILD_PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}",
             "BUILD_INTERPRETER": sys.executable,
             "SAM_CLI_TELEMETRY": "0",
-            # SAM looks for a Python of the template's version on the PATH, ours comes first.
+            # SAM looks on the PATH for a Python of the template's version. Ours must come first.
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         }
         done = subprocess.run(  # noqa: S603  # our own command
@@ -86,7 +87,7 @@ def _age(build: Path) -> float:
 
 
 def digest() -> str:
-    """A hash of all that a build for this machine depends on."""
+    """Return a hash of all that a build for this machine depends on."""
     total = hashlib.sha256(f"{platform.machine()} {sys.version_info[:2]}".encode())
     for source in _SOURCES:
         path = ROOT / source

@@ -1,11 +1,12 @@
-"""What a function's cold start costs, beside a bare one that imports the same packages.
+"""The cost of a function's cold start, compared with a bare one that imports the same packages.
 
-Both run in fresh processes on the built artifact, without bytecode, as on Lambda, where the code's
-folder is read-only. The bare one consists of the import statements by which the function's own
-modules import third-party packages, and of nothing else. The difference is what this project adds:
-its own modules, its models, its clients. Times are of the processor, the interpreter's own start
-included: an init waits for nothing but its secrets, and what else the machine does is not to be
-measured.
+Both run in fresh processes on the built artifact. They have no bytecode, as on Lambda, where the
+folder of the code is read-only. The bare start runs only the statements by which the function's
+own modules import third-party packages. The difference is what this project adds: its own modules,
+its models and its clients.
+
+The times are processor times and include the start of the interpreter. An init waits for nothing
+but its secrets, and the other work of the machine must not be measured.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN = {"functions", "shared"}
-# Of the right form, and of no use: no init may open a connection.
+# These settings are valid but lead nowhere, because no init may open a connection.
 SETTINGS = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
     "SESSION_TABLE": "sessions",
@@ -45,14 +46,15 @@ Times = dict[str, dict[str, float]]
 
 
 def init_times(build: Path, runs: int = 7) -> Times:
-    """Measures all functions in turn, so that a busy moment hits them alike.
+    """Measure all functions in turn, so that a busy moment affects them alike.
 
     Args:
-        build: a folder that `sam build` made for this machine.
-        runs: fresh processes of each kind.
+        build: A folder that `sam build` made for this machine.
+        runs: The number of fresh processes of each kind.
 
     Returns:
-        Function to `init_ms` and `bare_ms` (medians) and `ratio`, the one over the other.
+        For each function the medians `init_ms` and `bare_ms`, and `ratio`, the first divided
+        by the second.
     """
     taken: dict[tuple[str, str], list[float]] = {}
     for _ in range(runs):
@@ -69,7 +71,7 @@ def init_times(build: Path, runs: int = 7) -> Times:
 
 
 def table(times: Times) -> str:
-    """The times for a terminal."""
+    """Return the times as a table for a terminal."""
     lines = [f"{'function':<15}{'init ms':>9}{'bare ms':>9}{'ratio':>7}"]
     lines += [
         f"{name:<15}{of['init_ms']:>9.0f}{of['bare_ms']:>9.0f}{of['ratio']:>7.2f}"
@@ -79,7 +81,7 @@ def table(times: Times) -> str:
 
 
 def bare_imports(folder: Path) -> list[str]:
-    """The statements by which an artifact's own modules import third-party ones at once."""
+    """Return the statements by which an artifact's modules import third-party ones at once."""
     found: dict[str, None] = {}
     for package in sorted(OWN):
         for file in sorted((folder / package).rglob("*.py")):
@@ -91,7 +93,7 @@ def bare_imports(folder: Path) -> list[str]:
 
 
 def _imports(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
-    """Module and text of the import statements on a module's own level."""
+    """Yield the module and the text of each import statement at the top level of a module."""
     for statement in body:
         if isinstance(statement, ast.Import):
             yield from ((name.name, f"import {name.name}") for name in statement.names)

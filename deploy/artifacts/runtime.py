@@ -1,7 +1,7 @@
-"""How AWS's runtime runs an artifact on this machine: the emulator's binary, its client, isolation.
+"""The way in which AWS's runtime runs an artifact on this machine.
 
-Nothing of the checkout and nothing of its `.venv` can be imported by a function that runs so, the
-runtime's own client aside: what the zip lacks is missing, as on AWS.
+A function that runs in this way can import nothing from the checkout, and nothing from its `.venv`
+but the runtime's own client. So it fails here, as it does on AWS, if its zip lacks a module.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _OF_RUNTIME = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore
 
 
 def emulator() -> Path:
-    """The runtime interface emulator that comes with the SAM CLI.
+    """Return the path of the runtime interface emulator that comes with the SAM CLI.
 
     Raises:
-        FileNotFoundError: there is none for this machine.
+        FileNotFoundError: There is no emulator for this machine.
     """
     architecture = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     binary = _origin("samcli").parent / "local" / "rapid" / f"aws-lambda-rie-{architecture}"
@@ -29,10 +29,10 @@ def emulator() -> Path:
 
 
 def client_folder(target: Path) -> Path:
-    """A folder that holds the runtime's client and nothing else of `.venv`, as links.
+    """Make a folder with links to the runtime's client, and to nothing else of `.venv`.
 
-    Each link is put in place in one step, so that containers which start side by side may share
-    the folder, and one left over from another `.venv` is replaced.
+    Each link is put in place in one step, so that containers that start side by side can share
+    the folder. A link that is left over from another `.venv` is replaced.
     """
     target.mkdir(parents=True, exist_ok=True)
     for module in _OF_RUNTIME:
@@ -46,15 +46,15 @@ def client_folder(target: Path) -> Path:
 
 
 def command(handler: str) -> list[str]:
-    """What starts the runtime's client, to be run in the artifact's folder."""
+    """Return the command that starts the runtime's client in the folder of the artifact."""
     return [sys.executable, "-S", "-m", "awslambdaric", handler]
 
 
 def environment(artifact: Path, client: Path) -> dict[str, str]:
-    """The variables that let `command` import the artifact and the runtime's client alone."""
+    """Return variables that let `command` import only the artifact and the runtime's client."""
     return {
         "PYTHONPATH": f"{artifact}:{client}",
-        # On Lambda the code's folder is read-only: every cold start compiles it.
+        # On Lambda the folder of the code is read-only, so that every cold start compiles it.
         "PYTHONDONTWRITEBYTECODE": "1",
         "LAMBDA_TASK_ROOT": str(artifact),
     }

@@ -1,4 +1,4 @@
-"""A built folder as one zip, and what tells two of them apart."""
+"""The zip of a built folder, its size, and the means to compare two builds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Lambda's limits: of a zip that is uploaded directly, and of what is unpacked.
+# Lambda limits the size of a zip that is uploaded directly, and the size of its unpacked files.
 MAX_ZIP_BYTES = 50 * 1024**2
 MAX_UNPACKED_BYTES = 250 * 1024**2
 _OLDEST = (1980, 1, 1, 0, 0, 0)
@@ -23,14 +23,14 @@ _FILE_MODE = 0o100644
 
 @dataclass(frozen=True)
 class Size:
-    """How large an artifact is.
+    """The size of an artifact.
 
     Attributes:
-        function: the function's name.
-        zipped: bytes of its zip.
-        unpacked: bytes of its files.
-        files: how many there are.
-        sha256: of the zip; two builds of the same sources have the same.
+        function: The name of the function.
+        zipped: The size of its zip in bytes.
+        unpacked: The size of its files in bytes.
+        files: The number of its files.
+        sha256: The hash of the zip. Two builds of the same sources have the same hash.
     """
 
     function: str
@@ -41,7 +41,7 @@ class Size:
 
 
 def archive(folder: Path) -> bytes:
-    """A folder's files as a zip that depends on names and contents alone."""
+    """Return a folder's files as a zip that depends only on their names and contents."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
         for name, file in _files(folder):
@@ -53,7 +53,7 @@ def archive(folder: Path) -> bytes:
 
 
 def tree(folder: Path) -> dict[str, tuple[str, int, int]]:
-    """Every file and folder of an artifact: name to hash of its content, mode and mtime."""
+    """Return, by name, the content's hash, mode and mtime of every file and folder."""
     return {
         path.relative_to(folder).as_posix(): (
             hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
@@ -65,7 +65,7 @@ def tree(folder: Path) -> dict[str, tuple[str, int, int]]:
 
 
 def sizes(build: Path) -> list[Size]:
-    """The size of every function in a build's folder, in the order of FUNCTIONS."""
+    """Return the size of every function in a build's folder, in the order of FUNCTIONS."""
     found = []
     for function in FUNCTIONS:
         folder = build / function.logical_id
@@ -77,7 +77,7 @@ def sizes(build: Path) -> list[Size]:
 
 
 def table(found: list[Size]) -> str:
-    """The sizes for a terminal."""
+    """Return the sizes as a table for a terminal."""
     lines = [f"{'function':<15}{'zip MB':>8}{'unpacked MB':>13}{'files':>7}  sha256"]
     lines += [
         f"{size.function:<15}{size.zipped / 1e6:>8.2f}{size.unpacked / 1e6:>13.2f}"

@@ -1,4 +1,4 @@
-"""What the roles of a template allow."""
+"""The actions that the roles of a template allow."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ class Permission:
     """One action on one resource.
 
     Attributes:
-        action: As IAM names it, such as `dynamodb:GetItem`.
-        resource: The template's name of the resource or parameter, or what stands there, such as *.
+        action: The name of the action in IAM, such as `dynamodb:GetItem`.
+        resource: The name of the resource or parameter in the template. Where the policy has a
+            text instead, such as *, it is that text.
     """
 
     action: str
@@ -25,7 +26,7 @@ class Permission:
 
 
 def permissions(policy: Mapping[str, Any]) -> Iterator[Permission]:
-    """What a policy document allows; what it denies is left out."""
+    """Yield what a policy document allows, and leave out what it denies."""
     for statement in _several(policy["Statement"]):
         if statement["Effect"] == "Allow":
             for action in _several(statement["Action"]):
@@ -34,14 +35,14 @@ def permissions(policy: Mapping[str, Any]) -> Iterator[Permission]:
 
 
 def calls(document: Mapping[str, Any], function: str) -> frozenset[Permission]:
-    """What the code of a function may call: the policy `Calls` of its role.
+    """Return what the code of a function may call, by the policy `Calls` of its role.
 
     Args:
-        document: The template, as SAM or as CloudFormation reads it.
-        function: Its logical id.
+        document: The template in the form of SAM or of CloudFormation.
+        function: The logical id of the function.
 
     Raises:
-        KeyError: There is no such function, or its role stands elsewhere.
+        KeyError: There is no such function, or its role is not in the template.
     """
     resources = document["Resources"]
     role = _name(resources[function]["Properties"]["Role"])
@@ -54,7 +55,7 @@ def calls(document: Mapping[str, Any], function: str) -> frozenset[Permission]:
 
 
 def all_policies(document: Mapping[str, Any]) -> dict[str, frozenset[Permission]]:
-    """Every policy document of a template: `role/policy`, or the managed policy's name."""
+    """Return what every policy allows, by `role/policy` or by a managed policy's name."""
     found: dict[str, frozenset[Permission]] = {}
     for name, resource in document["Resources"].items():
         properties = resource.get("Properties", {})
@@ -68,7 +69,7 @@ def all_policies(document: Mapping[str, Any]) -> dict[str, frozenset[Permission]
 
 
 def wildcards(document: Mapping[str, Any]) -> dict[str, set[str]]:
-    """Policies that name an action or a resource by a wildcard, each with those actions."""
+    """Return the policies that use a wildcard for an action or a resource, with those actions."""
     found: dict[str, set[str]] = {}
     for name, allowed in all_policies(document).items():
         wide = {p.action for p in allowed if "*" in p.action + p.resource}

@@ -1,8 +1,8 @@
-"""template.yaml as CloudFormation gets it: SAM's own transform, run here without an account.
+"""The translation of template.yaml for CloudFormation by SAM's own transform, without an account.
 
     python -m deploy.checks.translation .aws-sam/build/template.yaml .aws-sam/changesets
 
-writes, for every stage, the template whose resources a change set of that stage names.
+writes a template for every stage. A change set of that stage names the resources of this template.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _FUNCTION = "AWS::Serverless::Function"
 
 
 def read_template(path: Path = TEMPLATE) -> dict[str, Any]:
-    """A SAM template, short forms such as `!Ref` written out."""
+    """Return a SAM template in which short forms such as `!Ref` are written out."""
     document: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))
     return document
 
 
 def parameters_of(stage: str) -> dict[str, str]:
-    """The parameters of a stage, read as `sam deploy` reads them.
+    """Return the parameters of a stage, read as `sam deploy` reads them.
 
     Raises:
-        click.BadParameter: There is no such file, or it says no parameters.
+        click.BadParameter: There is no such file, or it has no parameters.
     """
     file = f"file://{PARAMETERS / stage}.yaml"
     given: dict[str, str] = CfnParameterOverridesType().convert(file, None, None)
@@ -55,12 +55,12 @@ def translate(document: dict[str, Any], parameters: Mapping[str, str]) -> dict[s
     """Turn a SAM template into CloudFormation.
 
     Args:
-        document: The template; it is changed on the way.
-        parameters: Values of its parameters.
+        document: The template, which is changed by the call.
+        parameters: The values of its parameters.
 
     Returns:
-        The template that CloudFormation makes the change set of. Where the functions' zips would
-        be in S3, it has made-up addresses.
+        The template from which CloudFormation makes the change set. It has made-up addresses for
+        the functions' zips, which would be in S3.
 
     Raises:
         samtranslator.public.exceptions.InvalidDocumentException: SAM refuses the template.
@@ -86,5 +86,5 @@ def main(template: Path, folder: Path) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    logging.disable()  # it logs the features that it does not have
+    logging.disable()  # the transform would log every feature that it does not have
     main(Path(sys.argv[1]), Path(sys.argv[2]))

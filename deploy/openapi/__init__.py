@@ -1,1 +1,1 @@
-"""The API described in OpenAPI 3.1: generated from the models that the handlers parse with."""
+"""The description of the API in OpenAPI 3.1, made from the models that the handlers parse with."""

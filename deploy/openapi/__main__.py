@@ -14,12 +14,12 @@ PATH: Final = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
 def text() -> str:
-    """The document as it is committed."""
+    """Return the document in the form in which it is committed."""
     return json.dumps(build(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
-    """Write the document, or compare it."""
+    """Write the document, or compare it with the committed one. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.openapi", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; 1 where it differs")
     if not parser.parse_args().check:

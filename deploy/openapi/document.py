@@ -27,7 +27,7 @@ _DESCRIPTION: Final = (
 
 
 def build(operations: Sequence[Operation] = OPERATIONS) -> dict[str, Any]:
-    """The document: every operation, with the models of what it takes and answers."""
+    """Return the document of all operations, with the models of their requests and answers."""
     read = [m for o in operations for m in (o.body, o.query, o.rows and o.rows[1]) if m]
     models: dict[str, type[BaseModel]] = {m.__name__: m for m in read}
     told = {o.answer.__name__: o.answer for o in operations} | {"Problem": Problem}
@@ -45,7 +45,7 @@ def build(operations: Sequence[Operation] = OPERATIONS) -> dict[str, Any]:
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation, schemas)
     for query in {o.query for o in operations if o.query}:
-        del schemas[query.__name__]  # written out as parameters
+        del schemas[query.__name__]  # its fields are written out as parameters
     return {
         "openapi": "3.1.0",
         "info": {"title": "Vroom feed", "version": "1", "description": _DESCRIPTION},
@@ -119,7 +119,7 @@ def _parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str,
 
 
 def _one(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter's schema without null, which a query cannot say: it is left out instead."""
+    """Return a parameter's schema without null, because a query leaves the parameter out."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind.get("type") != "null"]
     rest = {k: v for k, v in schema.items() if k not in {"anyOf", "default", "title"}}
     default = {"default": schema["default"]} if schema.get("default") is not None else {}

@@ -1,4 +1,4 @@
-"""The operations of the API, one entry each, in the order in which a client meets them."""
+"""The operations of the API, in the order in which a client meets them."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ class Operation:
     """One operation.
 
     Attributes:
-        method: In lower case.
-        path: As in template.yaml.
+        method: The HTTP method in lower case.
+        path: The path as it is in template.yaml.
         name: The operationId.
-        summary: In a sentence.
+        summary: A summary of one sentence.
         answer: The model of its answer.
         status: The status of its answer.
         errors: The statuses of its problem documents.
         query: The model of its query.
         body: The model of its body.
-        rows: Of a body, the list whose rows are judged one by one, and their model.
-        headers: Name and description of optional headers.
-        signed: Mux's signature stands for the viewer's token.
+        rows: The name of the list in the body whose rows are checked one by one, and their model.
+        headers: The name and the description of each optional header.
+        signed: True where Mux's signature takes the place of the viewer's token.
     """
 
     method: str

@@ -1,1 +1,1 @@
-"""What the stack starts: Postgres, DynamoDB, and processes of its own."""
+"""The services that the stack starts, which are Postgres, DynamoDB and its own processes."""

@@ -16,11 +16,11 @@ DUMMY_CREDENTIALS = {
 
 
 def aws_environment(*, own_endpoint: bool) -> dict[str, str]:
-    """The AWS variables with which DynamoDB is called.
+    """Return the AWS variables with which DynamoDB is called.
 
     Args:
-        own_endpoint: True where DynamoDB is the stack's own, which takes any credentials. A given
-            endpoint may look at them: then those of the environment are used, if there are any.
+        own_endpoint: True where DynamoDB is the stack's own, which takes any credentials. Another
+            endpoint may check them, so that those of the environment are used if there are any.
     """
     if own_endpoint or "AWS_ACCESS_KEY_ID" not in os.environ:
         return dict(DUMMY_CREDENTIALS)

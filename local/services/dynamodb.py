@@ -1,4 +1,4 @@
-"""DynamoDB for local use: moto's server in a process of its own, and the session table."""
+"""The local DynamoDB, which is moto's server in a process of its own, and the session table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TTL = "TimeToLiveSpecification"
-# What CreateTable takes of an AWS::DynamoDB::Table resource; the rest is set up by other calls.
+# CreateTable takes these properties of an AWS::DynamoDB::Table. Other calls set up the rest.
 CREATE_TABLE = (
     "AttributeDefinitions",
     "KeySchema",
@@ -39,10 +39,10 @@ CREATE_TABLE = (
 
 
 class DynamoDbServer:
-    """moto's DynamoDB on 127.0.0.1; the items live as long as this object's process.
+    """moto's DynamoDB on 127.0.0.1. The items live as long as its process.
 
     Args:
-        log: the server's log.
+        log: The log file of the server.
     """
 
     def __init__(self, log: Path) -> None:
@@ -54,44 +54,44 @@ class DynamoDbServer:
 
     @property
     def url(self) -> str:
-        """The endpoint URL."""
+        """Return the URL of the endpoint."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs, be it that it listens or not."""
+        """Tell whether the process runs, even if it does not listen."""
         return self._part.alive
 
     def wait_ready(self) -> None:
-        """Waits until the server listens.
+        """Wait until the server listens.
 
         Raises:
-            StackError: it ended instead.
+            StackError: The server ended before it listened.
         """
         self._part.wait_ready()
 
     def stop(self) -> None:
-        """Closes the port, as in an outage: the items stay for `start`."""
+        """Close the port, as in an outage. The items are kept for `start`."""
         if self.running:
             self._part.tell("stop")
             self._part.wait_ready()
             self.running = False
 
     def start(self) -> None:
-        """Listens again, on the same port and with the same items."""
+        """Listen again on the same port and with the same items."""
         if not self.running:
             self._part.tell("start")
             self._part.wait_ready()
             self.running = True
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self._part.stop()
         self.running = False
 
 
 def dynamodb_client(endpoint_url: str, environment: Mapping[str, str]) -> DynamoDBClient:
-    """A client for an endpoint, with the credentials of `local.services.aws.aws_environment`."""
+    """Return a client for an endpoint, with credentials as `aws_environment` returns them."""
     return boto3.client(
         "dynamodb",
         endpoint_url=endpoint_url,
@@ -103,15 +103,15 @@ def dynamodb_client(endpoint_url: str, environment: Mapping[str, str]) -> Dynamo
 
 
 def ensure_table(client: DynamoDBClient, name: str, definition: Mapping[str, Any]) -> None:
-    """Makes a table as the template defines it, unless there is one of that name.
+    """Make a table as the template defines it, unless there is one of that name.
 
     Args:
-        client: where to make it.
-        name: the table's name.
-        definition: the properties of the template's AWS::DynamoDB::Table.
+        client: The client of the endpoint where the table is made.
+        name: The name of the table.
+        definition: The properties of the template's AWS::DynamoDB::Table.
 
     Raises:
-        botocore.exceptions.ClientError: the endpoint refused it.
+        botocore.exceptions.ClientError: The endpoint refused the table.
     """
     properties: Any = {key: definition[key] for key in CREATE_TABLE if key in definition}
     try:
@@ -130,8 +130,8 @@ def ensure_table(client: DynamoDBClient, name: str, definition: Mapping[str, Any
 class OneAtATime:
     """A WSGI application that handles one request at a time.
 
-    moto itself checks a condition and then writes, so that of two conditional writes at the same
-    moment both could succeed. DynamoDB lets one.
+    moto itself checks a condition and then writes, so that two conditional writes at the same
+    moment could both succeed. DynamoDB lets only one of them succeed.
     """
 
     def __init__(self, application: WSGIApplication) -> None:
@@ -139,13 +139,13 @@ class OneAtATime:
         self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        """Answers one request, after those before it."""
+        """Answer one request after all earlier ones are answered."""
         with self._lock:
             return list(self._application(environ, start_response))
 
 
 class Listener:
-    """The open port; the items are moto's and outlive it."""
+    """The open port. The items belong to moto and outlive it."""
 
     def __init__(self, port: int, application: WSGIApplication) -> None:
         self._server = make_server(
@@ -155,13 +155,13 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """Closes the port and waits until it is closed."""
+        """Close the port and wait until it is closed."""
         self._server.shutdown()
         self._thread.join()
 
 
 def serve(port: int) -> None:
-    """Serves until standard input closes; its lines `stop` and `start` close and open the port."""
+    """Serve until standard input closes. The lines `stop` and `start` close and open the port."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     application = OneAtATime(DomainDispatcherApplication(create_backend_app))
     listener = Listener(port, application)
@@ -172,7 +172,7 @@ def serve(port: int) -> None:
         else:
             listener = Listener(port, application)
         print(f"ready {line.strip()}", flush=True)
-    # Requests that are still open must not keep the process.
+    # Requests that are still open must not keep the process alive.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""How each part of the stack is started."""
+"""The functions that start each part of the stack."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ _CLIPS_AT_ONCE = 2
 
 
 def listen(port: int, host: str = HOST) -> socket.socket:
-    """The gateway's socket, opened first: a busy port then shows before anything is started.
+    """Open the gateway's socket, before any other part is started.
+
+    A port that is in use is then found before anything has been started.
 
     Args:
-        port: its port; 0 takes a free one.
-        host: an address of this machine; `0.0.0.0` or `::` listens on all of them.
+        port: The port. 0 takes a free one.
+        host: An address of this machine. `0.0.0.0` or `::` listens on all of them.
 
     Raises:
-        StackError: the port is taken, or not for us, or this machine has no such address.
+        StackError: The port is taken or not allowed for us, or this machine has no such address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -49,7 +51,7 @@ def listen(port: int, host: str = HOST) -> socket.socket:
     except PermissionError as error:
         raise StackError(f"Port {port} needs more rights: choose another PORT") from error
     except OSError as error:
-        # Negative numbers are those of the resolver.
+        # The resolver's errors have negative numbers.
         if error.errno == errno.EADDRNOTAVAIL or (error.errno or 0) < 0:
             raise StackError(f"HOST={host} is no address of this machine") from error
         if error.errno != errno.EADDRINUSE:
@@ -58,7 +60,7 @@ def listen(port: int, host: str = HOST) -> socket.socket:
 
 
 def base_url(listener: socket.socket) -> str:
-    """The URL by which this machine reaches a socket of `listen`."""
+    """Return the URL by which this machine reaches a socket that `listen` opened."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104  (compared, not bound)
         host = HOST
@@ -68,19 +70,19 @@ def base_url(listener: socket.socket) -> str:
 def prepare_database(
     admin_url: str, migrations: Path, kept: Mapping[str, str], *, own: bool
 ) -> dict[str, str]:
-    """Brings a database up to date, and gives the functions' roles their passwords.
+    """Bring a database up to date, and give the functions' roles their passwords.
 
     Args:
-        admin_url: as the owner of the schema.
-        migrations: the folder of migrations.
-        kept: the roles' passwords where the server is the stack's own, or the URL has none.
-        own: whether the server is the stack's own.
+        admin_url: The URL for the owner of the schema.
+        migrations: The folder of the migrations.
+        kept: The passwords of the roles, for a server of the stack's own or a URL without one.
+        own: True where the server is the stack's own.
 
     Returns:
-        Role to the URL with which it connects.
+        The URL with which each role connects, by role.
 
     Raises:
-        StackError: no connection, or the server refused.
+        StackError: There was no connection, or the server refused a statement.
     """
     try:
         migrate(admin_url, migrations)
@@ -91,13 +93,13 @@ def prepare_database(
 
 
 def prepare_table(template: Template, name: str, endpoint_url: str, *, own: bool) -> dict[str, str]:
-    """Makes the template's table where it is missing.
+    """Make the template's table where it is missing.
 
     Args:
-        template: has one table.
-        name: the table's local name.
-        endpoint_url: the DynamoDB.
-        own: whether it is the stack's own.
+        template: A template that has one table.
+        name: The local name of the table.
+        endpoint_url: The endpoint of DynamoDB.
+        own: True where DynamoDB is the stack's own.
 
     Returns:
         The AWS variables with which functions call DynamoDB.
@@ -111,13 +113,13 @@ def prepare_table(template: Template, name: str, endpoint_url: str, *, own: bool
 
 
 def start_mux(state_dir: Path, log: Path, secrets: Mapping[str, str], webhook_url: str) -> Part:
-    """Starts the Mux stand-in; `wait_ready` of what is returned gives its URL.
+    """Start the Mux stand-in. `wait_ready` of the part that is returned gives its URL.
 
     Args:
-        state_dir: where it keeps its files.
-        log: its log.
-        secrets: MUX_TOKEN_ID, MUX_TOKEN_SECRET and MUX_WEBHOOK_SECRET.
-        webhook_url: where it delivers webhooks.
+        state_dir: The folder where it keeps its files.
+        log: Its log file.
+        secrets: The values of MUX_TOKEN_ID, MUX_TOKEN_SECRET and MUX_WEBHOOK_SECRET.
+        webhook_url: The URL to which it delivers webhooks.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "local.mux"]
@@ -129,12 +131,12 @@ def start_mux(state_dir: Path, log: Path, secrets: Mapping[str, str], webhook_ur
 
 
 def build_functions(cache: Path) -> str:
-    """What `sam build` makes for this machine, from `cache` where nothing has changed.
+    """Return the folder that `sam build` made for this machine. It is in `cache` if it was built.
 
     Raises:
-        StackError: the build failed.
+        StackError: The build failed.
     """
-    # Only the runs on the emulator need what builds.
+    # Only the runs on the emulator need the module that builds.
     host = importlib.import_module("deploy.artifacts.host")
     try:
         return str(host.build(cache))
@@ -143,12 +145,12 @@ def build_functions(cache: Path) -> str:
 
 
 def seed(admin_url: str, posts: int) -> None:
-    """Puts a catalogue of so many posts into the database.
+    """Put a catalogue of so many posts into the database.
 
     Raises:
-        StackError: the database refused.
+        StackError: The database refused the catalogue.
     """
-    # Only the runs that want a catalogue need what makes it.
+    # Only the runs that want a catalogue need the module that makes it.
     catalogue = importlib.import_module("local.catalogue")
     try:
         catalogue.seed(admin_url, posts=posts)
@@ -160,7 +162,7 @@ def make_samples(mux_url: str, progress: Callable[[str], None]) -> None:
     """Let the Mux stand-in make the clips that the posts of the catalogue play.
 
     Args:
-        mux_url: The stand-in.
+        mux_url: The URL of the stand-in.
         progress: Called with a short line for each clip.
 
     Raises:
@@ -181,25 +183,25 @@ def make_samples(mux_url: str, progress: Callable[[str], None]) -> None:
 
 
 def first(secret: str) -> str:
-    """Of several comma-separated secrets, which are for rotation, the one that signs."""
+    """Return the secret that signs, which is the first of several for rotation."""
     return secret.partition(",")[0].strip()
 
 
 def has_mux() -> bool:
-    """Whether the checkout has the Mux stand-in."""
+    """Tell whether the checkout has the Mux stand-in."""
     return importlib.util.find_spec("local.mux.__main__") is not None
 
 
 def start_gateway(
     listener: socket.socket, config: GatewayConfig, *, run_dir: Path, base: Mapping[str, str]
 ) -> Part:
-    """Starts the gateway, which starts the functions' workers.
+    """Start the gateway, which starts the functions' workers.
 
     Args:
-        listener: its socket; it may be closed here afterwards.
-        config: what it serves.
-        run_dir: the folder for its configuration file.
-        base: the environment that it and all workers inherit.
+        listener: The socket of the gateway. The caller may close it afterwards.
+        config: The configuration of the gateway.
+        run_dir: The folder for its configuration file.
+        base: The environment that it and all workers inherit.
     """
     file = run_dir / "gateway.json"
     write_private(file, json.dumps(asdict(config)))

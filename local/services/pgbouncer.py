@@ -1,6 +1,6 @@
 """PgBouncer in transaction mode on 127.0.0.1, between the functions and Postgres.
 
-It is the system's own program (Debian's package pgbouncer), which is there or not.
+The program is the system's own, from Debian's package pgbouncer. It may not be installed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SETTINGS: Final = {
     "auth_type": "scram-sha-256",
     "pool_mode": "transaction",
     "max_client_conn": "500",
-    # What is left on a server connection is left for its next client: the functions bear it.
+    # Nothing resets a server connection between two clients. The functions do not need that.
     "server_reset_query": "",
     "ignore_startup_parameters": "extra_float_digits",
     "log_connections": "0",
@@ -40,7 +40,7 @@ _SETTINGS: Final = {
 
 
 def installed() -> str | None:
-    """Find the program; None where this machine has none."""
+    """Return the path of the program, or None where it is not installed."""
     return shutil.which("pgbouncer") or shutil.which("pgbouncer", path=_PLACES)
 
 
@@ -48,17 +48,17 @@ class PgBouncer:
     """A pooler for some roles of one database.
 
     Attributes:
-        port: its TCP port on 127.0.0.1, kept over a stop and a start.
+        port: The TCP port on 127.0.0.1, which a stop and a start do not change.
     """
 
     def __init__(self, folder: Path, urls: Mapping[str, str], *, pool_size: int = 20) -> None:
         """Write the configuration.
 
         Args:
-            folder: gets configuration and log; made where it is missing.
-            urls: role to the URL with which it connects to the server itself; each with a
-                password, all of one server and database.
-            pool_size: how many server connections each role may use.
+            folder: The folder for the configuration and the log. It is made where it is missing.
+            urls: The URL with which each role connects to the server itself, by role. Each URL
+                has a password, and all have the same server and database.
+            pool_size: The number of server connections that each role may use.
 
         Raises:
             StackError: PgBouncer is not installed, or it cannot serve these URLs.
@@ -70,7 +70,7 @@ class PgBouncer:
         self.port = free_port()
         self._urls = dict(urls)
         self._log = folder / "pgbouncer.log"
-        # As root it refuses to run, as Postgres does; the same user runs both.
+        # PgBouncer refuses to run as root, as Postgres does. The same user runs both.
         self._user = system_user(BINARIES, folder / "pgbouncer.ini")
         settings = _SETTINGS | {"listen_port": str(self.port), "default_pool_size": str(pool_size)}
         settings["auth_file"] = str(folder / "users.txt")
@@ -91,20 +91,20 @@ class PgBouncer:
         self._part: Part | None = None
 
     def url(self, role: str) -> str:
-        """The URL with which a role connects through the pooler."""
+        """Return the URL with which a role connects through the pooler."""
         parts = urlsplit(self._urls[role])
         login = parts.netloc.rpartition("@")[0]
         return urlunsplit(parts._replace(netloc=f"{login}@{HOST}:{self.port}", query=""))
 
     def ended(self) -> bool:
-        """Whether the process ended without having been stopped."""
+        """Tell whether the process ended without having been stopped."""
         return self._part is not None and not self._part.alive
 
     def start(self) -> None:
-        """Start it and wait until it answers.
+        """Start PgBouncer and wait until it answers.
 
         Raises:
-            StackError: it did not start; with the end of its log.
+            StackError: PgBouncer did not start. The message has the end of its log.
         """
         self._part = Part("pgbouncer", supervised(self._command, user=self._user), log=self._log)
         role = next(iter(self._urls))
@@ -121,7 +121,7 @@ class PgBouncer:
         raise StackError(f"PgBouncer did not start.{tail}")
 
     def stop(self) -> None:
-        """End it at once, whatever its clients are doing; harmless when it is stopped."""
+        """End PgBouncer at once, even if clients are using it. It may be stopped already."""
         if self._part is not None:
             self._part.stop()
             self._part = None

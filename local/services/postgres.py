@@ -1,4 +1,4 @@
-"""An embedded Postgres on 127.0.0.1: version 18 from a wheel, or other binaries that are given."""
+"""An embedded Postgres on 127.0.0.1, which is version 18 from a wheel or other given binaries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SETTINGS = {
     "track_io_timing": "on",
     "log_checkpoints": "off",
 }
-# For data that is thrown away after the run: it survives a stop, but not a power failure.
+# These settings are for data that is thrown away. It survives a stop, but not a power failure.
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -49,11 +49,11 @@ class PostgresInstance:
     """A Postgres server of our own on one data directory.
 
     Attributes:
-        data_dir: its data directory; password and lock file stand beside it.
-        port: its TCP port on 127.0.0.1, kept over a stop and a start.
-        durable: whether commits survive a power failure.
-        log: the server's log.
-        binaries: the server's programs.
+        data_dir: The data directory. The password and the lock file are beside it.
+        port: The TCP port on 127.0.0.1, which a stop and a start do not change.
+        durable: True where commits survive a power failure.
+        log: The log file of the server.
+        binaries: The programs of the server.
     """
 
     data_dir: Path
@@ -67,27 +67,27 @@ class PostgresInstance:
 
     @property
     def admin_url(self) -> str:
-        """The superuser's URL of the database `vroom`."""
+        """Return the superuser's URL of the database `vroom`."""
         return self.url(DATABASE)
 
     @property
     def running(self) -> bool:
-        """Whether the server's process runs."""
+        """Tell whether the server's process runs."""
         return self._part is not None and self._part.alive
 
     def ended(self) -> bool:
-        """Whether the server's process ended without having been stopped."""
+        """Tell whether the server's process ended without having been stopped."""
         return self._part is not None and not self._part.alive
 
     def url(self, database: str) -> str:
-        """The superuser's URL of any database of this server."""
+        """Return the superuser's URL of any database of this server."""
         return f"postgresql://{SUPERUSER}:{quote(self._password)}@{HOST}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Starts the server and waits until it answers; makes the database `vroom` if need be.
+        """Start the server, wait until it answers, and make the database `vroom` if it is missing.
 
         Raises:
-            StackError: it did not start; with the end of its log.
+            StackError: The server did not start. The message has the end of its log.
         """
         if self.running:
             return
@@ -95,7 +95,7 @@ class PostgresInstance:
         chosen = SETTINGS | {"port": str(self.port)} | ({} if self.durable else FORGETFUL)
         options = [f"--{name}={value}" for name, value in chosen.items()]
         command = [str(self.binaries.folder / "postgres"), "-D", str(self.data_dir), *options]
-        # SIGINT is Postgres's fast shutdown: sessions are cut off, the data is left clean.
+        # SIGINT is Postgres's fast shutdown. It ends all sessions and leaves the data clean.
         self._part = Part(
             "postgres",
             supervised(command, user=self._user, stop_signal="SIGINT"),
@@ -109,7 +109,7 @@ class PostgresInstance:
             raise
 
     def stop(self) -> None:
-        """Stops the server (fast shutdown); harmless when it is stopped."""
+        """Stop the server by a fast shutdown. It may be stopped already."""
         if self._part is not None:
             self._part.stop()
             self._part = None
@@ -123,7 +123,7 @@ class PostgresInstance:
                 time.sleep(0.05)
                 continue
             with connection:
-                # An open port is not proof enough: another server may have taken it meanwhile.
+                # An open port proves nothing, because another server may have taken it meanwhile.
                 row = connection.execute("SHOW data_directory").fetchone()
                 if row is None or row[0] != str(self.data_dir):
                     break
@@ -142,19 +142,19 @@ def embedded_postgres(
     log: Path | None = None,
     binaries: ServerBinaries = EMBEDDED,
 ) -> Iterator[PostgresInstance]:
-    """Runs a Postgres server while the block runs.
+    """Run a Postgres server while the block runs.
 
-    As root, which Postgres refuses to run as, the server runs as the system user that
+    Postgres refuses to run as root. For root, the server runs as the system user that
     `local.services.system_user` provides.
 
     Args:
-        data_dir: the data directory, made where it is missing; its data is kept.
+        data_dir: The data directory. It is made where it is missing, and its data is kept.
         durable: False trades safety against power failure for speed.
-        log: the server's log; default `<data_dir>.log`.
-        binaries: the server's programs; by default those of the wheel.
+        log: The log file of the server. The default is `<data_dir>.log`.
+        binaries: The programs of the server. The default is those of the wheel.
 
     Raises:
-        StackError: the server cannot start, or another process runs one on this directory.
+        StackError: The server cannot start, or another process runs one on this directory.
     """
     data_dir = data_dir.resolve()
     data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -180,11 +180,11 @@ def embedded_postgres(
 
 
 def end_leftover_server(data_dir: Path, seconds: float = 10.0) -> None:
-    """Ends the server that a killed run may have left on a data directory."""
+    """End the server that a killed run may have left on a data directory."""
     try:
         pid = int((data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
         postmaster = psutil.Process(pid)
-        # The number may be another program's by now.
+        # The process id may belong to another program by now.
         if str(data_dir) not in postmaster.cmdline():
             return
         family = [postmaster, *postmaster.children(recursive=True)]

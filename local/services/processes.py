@@ -1,4 +1,4 @@
-"""The stack's parts as child processes: started, watched until ready, ended."""
+"""The parts of the stack as child processes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LOG_TAIL = 2000
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on at the moment.
+    """Return a TCP port of 127.0.0.1 on which nothing listens at the moment.
 
-    The system hands out higher ones to outgoing connections: such a connection could take the
-    port of a part that is stopped, or, of a client that tries to reach it, connect to itself.
+    The system gives higher ports to outgoing connections. Such a connection could take the port
+    of a part that is stopped. If its client tries to reach that part, it could connect to itself.
     """
     while True:
         port = PORTS.start + secrets.randbelow(len(PORTS))
@@ -43,7 +43,7 @@ def free_port() -> int:
 def supervised(
     command: Sequence[str], *, user: str | None = None, stop_signal: str = "SIGTERM"
 ) -> list[str]:
-    """Wraps a command so that it ends with us, even if we are killed."""
+    """Wrap a command so that it ends when this process ends, even if this one is killed."""
     drop = [] if user is None else ["--user", user]
     return [
         *(sys.executable, "-m", "local.services.supervise", "--stop-signal", stop_signal),
@@ -54,21 +54,21 @@ def supervised(
 
 
 def part_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our environment for a part's process, in which `import local` works from anywhere."""
+    """Return our environment for a part, in which `import local` works from any folder."""
     inherited = os.environ.get("PYTHONPATH")
     path = str(ROOT) if not inherited else f"{ROOT}{os.pathsep}{inherited}"
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
 class Part:
-    """One child process, whose standard input is its lease of life.
+    """One child process, which ends when its standard input closes.
 
     Args:
-        name: how messages call it; its log is `<name>.log`.
-        command: what to run; it must end when its standard input closes (see `supervised`).
-        log: the file that gets what it prints.
-        environment: its whole environment; default `part_environment()`.
-        pass_fds: file descriptors that it inherits.
+        name: The name of the part in messages. Its log is `<name>.log`.
+        command: The command to run. It must end when its standard input closes (see `supervised`).
+        log: The file that gets what it prints.
+        environment: Its whole environment. The default is `part_environment()`.
+        pass_fds: The file descriptors that it inherits.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Part:
                 stderr=errors,
                 env=dict(part_environment() if environment is None else environment),
                 pass_fds=pass_fds,
-                # Ctrl-C in a terminal is for the stack alone: it ends its parts in order.
+                # Ctrl-C in a terminal must reach only the stack, which ends its parts in order.
                 start_new_session=True,
             )
         self._announcements: list[str] = []
@@ -104,17 +104,18 @@ class Part:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
+        """Tell whether the process still runs."""
         return self.process.poll() is None
 
     def wait_ready(self, seconds: float = 60.0) -> str:
-        """Waits until the part prints a line `ready …` that was not waited for yet.
+        """Wait until the part prints a line `ready …` for which nobody has waited yet.
 
         Returns:
-            What follows the word.
+            The text after the word `ready`.
 
         Raises:
-            StackError: the part ended, or said nothing in time; with the end of its log.
+            StackError: The part ended, or did not get ready in time. The message has the end of
+                its log.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._announcements or self._ended, seconds)
@@ -125,13 +126,13 @@ class Part:
         raise StackError(f"{self.name} {reason}.{self.log_tail()}")
 
     def tell(self, line: str) -> None:
-        """Writes one line to the part's standard input."""
+        """Write one line to the part's standard input."""
         assert self.process.stdin is not None  # noqa: S101  (it was opened as a pipe)
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
 
     def stop(self, seconds: float = 15.0) -> None:
-        """Ends the part and waits until it is gone; harmless when it is."""
+        """End the part and wait until it is gone. It may have ended already."""
         if self.process.stdin is not None:
             with suppress(BrokenPipeError):
                 self.process.stdin.close()
@@ -143,7 +144,7 @@ class Part:
         self._reader.join(5)
 
     def log_tail(self) -> str:
-        """What it wrote to its log since it started, shortened, ready to end a message."""
+        """Return what the part has logged since it started, shortened for the end of a message."""
         with self.log.open("rb") as file:
             file.seek(self._log_start)
             text = file.read()[-LOG_TAIL:].decode(errors="replace").strip()

@@ -1,7 +1,9 @@
-"""Runs one command as long as the parent lives: `python -m local.services.supervise … -- command`.
+"""The program `python -m local.services.supervise … -- command`.
 
-The parent holds the other end of standard input. When that closes, be it by the parent's wish or
-by its death, the command is asked to end and, after a grace, killed with its process group.
+It runs one command as long as its parent lives.
+
+The parent holds the other end of standard input. That end closes when the parent closes it or
+dies. The command is then asked to end. It is killed with its process group if it takes too long.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
-    """Runs the command given on the command line; returns its exit status."""
+    """Run the command given on the command line, and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m local.services.supervise")
     parser.add_argument("--user", help="the system user to run as (needs root)")
     parser.add_argument("--stop-signal", default="SIGTERM", help="what asks the command to end")
@@ -34,7 +36,7 @@ def main() -> int:
         user=arguments.user,
         group=arguments.user,
         extra_groups=None if arguments.user is None else [],
-        # There are no threads yet, which is what makes preexec_fn safe here.
+        # preexec_fn is safe here because there are no threads yet.
         preexec_fn=lambda: _die_with_parent(stop_signal),  # noqa: PLW1509
     )
     stopping = threading.Event()

@@ -1,4 +1,4 @@
-"""Who runs Postgres when we are root, which Postgres refuses to run as."""
+"""The system user that runs Postgres for root, because Postgres refuses to run as root."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ NAME = "pgserver"
 
 
 def system_user(binaries: Path, data_dir: Path) -> str | None:
-    """The system user to run Postgres as, who can then reach its programs and its data.
+    """Return the system user for Postgres, and let it reach the programs and the data.
 
-    As root, the user is made where it is missing, and the folders above the two paths let
-    others pass (not list). As anybody else there is nothing to do.
+    For root, the user is made where it is missing, and the folders above the two paths let others
+    pass without listing them. For any other user there is nothing to do.
 
     Args:
-        binaries: the folder of the wheel's programs.
-        data_dir: the data directory; it need not exist, its folder must.
+        binaries: The folder of the wheel's programs.
+        data_dir: The data directory. It need not exist, but the folder above it must.
 
     Returns:
-        The user's name, or None for the user that we are.
+        The name of the user, or None where Postgres runs as the user of this process.
 
     Raises:
-        StackError: the user could not be made.
+        StackError: The user could not be made.
     """
     if os.geteuid() != 0:
         return None
@@ -50,7 +50,7 @@ def system_user(binaries: Path, data_dir: Path) -> str | None:
 
 
 def _open_to_all(binaries: Path) -> None:
-    # An installation under a strict umask keeps the wheel's files to root.
+    # After an installation under a strict umask only root can read the files of the wheel.
     readable = stat.S_IROTH | stat.S_IXOTH
     if (binaries / "postgres").stat().st_mode & readable == readable:
         return
