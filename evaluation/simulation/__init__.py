@@ -1,1 +1,1 @@
-"""A simulated population that scrolls through the real handlers, beside simpler feeds."""
+"""A simulated population that scrolls through the real handlers and through simpler feeds."""

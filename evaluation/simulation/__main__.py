@@ -33,12 +33,12 @@ _WIDTH = 132  # where there is no terminal
 
 @dataclass(frozen=True)
 class Plan:
-    """What is compared.
+    """A comparison of feeds.
 
     Attributes:
-        title: Over the table.
-        arms: Label to the feed and its scale, the one that others are held against first.
-        file: The picture's name.
+        title: The title of the table.
+        arms: The feed and its scale, by label. The others are compared with the first one.
+        file: The file name of the picture.
     """
 
     title: str
@@ -47,7 +47,7 @@ class Plan:
 
 
 def plans(scale: Scale) -> dict[str, Plan]:
-    """The comparisons by name."""
+    """Return the comparisons by name."""
     return {
         "feeds": Plan(
             "The feed and simpler ones",
@@ -96,7 +96,7 @@ def plans(scale: Scale) -> dict[str, Plan]:
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run one comparison; returns the exit status."""
+    """Run one comparison, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m evaluation.simulation", description=__doc__)
     parser.add_argument("what", nargs="?", default="feeds", choices=sorted(plans(SMALL)))
     parser.add_argument("--small", action="store_true", help="a world of seconds, for a look")
@@ -131,10 +131,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def simulate(plan: Plan, seeds: int, jobs: int, console: Console) -> dict[str, list[Figures]]:
-    """Run a plan over the seeds 1 to `seeds`, with a progress display.
+    """Run a plan over the seeds 1 to `seeds`, and show the progress.
 
     Returns:
-        Label to the figures, one a seed.
+        The figures by label, with one entry for each seed.
     """
     runs = [
         Run(label, arm, seed, scale)

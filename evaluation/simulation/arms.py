@@ -1,4 +1,4 @@
-"""What a simulated viewer needs of a feed, whichever answers."""
+"""The interface of a feed that simulated viewers use."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Session:
     """One visit of a viewer.
 
     Attributes:
-        viewer: Index of who visits.
-        number: Which of the viewer's visits.
-        token: What the feed gave to go on with; None before the first page.
-        id: The feed's name of the session, where it has one.
-        pages: Pages asked for so far.
+        viewer: The index of the viewer.
+        number: The number of this visit among all visits of the viewer.
+        token: The feed's token for the next page. It is None before the first page.
+        id: The feed's id of the session, if it has one.
+        pages: The number of pages that were requested so far.
     """
 
     viewer: int
@@ -36,9 +36,9 @@ class Slot:
     """A post at its place on a page.
 
     Attributes:
-        post: Its index.
-        source: Why it stands there, as the feed says.
-        position: From 0.
+        post: The index of the post.
+        source: The source that the feed names for the post.
+        position: The position, counted from 0.
     """
 
     post: int
@@ -48,12 +48,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A page.
+    """A page of a feed.
 
     Attributes:
-        slots: In order.
-        hit: It came from the session cache; None where there is none.
-        degraded: Why it is less than promised; None where it is not.
+        slots: The posts in order.
+        hit: True where it came from the session cache. It is None for a feed without a cache.
+        degraded: The reason why the page is less than promised, or None.
     """
 
     slots: tuple[Slot, ...]
@@ -63,12 +63,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A post as it was watched.
+    """A view of a post.
 
     Attributes:
         slot: The post and its place.
-        seen_s: When it came into sight.
-        outcome: What the viewer did with it.
+        seen_s: The time at which it came into sight.
+        outcome: The reaction of the viewer.
     """
 
     slot: Slot
@@ -82,13 +82,13 @@ class Arm(Protocol):
     name: str
 
     def publish(self, posts: Sequence[int]) -> None:
-        """Take in posts that have just come out."""
+        """Take in posts that have just been published."""
 
     def page(self, session: Session, now_s: float) -> Answer:
-        """The session's next page."""
+        """Return the next page of the session."""
 
     def learn(self, session: Session, views: Sequence[View], now_s: float) -> None:
-        """Hear what the viewer watched since the last time."""
+        """Take in what the viewer watched since the last call."""
 
     def upkeep(self, now_s: float) -> None:
-        """Do what is done on a schedule."""
+        """Do the work that a schedule starts."""

@@ -1,4 +1,7 @@
-"""What a viewer does with a post. The same viewer and post behave the same under every feed."""
+"""The reactions of viewers to posts.
+
+A viewer reacts to a post in the same way under every feed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from evaluation.simulation.population import Population
 
-# What makes a post appeal to a viewer; the shares sum to 1.
+# The shares of what makes a post appeal to a viewer. They sum to 1.
 TASTE, QUALITY, LENGTH = 0.60, 0.30, 0.10
 _LENGTH_WIDTH = 0.9  # standard deviation of how far a length may be off, in nats
 _AGE_HALF_LIFE_DAYS = 5.0
@@ -25,24 +28,24 @@ _NOISE = 0.9  # standard deviation on the logit of the watch ratio
 _TYPICAL_S = 20.0
 _LENGTH_COST = 0.35  # on the logit, per doubling of the length: long clips are left earlier
 _SKIP_MS = (700, 2_600)
-_BORING = 0.2  # of a post: who watched less was bored
-# How often a skipped post is refused, its creator hidden, and a bad post reported.
+_BORING = 0.2  # a viewer who watched a smaller share of a post was bored
+# The probabilities that a skipped post is refused, its creator is hidden, or junk is reported.
 _REFUSED, _HIDDEN, _REPORTED = 0.02, 0.003, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one view.
+    """The reaction of a viewer to a post.
 
     Attributes:
-        play_ms: For how long it played; more than its length where it was watched again.
-        ratio: Share of the post that was watched, at most 1.
-        liked: They liked it.
-        commented: They wrote a comment.
-        shared: They passed it on.
-        refused: They asked not to be shown it (`not_interested`).
-        hidden: They hid its creator.
-        reported: They reported it.
+        play_ms: The milliseconds for which it played. They exceed its length where it was repeated.
+        ratio: The share of the post that was watched, which is at most 1.
+        liked: True where the viewer liked the post.
+        commented: True where they wrote a comment.
+        shared: True where they shared it.
+        refused: True where they asked not to be shown it (`not_interested`).
+        hidden: True where they hid its creator.
+        reported: True where they reported it.
     """
 
     play_ms: int
@@ -56,10 +59,10 @@ class Outcome:
 
 
 class Behaviour:
-    """How the viewers of one world react; drawn per viewer and post, whatever feed shows it.
+    """The reactions of the viewers of one world, drawn for each viewer and post.
 
     Args:
-        population: Who and what.
+        population: The viewers and posts.
         drift: How far tastes have moved towards the later ones at the end, in [0, 1].
         seconds: The length of the simulated time, over which they move evenly.
     """
@@ -79,7 +82,7 @@ class Behaviour:
         junk = np.array([p.junk for p in population.posts])
 
         def appeal(match: NDArray[np.float64]) -> NDArray[np.float64]:
-            # Somebody who doesn't care for a topic is not won by quality alone.
+            # Quality alone does not win a viewer who does not care for the topic.
             whole = TASTE * match + QUALITY * quality[None, :] * (0.3 + 0.7 * match) + fits
             damped: NDArray[np.float64] = np.where(junk[None, :], 0.15 * whole, whole)
             return damped
@@ -106,7 +109,7 @@ class Behaviour:
         return faded
 
     def watch(self, viewer: int, post: int, now_s: float) -> Outcome:
-        """What the viewer does with the post at this time."""
+        """Return how the viewer reacts to the post at this time."""
         who, what = self._population.viewers[viewer], self._population.posts[post]
         age_days = max(now_s - what.published_s, 0.0) / DAY_S
         staleness = 1.0 - 2.0 ** (-age_days / _AGE_HALF_LIFE_DAYS)
@@ -124,7 +127,7 @@ class Behaviour:
         chances = [draw.random() for _ in range(6)]
         if skipped:
             play_ms, ratio = skip_ms, skip_ms / what.duration_ms
-        elif ratio > 1.0 - 0.25 * appeal:  # carried to the end
+        elif ratio > 1.0 - 0.25 * appeal:  # the viewer watches to the end
             play_ms, ratio = int(what.duration_ms * loops), 1.0
         else:
             play_ms = max(int(what.duration_ms * ratio), skip_ms)
@@ -146,5 +149,5 @@ class Behaviour:
 
 
 def tires(outcome: Outcome, boredom: float) -> float:
-    """Boredom after one more view: a skipped post adds to it, a watched one takes from it."""
+    """Return the boredom after a view. A skipped post raises it, and a watched one lowers it."""
     return boredom + 1.0 if outcome.ratio < _BORING else max(boredom - 2.0 * outcome.ratio, 0.0)

@@ -1,4 +1,4 @@
-"""The real feed: its Lambda handler with Postgres and DynamoDB, called as clients call it."""
+"""The real feed, with its Lambda handlers, Postgres and DynamoDB, called as clients call it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evaluation.simulation.population import Population
     from evaluation.simulation.scale import Scale
 
-_FOLLOWED_AFTER = 2  # likes of a creator's posts after which a viewer follows them
+_FOLLOWED_AFTER = 2  # a viewer follows a creator after so many likes of their posts
 _HALF_LIFE = "SELECT set_hot_half_life(make_interval(secs => %s))"
 _INSERT_POST = """
 INSERT INTO posts (id, creator_id, caption, tags, mux_ready, mux_playback_id, mux_duration_ms,
@@ -41,12 +41,14 @@ ON CONFLICT DO NOTHING
 
 
 class Ours:
-    """The feed of this repository as an arm. A context manager: one at a time in a process.
+    """The feed of this repository as an arm.
+
+    It is a context manager. A process can have only one at a time.
 
     Args:
-        population: Whose posts.
-        scale: Page size and settings.
-        backend: Where its data are.
+        population: The population whose posts it shows.
+        scale: The page size and the settings.
+        backend: The databases that hold its data.
     """
 
     name = "ours"
@@ -81,7 +83,7 @@ class Ours:
         self._stack.close()
 
     def publish(self, posts: Sequence[int]) -> None:
-        """Insert posts as uploads leave them: ready, with a playback id."""
+        """Insert posts as uploads leave them, which is ready and with a playback id."""
         rows = [
             {
                 "id": post.id,
@@ -98,7 +100,7 @@ class Ours:
             cursor.executemany(_INSERT_POST, rows)
 
     def page(self, session: Session, now_s: float) -> Answer:
-        """GET /v1/feed, with the last page's cursor."""
+        """Send GET /v1/feed with the cursor of the last page."""
         self._clock.set(now_s)
         viewer = self._population.viewers[session.viewer]
         if session.id is None:
@@ -124,7 +126,7 @@ class Ours:
         )
 
     def learn(self, session: Session, views: Sequence[View], now_s: float) -> None:
-        """POST impressions, watch progress and feedback; follow whom they like."""
+        """Send impressions, watch progress and feedback, and follow creators that are liked."""
         self._clock.set(now_s)
         viewer = self._population.viewers[session.viewer]
         impressions = {
@@ -145,7 +147,7 @@ class Ours:
                 self._maybe_follow(session.viewer, view.slot.post)
 
     def upkeep(self, now_s: float) -> None:
-        """What the schedule invokes every minute."""
+        """Do what the schedule invokes every minute."""
         self._clock.set(now_s)
         self._handler.keep_up()
 

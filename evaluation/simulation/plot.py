@@ -1,4 +1,4 @@
-"""The picture of a comparison: how much is watched as the days pass, and the figures as bars."""
+"""The picture of a comparison, with watching over the days, and the figures as bars."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from evaluation.simulation.tally import Figures
 
-# Okabe and Ito's palette, which those who see colours differently tell apart too.
+# The palette of Okabe and Ito, which colour-blind readers can tell apart too.
 _OURS = "#0072B2"
 _OTHERS = ("#E69F00", "#009E73", "#CC79A7", "#999999", "#D55E00", "#56B4E9")
 BOUND = "oracle"
@@ -53,9 +53,9 @@ def draw(path: Path, results: Mapping[str, Sequence[Figures]], subtitle: str) ->
     """Write the picture as a PNG.
 
     Args:
-        path: The file.
-        results: Feed to its figures, one a seed; the first is ours.
-        subtitle: What was simulated.
+        path: The path of the PNG file.
+        results: The figures of each feed, one for each seed. The first feed is ours.
+        subtitle: The line that says what was simulated.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(12, 7.6), dpi=130, facecolor="white")
@@ -115,7 +115,7 @@ def _days(axes: Axes, results: Mapping[str, Sequence[Figures]], colours: dict[st
 
 
 def _name_ends(axes: Axes, ends: list[tuple[float, str]], colours: dict[str, str]) -> None:
-    """Names beside the lines' ends, pushed apart where they would overlap."""
+    """Write names beside the ends of the lines, pushed apart where they would overlap."""
     step = axes.get_ylim()[1] * 0.06
     at = -np.inf
     for value, label in sorted(ends):

@@ -1,4 +1,4 @@
-"""Who watches, who publishes, and what: with everything about them that a feed cannot see."""
+"""The viewers, creators and posts of a world, with everything that a feed cannot see."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 TOPICS = 16
 TAGS_PER_TOPIC = 3
 TOP_TOPICS = 3
-_TAG_NOISE = 0.15  # of the tags, those that say nothing of the post
-_SECOND_TOPIC = 0.35  # of the posts, those about two things
-_JUNK = 0.03  # of the posts, those that nobody likes and some report
+_TAG_NOISE = 0.15  # the share of tags that say nothing about the post
+_SECOND_TOPIC = 0.35  # the share of posts about two topics
+_JUNK = 0.03  # the share of posts that nobody likes and some viewers report
 _ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo")
 _DEVICES = ("phone", "tablet", "desktop", "tv")
 _CONNECTIONS = ("wifi", "5g", "4g", "3g")
@@ -26,23 +26,23 @@ _CONNECTIONS = ("wifi", "5g", "4g", "3g")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Viewer:
-    """A viewer, hidden taste included.
+    """A viewer with their hidden taste.
 
     Attributes:
-        id: As the feed knows them.
+        id: The id that the feed knows.
         taste: How much they like each topic, in [0, 1]; the strongest is 1.
         later_taste: The taste towards which theirs moves, of the same kind.
-        top_topics: Their strongest topics, the strongest first.
-        log_seconds: The length of clip that suits them, as a natural logarithm.
+        top_topics: Their strongest topics, in order from the strongest.
+        log_seconds: The natural logarithm of the seconds that a clip should last for them.
         novelty: How much age spoils a post for them, in [0, 1].
-        liking: A factor on the probability of a like; commenting and sharing follow it.
-        patience: Boredom at which they leave.
-        sessions_per_day: On the average.
-        session_posts: Posts after which half of their sessions end at the latest.
-        joined_s: When they arrive.
-        device: As they send it.
-        connection: As they send it.
-        timezone: As they send it.
+        liking: A factor on the probability of a like. It also affects comments and shares.
+        patience: The boredom at which they leave.
+        sessions_per_day: The average number of sessions in a day.
+        session_posts: The number of posts after which half of their sessions end at the latest.
+        joined_s: The time at which they arrive.
+        device: The device that they send.
+        connection: The connection that they send.
+        timezone: The time zone that they send.
     """
 
     id: UUID
@@ -63,19 +63,19 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Post:
-    """A post, hidden quality included.
+    """A post with its hidden quality.
 
     Attributes:
-        id: As the feed knows it.
-        creator: Index of who made it.
-        topics: How much of it is about each topic; sums to 1.
-        topic: What it is about in the main.
-        tags: What its creator wrote on it: a noisy view of its topics. Some write nothing.
-        caption: A text that names one of its topics, tags or no tags.
+        id: The id that the feed knows.
+        creator: The index of its creator.
+        topics: The share of each topic. The shares sum to 1.
+        topic: Its main topic.
+        tags: The tags of its creator, which are a noisy view of its topics. Some have no tags.
+        caption: A text that names one of its topics, even if there are no tags.
         quality: How good it is for those who like its topics, in [0, 1].
-        junk: It is good for nobody.
-        duration_ms: Its length.
-        published_s: When it comes out; before 0 for what is there at the start.
+        junk: True where it is good for nobody.
+        duration_ms: Its length in milliseconds.
+        published_s: The time of publication. It is below 0 for posts that exist at the start.
     """
 
     id: UUID
@@ -92,13 +92,13 @@ class Post:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Population:
-    """One world's people and posts; the same seed makes the same.
+    """The people and posts of one world. The same seed makes the same population.
 
     Attributes:
-        seed: What all of it was drawn from.
-        viewers: In the order of their arrival.
-        creators: Their ids.
-        posts: In the order of publication.
+        seed: The seed of all draws.
+        viewers: The viewers in the order of their arrival.
+        creators: The ids of the creators.
+        posts: The posts in the order of publication.
     """
 
     seed: int
@@ -108,14 +108,14 @@ class Population:
 
 
 def populate(scale: Scale, seed: int) -> Population:
-    """Draw a world.
+    """Draw the population of a world.
 
     Args:
-        scale: Its sizes.
-        seed: The same seed draws the same world.
+        scale: The sizes of the world.
+        seed: The seed of all draws.
     """
     rng = np.random.default_rng(seed)
-    # Some topics are more popular than others, with viewers and creators alike.
+    # Some topics are more popular than others, both with viewers and with creators.
     popularity = rng.dirichlet(np.full(TOPICS, 3.0))
     arrivals = np.sort(rng.uniform(0.0, scale.seconds * 2 / 3, scale.viewers))
     arrivals[: scale.viewers // 2] *= DAY_S / (scale.seconds * 2 / 3)
@@ -134,7 +134,7 @@ def populate(scale: Scale, seed: int) -> Population:
         makers[maker].post(rng, int(maker), float(at))
         for maker, at in zip(by, np.sort(published), strict=True)
     )
-    # What follows is drawn apart, so that it changes nothing else of the world.
+    # The following draws have a generator of their own, so that they change no other draw.
     apart = np.random.default_rng([seed, 1])
     later = [_taste(apart, popularity) for _ in viewers]
     untagged = apart.random(len(posts)) < scale.untagged_percent / 100
@@ -147,7 +147,7 @@ def populate(scale: Scale, seed: int) -> Population:
 
 
 class _Maker:
-    """A creator's hidden side: what they are good at, and how good."""
+    """The hidden side of a creator, which is their topics and their quality."""
 
     def __init__(self, rng: np.random.Generator, popularity: NDArray[np.float64]) -> None:
         self.specialities = rng.choice(TOPICS, size=3, replace=False, p=popularity)

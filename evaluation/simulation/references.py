@@ -1,7 +1,7 @@
-"""Simple feeds to compare with. They read the simulated catalogue directly and know every post.
+"""Simple feeds for comparison, which read the simulated catalogue and know every post.
 
-Page size, the never-repeat rule and what viewers refuse are as in the real feed. There is no
-ladder, no variety and no cache, and what viewers do is counted at once.
+The page size, the never-repeat rule and the handling of refused posts are those of the real feed.
+These feeds have no ladder, no variety and no cache, and they count at once what viewers do.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from evaluation.simulation.population import Population
 
 HALF_LIFE_H = 24.0
-_SESSION_LAST = 1e12  # what this session was served comes back after everything else
+_SESSION_LAST = 1e12  # posts of this session are repeated after all others
 
 
 class Reference:
-    """A feed that shows the unseen posts with the highest score, by whatever score.
+    """A feed that shows the unseen posts with the highest score. Subclasses define the score.
 
     Args:
-        population: Whose posts.
-        page_size: Posts a page.
+        population: The population whose posts it shows.
+        page_size: The number of posts on a page.
     """
 
     name = ""
@@ -45,11 +45,11 @@ class Reference:
         self._served: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
     def publish(self, posts: Sequence[int]) -> None:
-        """Take in posts that have just come out."""
+        """Take in posts that have just been published."""
         self._out[list(posts)] = True
 
     def page(self, session: Session, now_s: float) -> Answer:
-        """The unseen posts that score highest; where they do not suffice, the longest ago seen."""
+        """Return the unseen posts that score highest, then those seen longest ago."""
         viewer, key = session.viewer, (session.viewer, session.number)
         served = self._served.get(key)
         if served is None:
@@ -76,15 +76,15 @@ class Reference:
                 self._refused[viewer] |= self._creators == self._creators[post]
 
     def upkeep(self, now_s: float) -> None:
-        """Nothing is done on a schedule."""
+        """Do nothing, because this feed has no scheduled work."""
 
     def score(self, session: Session, now_s: float) -> NDArray[np.float64]:
-        """The score of every post, by index."""
+        """Return the score of every post by index."""
         raise NotImplementedError
 
 
 class Chronological(Reference):
-    """The newest first."""
+    """A feed that shows the newest posts first."""
 
     name = "chronological"
 
@@ -93,18 +93,18 @@ class Chronological(Reference):
         self._published = np.array([p.published_s for p in population.posts])
 
     def score(self, session: Session, now_s: float) -> NDArray[np.float64]:  # noqa: ARG002  # the same for all
-        """When it was published."""
+        """Return the time of publication as the score."""
         return self._published
 
 
 class Trending(Reference):
-    """The hottest first, for all viewers alike: the real feed's hot score, counted at once."""
+    """A feed of the hottest posts for all viewers alike, by the hot score of the real feed."""
 
     name = "trending"
 
     def __init__(self, population: Population, page_size: int) -> None:
         super().__init__(population, page_size)
-        # The logarithm of the decayed sum, in half-lives; a new post starts with one unit.
+        # This is the logarithm of the decayed sum, in half-lives. A new post starts with one unit.
         self._hot = np.array([p.published_s for p in population.posts]) / (HALF_LIFE_H * HOUR_S)
 
     def learn(self, session: Session, views: Sequence[View], now_s: float) -> None:
@@ -118,12 +118,12 @@ class Trending(Reference):
                 self._hot[view.slot.post] = np.logaddexp2(self._hot[view.slot.post], gained)
 
     def score(self, session: Session, now_s: float) -> NDArray[np.float64]:  # noqa: ARG002  # the same for all
-        """The decayed engagement."""
+        """Return the decayed engagement as the score."""
         return self._hot
 
 
 class Shuffled(Reference):
-    """Any post, all equally likely."""
+    """A feed in which all posts are equally likely."""
 
     name = "random"
 
@@ -132,13 +132,16 @@ class Shuffled(Reference):
         self._seed = population.seed
 
     def score(self, session: Session, now_s: float) -> NDArray[np.float64]:  # noqa: ARG002  # a draw knows no time
-        """A draw of its own for every page."""
+        """Draw new random scores for every page."""
         key = (self._seed, session.viewer, session.number, session.pages)
         return np.random.default_rng(key).random(len(self._out))
 
 
 class Oracle(Reference):
-    """What appeals most to this viewer: nobody can know it, so it is the most that can be had."""
+    """A feed of what appeals most to the viewer.
+
+    No real feed can know the hidden appeal, so that this feed is the upper bound.
+    """
 
     name = "oracle"
 
@@ -147,11 +150,11 @@ class Oracle(Reference):
         self._behaviour = behaviour
 
     def score(self, session: Session, now_s: float) -> NDArray[np.float64]:
-        """The hidden appeal."""
+        """Return the hidden appeal as the score."""
         return self._behaviour.appeal(session.viewer, now_s)
 
 
 def _highest(score: NDArray[np.float64], count: int) -> list[int]:
-    """The indices of the highest finite scores, ties by index."""
+    """Return the indices of the highest finite scores. Ties are ordered by index."""
     order = np.argsort(-score, kind="stable")[:count]
     return [int(i) for i in order if np.isfinite(score[i])]

@@ -1,4 +1,4 @@
-"""What the terminal shows of the figures: a table of feeds, and how ours differs from each."""
+"""The tables of figures for the terminal, and of how our feed differs from each other one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure as it is shown.
+    """A row of a table, which shows one figure.
 
     Attributes:
-        name: Of the field in `Figures`.
-        title: As it is read.
-        form: How a value is written.
+        name: The name of the field in `Figures`.
+        title: The title that the reader sees.
+        form: The format of a value.
         better: 1 where more is better, -1 where less is, 0 where neither.
     """
 
@@ -59,11 +59,11 @@ OURS_STYLE = "bold cyan"
 
 
 def figures_table(title: str, results: Mapping[str, Sequence[Figures]]) -> Table:
-    """Each feed's figures, the mean over seeds with its interval.
+    """Return a table of each feed's figures, with the mean over seeds and its interval.
 
     Args:
-        title: Over the table.
-        results: Feed to its figures, one a seed; the first is ours.
+        title: The title of the table.
+        results: The figures of each feed, one for each seed. The first feed is ours.
     """
     table = Table(title=title, title_justify="left")
     table.add_column("")
@@ -78,10 +78,12 @@ def figures_table(title: str, results: Mapping[str, Sequence[Figures]]) -> Table
 
 
 def differences_table(results: Mapping[str, Sequence[Figures]]) -> Table:
-    """Ours less each other, seed by seed; marked where the interval excludes 0.
+    """Return a table of our feed's figures minus those of each other feed, seed by seed.
+
+    A difference is marked where its interval excludes 0.
 
     Args:
-        results: As for `figures_table`.
+        results: The same as for `figures_table`.
     """
     (first, ours), *others = results.items()
     table = Table(title=f"{first} less each other, paired by seed", title_justify="left")
@@ -98,7 +100,10 @@ def differences_table(results: Mapping[str, Sequence[Figures]]) -> Table:
 
 
 def verdict(results: Mapping[str, Sequence[Figures]]) -> list[str]:
-    """One sentence a feed: by how much ours is watched more, or that nothing is proven."""
+    """Return one sentence for each feed.
+
+    It says how much more our feed is watched, or that nothing is proven.
+    """
     (_, ours), *others = results.items()
     sentences = []
     for label, theirs in others:

@@ -1,4 +1,4 @@
-"""Runs worlds side by side in processes, one simulated feed at a time in each."""
+"""The runs of worlds side by side in processes, with one feed at a time in each process."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Run:
     """One feed in one world.
 
     Attributes:
-        label: Of the feed, as it is reported.
-        arm: Which feed.
-        seed: Of the world.
-        scale: Its sizes and settings.
+        label: The label of the feed in reports.
+        arm: The name of the feed.
+        seed: The seed of the world.
+        scale: The sizes and settings of the world.
     """
 
     label: str
@@ -51,20 +51,20 @@ class Run:
 def compare(
     runs: Sequence[Run], server: Server, processes: int, progress: Callable[[int, float], None]
 ) -> list[Figures]:
-    """Run everything, `processes` at a time.
+    """Run all runs, `processes` of them at a time.
 
     Args:
-        runs: What to run.
-        server: Where the real feed's databases are made.
-        processes: How many at once.
-        progress: Told which share of the run with this index is done.
+        runs: The runs.
+        server: The server on which the databases of the real feed are made.
+        processes: The number of processes.
+        progress: Called with the index of a run and the share of it that is done.
 
     Returns:
         The figures of each run, in the order of `runs`.
     """
     context = multiprocessing.get_context("spawn")
     reports: Queue[tuple[int, float]] = context.Queue()
-    # The long ones first, so that the processes end together.
+    # The long runs come first, so that the processes end at about the same time.
     order = sorted(range(len(runs)), key=lambda i: runs[i].arm != OURS)
     with ProcessPoolExecutor(
         processes, mp_context=context, initializer=_report_to, initargs=(reports,)
@@ -81,12 +81,12 @@ def compare(
             for future in done:
                 future.result()  # an error ends everything at once
         for i in range(len(runs)):
-            progress(i, 1.0)  # what was still on its way
+            progress(i, 1.0)  # some reports may not have arrived yet
         return [futures[i].result() for i in range(len(runs))]
 
 
 def run_one(index: int, run: Run, server: Server) -> Figures:
-    """One feed in one world, in this process."""
+    """Run one feed in one world in this process."""
     if run.arm == OURS:
         with (
             backend(server, f"world_{index}") as place,
@@ -116,7 +116,7 @@ def _reference(run: Run) -> Callable[[Population, Behaviour], Arm]:
     return made[run.arm]
 
 
-_reports: list[Queue[tuple[int, float]]] = []  # of a process of the pool: where it reports to
+_reports: list[Queue[tuple[int, float]]] = []  # in a process of the pool, the queue for its reports
 
 
 def _report_to(reports: Queue[tuple[int, float]]) -> None:

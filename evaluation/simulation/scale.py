@@ -1,4 +1,4 @@
-"""How large a simulated world is, and what of the feed's settings is changed in it."""
+"""The sizes of a simulated world, and the settings of the feed that are changed in it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,24 @@ class Scale:
     """The sizes of one world.
 
     Attributes:
-        viewers: Who arrive over the first two thirds of the days, half of them on the first.
-        creators: Who publish.
-        posts_at_start: Posts that are there on the first day, at most two weeks old.
-        posts_per_day: Posts that are published each day.
-        days: Simulated days.
-        page_size: Posts a page.
-        quota: Impressions that a new post is owed. In life 100; scaled down with the population.
-        upkeep_minutes: Simulated minutes between two runs of the upkeep (in life one).
+        viewers: The number of viewers. Half of them arrive on the first day, the others over the
+            first two thirds of the days.
+        creators: The number of creators.
+        posts_at_start: The number of posts on the first day, which are at most two weeks old.
+        posts_per_day: The number of posts that are published each day.
+        days: The number of simulated days.
+        page_size: The number of posts on a page.
+        quota: The number of impressions that a new post is owed. It is 100 in production, and is
+            scaled down with the population.
+        upkeep_minutes: The simulated minutes between two runs of the upkeep. In production it is
+            one.
         drift_percent: How far each viewer's taste has moved towards another one by the last day.
-        leave_after: Visits in a row that end in boredom after which a viewer never comes back; 0
-            for viewers who always do.
-        untagged_percent: Of the posts, those whose creator wrote no tags.
-        environment: Further settings of the feed function, by their variables' names.
-        half_life_h: The hot score's half-life in hours, where it is not the database's own.
-        variant: Metadata of a feature flag that is on for everybody.
+        leave_after: The number of boring visits in a row after which a viewer never comes back. It
+            is 0 for viewers who always come back.
+        untagged_percent: The percentage of posts whose creator wrote no tags.
+        environment: More settings of the feed function, by the names of their variables.
+        half_life_h: The half-life of the hot score in hours, if it is not the database's own.
+        variant: The metadata of a feature flag that is on for everybody.
     """
 
     viewers: int = 180
@@ -59,7 +62,7 @@ class Scale:
         """Read VIEWERS, CREATORS, DAYS and the like over the defaults of `base`.
 
         Raises:
-            ScaleError: One is no whole number above 0.
+            ScaleError: A value is not a whole number above 0.
         """
         base = base or cls()
         given: dict[str, Any] = {}
@@ -71,20 +74,20 @@ class Scale:
 
     @property
     def seconds(self) -> float:
-        """The length of the simulated time."""
+        """Return the length of the simulated time in seconds."""
         return self.days * DAY_S
 
 
 def whole_number(name: str, text: str) -> int:
-    """The number that a variable gives.
+    """Return the number that a variable gives.
 
     Raises:
-        ScaleError: It is no whole number above 0.
+        ScaleError: The text is not a whole number above 0.
     """
     if not text.isdecimal() or int(text) < 1:
         raise ScaleError(f"{name} must be a whole number above 0, not {text!r}")
     return int(text)
 
 
-# A world of seconds, for a look and for the tests.
+# A world that runs within seconds, for a first look and for the tests.
 SMALL = Scale(viewers=16, creators=8, posts_at_start=80, posts_per_day=12, days=3, quota=4)

@@ -1,4 +1,4 @@
-"""What is counted while a world runs, and the figures made of it."""
+"""The counts that are kept while a world runs, and the figures that are made from them."""
 
 from __future__ import annotations
 
@@ -20,35 +20,37 @@ if TYPE_CHECKING:
     from evaluation.simulation.scale import Scale
 
 TASTE_PAGE = 5  # by this page of their life a viewer's taste should be found
-QUOTA_DAYS = 2.0  # within which a new post should get its quota
-ACTIVE_PAGES = 2  # from so many pages a session is an active one
+QUOTA_DAYS = 2.0  # a new post should get its quota within so many days
+ACTIVE_PAGES = 2  # a session with at least so many pages is active
 QUICK_S = 59.0  # a queue is kept for 60 s from the whole second in which it was ranked
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one feed did for one world.
+    """The figures of one feed in one world.
 
     Attributes:
-        watch_ratio: Mean over all views of the share of the post that was watched.
-        late_watch_ratio: The same over the last quarter of the days.
-        minutes: Watched minutes a viewer and day, over the days since they arrived.
-        likes: Likes per hundred views.
-        match: Mean hidden match of taste and topic, in [0, 1].
-        taste_found: Share of viewers whose fifth page is in the majority of their top topics.
-        left: Share of viewers who left for good.
-        repeats: Share of views of a post that the viewer had seen before.
-        creator_gini: Of views over creators: 0 all alike, 1 all with one.
-        quota_met: Share of new posts with their quota of impressions within two days.
-        short_pages: Pages with fewer posts than asked for.
-        degraded: Share of pages that said so.
-        cache_hits: Share of hits among the pages of active sessions; NaN without a cache.
-        quick_hits: The same among pages asked for while the session's last queue lived.
-        quick_pages: How many of all pages those are; NaN without a cache.
-        pages: All pages.
-        pages_per_session: On the average.
+        watch_ratio: The mean share of a post that was watched, over all views.
+        late_watch_ratio: The same mean over the last quarter of the days.
+        minutes: The watched minutes per viewer and day, over the days since they arrived.
+        likes: The number of likes per hundred views.
+        match: The mean hidden match of taste and topic, in [0, 1].
+        taste_found: The share of viewers whose fifth page has mostly posts of their top topics.
+        left: The share of viewers who left for good.
+        repeats: The share of views of a post that the viewer had seen before.
+        creator_gini: The Gini coefficient of views over creators. It is 0 where all have the same
+            number, and near 1 where one has all.
+        quota_met: The share of new posts that got their quota of impressions within two days.
+        short_pages: The number of pages with fewer posts than were requested.
+        degraded: The share of pages that the feed marked as degraded.
+        cache_hits: The share of hits among the pages of active sessions. It is NaN without a
+            cache.
+        quick_hits: The same share among pages that were requested while the last queue was kept.
+        quick_pages: The share of those pages among all pages. NaN without a cache.
+        pages: The number of pages.
+        pages_per_session: The average number of pages in a session.
         seconds_per_page: The median time from one page of a session to the next.
-        daily: Mean watch ratio of each day; NaN for a day without views.
+        daily: The mean watch ratio of each day. It is NaN for a day without views.
     """
 
     watch_ratio: float
@@ -74,14 +76,15 @@ class Figures:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts what viewers get and do.
+    """The counts of what viewers get and do.
 
     Attributes:
-        population: Who and what.
-        behaviour: Knows the hidden match.
-        scale: The sizes.
-        left: How many viewers have left for good.
-        pages_at: Viewer and session to the times of its pages, in seconds since the start.
+        population: The viewers and posts.
+        behaviour: The behaviour, which knows the hidden match.
+        scale: The sizes of the world.
+        left: The number of viewers who have left for good.
+        pages_at: The times of the pages of each session, in seconds since the start. The key is
+            the viewer and the session.
     """
 
     population: Population
@@ -100,7 +103,7 @@ class Tally:
     _degraded: int = 0
 
     def paged(self, session: Session, answer: Answer, now_s: float) -> None:
-        """A page was answered."""
+        """Count a page that was answered."""
         viewer, key = session.viewer, (session.viewer, session.number)
         nth = self._pages_of[viewer] = self._pages_of.get(viewer, 0) + 1
         if nth == TASTE_PAGE:
@@ -119,7 +122,7 @@ class Tally:
         self._degraded += answer.degraded is not None
 
     def viewed(self, session: Session, view: View) -> None:
-        """A post was watched."""
+        """Count a post that was watched."""
         key = (session.viewer, view.slot.post)
         self._views.append(
             (
@@ -134,7 +137,7 @@ class Tally:
         self._seen.add(key)
 
     def figures(self) -> Figures:
-        """The figures of all that was counted."""
+        """Return the figures of all that was counted."""
         columns = [np.array(column) for column in zip(*self._views, strict=True)]
         at, viewer, post, ratio, play_ms, liked, again = columns
         day = (at // DAY_S).astype(int)
@@ -166,7 +169,10 @@ class Tally:
         )
 
     def _taste_found(self) -> float:
-        """Of the viewers who had two days or more; who never came to the page counts as not."""
+        """Return the share of viewers whose taste was found, among those who had two days or more.
+
+        The taste of a viewer who never came to that page counts as not found.
+        """
         latest = self.scale.seconds - 2 * DAY_S
         had_time = [i for i, v in enumerate(self.population.viewers) if v.joined_s <= latest]
         return float(np.mean([self._found.get(viewer, False) for viewer in had_time]))
@@ -185,7 +191,7 @@ class Tally:
 
 
 def gini(values: NDArray[np.int_]) -> float:
-    """The Gini coefficient of counts: 0 where all are alike, towards 1 where one has all."""
+    """Return the Gini coefficient of counts, from 0 if all are alike to near 1 if one has all."""
     ordered = np.sort(values)
     n, whole = len(ordered), ordered.sum()
     if not whole:

@@ -1,4 +1,4 @@
-"""The simulated time: posts come out, viewers come, scroll and leave, in one order of events."""
+"""The simulated time, in which posts are published and viewers come, scroll and leave."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from evaluation.simulation.scale import Scale
     from evaluation.simulation.tally import Tally
 
-_PREFETCH = 3  # posts left of a page when clients ask for the next
+_PREFETCH = 3  # clients ask for the next page when so many posts of a page are left
 _SWIPE_S = 0.6
 _BREAK_S = 20 * MINUTE_S  # between two visits at least
-# By local hour: how likely a visit begins in it. Lunch, and the evening.
+# How likely a visit begins in each local hour. The peaks are at lunch and in the evening.
 _HOURS = (2, 1, 1, 1, 1, 2, 4, 6, 6, 5, 4, 5, 7, 6, 5, 5, 6, 8, 10, 12, 13, 12, 9, 5)
 
 
 @dataclass(slots=True)
 class _Visit:
-    """A session under way: what is on the screen, and what the feed has not been told yet."""
+    """A session in progress, with the posts on the screen and the views not reported yet."""
 
     session: Session
-    planned: int  # posts after which it ends
+    planned: int  # the number of posts after which it ends
     slots: list[Slot] = field(default_factory=list)
     untold: list[View] = field(default_factory=list)
     watched: int = 0
@@ -46,11 +46,11 @@ class World:
     """One population under one feed.
 
     Args:
-        population: Who and what.
-        behaviour: What viewers do.
+        population: The viewers and posts.
+        behaviour: The reactions of viewers.
         arm: The feed.
-        scale: The sizes.
-        tally: What is counted.
+        scale: The sizes of the world.
+        tally: The counts that are kept.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class World:
         """Let all of the simulated time pass.
 
         Args:
-            progress: Told now and then which share of the time has passed.
+            progress: Called now and then with the share of the time that has passed.
         """
         # At the same moment viewers act in the order of their index.
         agenda: list[tuple[float, int, _Visit]] = []
@@ -102,7 +102,7 @@ class World:
         progress(1.0)
 
     def _comes_back(self, visit: _Visit) -> bool:
-        """Tell whether a viewer returns after a visit. Some leave for good, bored for too long."""
+        """Tell whether a viewer returns. Viewers leave for good if bored for too many visits."""
         viewer = visit.session.viewer
         bored = visit.boredom >= self._population.viewers[viewer].patience
         self._bored_visits[viewer] = self._bored_visits[viewer] + 1 if bored else 0
@@ -136,10 +136,10 @@ class World:
             self._arm.upkeep(now_s)
 
     def _scroll(self, visit: _Visit, now_s: float) -> float | None:
-        """Tell the feed what was watched, get a page, watch until the next request is due.
+        """Tell the feed what was watched, get a page, and watch until the next request is due.
 
         Returns:
-            When the client speaks to the feed next; None where the visit is over.
+            The time of the client's next request, or None where the visit is over.
         """
         session = visit.session
         if visit.untold:
@@ -175,7 +175,7 @@ class World:
 
 
 def visit_starts(viewer: Viewer, seed: int, index: int, seconds: float) -> list[float]:
-    """When a viewer would come, in seconds since the start: the same under every feed."""
+    """Return when a viewer would come, in seconds since the start, under every feed alike."""
     draw = Random(f"{seed}/visits/{index}")
     starts = []
     first_day = int(viewer.joined_s // DAY_S)
@@ -190,7 +190,7 @@ def visit_starts(viewer: Viewer, seed: int, index: int, seconds: float) -> list[
 
 
 def _poisson(draw: Random, mean: float) -> int:
-    """A Poisson number: arrivals with exponential gaps within one unit of time."""
+    """Draw a Poisson number, by counting arrivals with exponential gaps in one unit of time."""
     count, at = 0, draw.expovariate(mean)
     while at < 1.0:
         count += 1

@@ -1,1 +1,1 @@
-"""A long run at half of what the machine does: does anything drift, grow or get lost?"""
+"""A long run at half of the machine's capacity, which shows what drifts, grows or gets lost."""

@@ -1,4 +1,7 @@
-"""`make soak`: MINUTES, POSTS, VIEWERS, RATE, OPEN_TRANSACTION and STATE_DIR by environment."""
+"""The program of `make soak`.
+
+MINUTES, POSTS, VIEWERS, RATE, OPEN_TRANSACTION and STATE_DIR come from the environment.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _WIDTH = 140  # where there is no terminal
 
 def main() -> int:
     """Run a soak. Return the exit status, 1 where a request failed or retention did not work."""
-    # What was started ends in order, as it does on Ctrl-C.
+    # With this, all that was started ends in order, as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     about = {"commit": commit(), "machine": machine()}
     try:

@@ -23,14 +23,14 @@ WHERE id = (SELECT id FROM posts WHERE visibility = 'public' ORDER BY random() L
 
 
 class Creators(threading.Thread):
-    """Publishes a post every two seconds, and removes one half as often.
+    """A thread that publishes a post every two seconds, and removes one half as often.
 
     Args:
-        database_url: As the owner of the schema.
+        database_url: The URL for the owner of the schema.
 
     Attributes:
-        published: How many posts came out.
-        removed: How many were taken down.
+        published: The number of posts that were published.
+        removed: The number of posts that were taken down.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -52,6 +52,6 @@ class Creators(threading.Thread):
                     self.removed += 1
 
     def end(self) -> None:
-        """End, and wait until it has."""
+        """End the thread, and wait until it has ended."""
         self._ended.set()
         self.join()

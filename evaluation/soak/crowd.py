@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SESSION_PAGES = 10
-_REFUSED = 0.02  # of the pages, those of which a viewer refuses a post
+_REFUSED = 0.02  # the share of pages of which a viewer refuses a post
 _WORKERS = 32
 
 
@@ -88,7 +88,7 @@ class Person:
 
     def _batch(self, path: str, body: dict[str, Any]) -> None:
         answer = self.client.post(path, body)
-        # A post may have been removed since the page; anything else that is lost is a failure.
+        # A post may have been removed since the page. Any other lost row is a failure.
         if answer["accepted"] + answer["duplicates"] + len(answer["rejected"]) != len(self.seen):
             raise AnswerError(f"{path} was answered {answer}")
 
@@ -98,10 +98,10 @@ class Sample:
     """One request of the open loop.
 
     Attributes:
-        at_s: When it was due, in seconds since the start.
-        kind: Which request.
-        milliseconds: From the request to the answer.
-        late_ms: How long after it was due its step began.
+        at_s: The time at which it was due, in seconds since the start.
+        kind: The kind of request.
+        milliseconds: The milliseconds from the request to the answer.
+        late_ms: The milliseconds by which its step began late.
     """
 
     at_s: float
@@ -111,10 +111,10 @@ class Sample:
 
 
 class Crowd:
-    """Takes steps of random viewers side by side.
+    """A crowd of viewers, of whom random ones take steps side by side.
 
     Args:
-        base_url: The gateway.
+        base_url: The base URL of the gateway.
         viewers: The number of viewers.
         seed: The seed of all draws.
     """
@@ -135,8 +135,8 @@ class Crowd:
         """Take steps at random moments, whether or not earlier ones are done. Return their number.
 
         Args:
-            steps_per_second: The rate.
-            seconds: For how long.
+            steps_per_second: The number of steps in a second.
+            seconds: The length of the run.
         """
         due = 0.0
 
@@ -167,7 +167,7 @@ class Crowd:
             if wait > 0:
                 time.sleep(wait)
             elif not due and steps.qsize() >= workers:
-                time.sleep(0.001)  # a closed loop: the next step once somebody is free
+                time.sleep(0.001)  # in a closed loop the next step waits for a free worker
                 continue
             steps.put(due)
             count += 1

@@ -1,4 +1,4 @@
-"""What grows while a soak runs: tables, indexes, dead rows, memory, items of DynamoDB."""
+"""An observer of what grows in a soak, such as tables, indexes, dead rows and memory."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SELECT pg_database_size(current_database()), pg_current_wal_lsn() - '0/0'::pg_ls
 
 
 class Observer(threading.Thread):
-    """Notes the state of a stack every few seconds until it is stopped.
+    """A thread that notes the state of a stack every few seconds until it is stopped.
 
     Args:
-        info: What the stack's stack.json says.
+        info: The content of the stack's stack.json.
         family: The process that started the stack.
-        every_s: Seconds between two looks.
+        every_s: The seconds between two looks.
 
     Attributes:
-        looks: What was seen, in order of time.
+        looks: The observations in order of time.
     """
 
     def __init__(self, info: Mapping[str, str], family: psutil.Process, every_s: float) -> None:
@@ -50,7 +50,7 @@ class Observer(threading.Thread):
         self._begun = time.perf_counter()
 
     def run(self) -> None:
-        """Look until told to end."""
+        """Look at the stack until told to end."""
         table = self._info["session_table"]
         environment = aws_environment(own_endpoint=True)
         client = dynamodb_client(self._info["dynamodb_endpoint_url"], environment)
@@ -63,7 +63,7 @@ class Observer(threading.Thread):
         client.close()
 
     def end(self) -> None:
-        """End, and wait until it has."""
+        """End the thread, and wait until it has ended."""
         self._ended.set()
         self.join()
 

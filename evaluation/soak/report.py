@@ -1,4 +1,4 @@
-"""A soak on the terminal and as a picture."""
+"""The report of a soak on the terminal and as a picture."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
 
 
 def _largest(looks: Sequence[Mapping[str, Any]], *keys: str) -> Iterator[tuple[str, list[int]]]:
-    """Yield the six tables that have most of something at the end, each with all looks' values."""
+    """Yield the six tables with the largest values at the end, each with all its values."""
     last = looks[-1]["tables"]
     for name in sorted(last, key=lambda n: -sum(last[n][key] for key in keys))[:6]:
         yield name, [sum(look["tables"].get(name, {}).get(k, 0) for k in keys) for look in looks]

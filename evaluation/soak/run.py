@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 _WARM_UP_S = 20.0
 _WINDOWS: Final = (
-    6  # the first and the last of so many parts of the run are held against each other
+    6  # the run is split into so many parts, of which the first and the last are compared
 )
 _LOOKS: Final = 120
-# Retention must be seen to work: what is older than a day is to be gone by the end.
+# A run shows that retention works. What is older than a day must be gone by the end.
 _KEPT_A_DAY = {"KEEP_REQUESTS_DAYS": "1", "KEEP_PAGES_DAYS": "1"}
 _AGED: Final = ("feed_requests", "feed_pages")
 
@@ -38,7 +38,7 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
 
     Raises:
         StackError: The stack did not start.
-        psycopg.Error: Postgres refused.
+        psycopg.Error: Postgres refused a statement.
     """
     folder = settings.state_dir.resolve() / "soak"
     with ExitStack() as open_:
@@ -86,15 +86,15 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
 
 
 def drift(samples: Sequence[Sample], seconds: float) -> dict[str, float | int | None]:
-    """Hold the last sixth of a run against the first.
+    """Compare the last sixth of a run with the first.
 
     Args:
         samples: The requests of one kind.
         seconds: The length of the run.
 
     Returns:
-        Percentiles of the whole, p50 of the first and of the last sixth, and their ratio; None
-        where a sixth has no sample.
+        The percentiles of the whole run, the p50 of the first and of the last sixth, and their
+        ratio. They are None where a sixth has no sample.
     """
     part = seconds / _WINDOWS
     first = [s.milliseconds for s in samples if s.at_s < part]

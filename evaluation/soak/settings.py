@@ -1,4 +1,4 @@
-"""How long a soak runs, and on what."""
+"""The length of a soak, and the sizes of what it runs on."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class SoakSettings:
         minutes: The length of the open loop.
         posts: The size of the catalogue at the start.
         viewers: The number of viewers who take turns.
-        steps_per_second: The rate of the open loop; None for half of what the machine does.
-        open_transaction_minutes: For how long somebody else's forgotten transaction is left open,
-            from the second minute on; 0 for none.
-        state_dir: Gets the stack's state, soak.json and soak.png.
+        steps_per_second: The rate of the open loop. None means half of what the machine can do.
+        open_transaction_minutes: The minutes for which a forgotten transaction is left open, from
+            the second minute on. 0 means that there is none.
+        state_dir: The folder for the state of the stack, soak.json and soak.png.
     """
 
     minutes: float
@@ -38,7 +38,7 @@ class SoakSettings:
         """Read MINUTES, POSTS, VIEWERS, RATE, OPEN_TRANSACTION and STATE_DIR.
 
         Raises:
-            StackError: A number is none, or is out of range.
+            StackError: A value is not a number, or is out of range.
         """
         rate = environment.get("RATE")
         return cls(
