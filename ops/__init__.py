@@ -1,1 +1,1 @@
-"""What operators run: each against the database alone, without the functions."""
+"""The programs that operators run. Each needs only the database, not the functions."""

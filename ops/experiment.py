@@ -1,8 +1,8 @@
-"""What an experiment has shown: `python -m ops.experiment NAME` (make experiment NAME=…).
+"""The report of an experiment, by `python -m ops.experiment NAME` (make experiment NAME=…).
 
-The unit is the viewer: each counts once, by their own means. Figures come from
-experiment_figures in db/migrations; intervals are normal, so that they mean little under some
-thirty viewers an arm.
+The unit is the viewer. Each viewer counts once, by the means of their own figures. The figures
+come from experiment_figures in db/migrations. The intervals are normal, so that they mean little
+for an arm with fewer than about thirty viewers.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-_ENOUGH = 30  # viewers from which a normal interval is fair
+_ENOUGH = 30  # a normal interval is sound from so many viewers on
 _SUSPECT = 0.001
-# After a change of flags, until no page ranked under the old ones is being watched any more. Such
-# viewers would count as crossed, and only in the new arms: the ratio would be off.
+# So long after a change of flags nobody watches a page that was ranked under the old ones. Viewers
+# of such a page would count as crossed, and only in the new arms, so that the ratio would be wrong.
 _SETTLED = timedelta(minutes=15)
 
 
@@ -48,14 +48,15 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is known of an experiment.
+    """The results of an experiment.
 
     Attributes:
-        name: The flag.
-        since: Figures from before are of another set-up.
-        arms: By variant, control last.
-        crossed: Viewers who met several variants; in none of the figures.
-        ratio_p: P value of the sample ratio; None where no viewer was there, or one arm is all.
+        name: The name of the flag.
+        since: The time from which on figures count. Earlier ones are of another set-up.
+        arms: The figures of each variant. The control is the last one.
+        crossed: The number of viewers who met several variants. They are in none of the figures.
+        ratio_p: The p value of the sample ratio. It is None where there were no viewers, or there
+            is only one arm.
     """
 
     name: str
@@ -73,13 +74,13 @@ def report(connection: psycopg.Connection[tuple[object, ...]], name: str, days: 
     """Read what an experiment has shown.
 
     Args:
-        connection: As the schema's owner.
-        name: The flag.
-        days: How far back to look; never beyond the last change of any flag, since the arms may
-            have been others before.
+        connection: A connection of the schema's owner.
+        name: The name of the flag.
+        days: The number of days to look back. Nothing before the last change of any flag is read,
+            because the arms may have been others before.
 
     Raises:
-        NoExperimentError: With the reason, where the flag cannot be followed.
+        NoExperimentError: The flag cannot be evaluated. The message has the reason.
     """
     rows = connection.execute(
         "SELECT name, enabled, rollout_percentage, metadata FROM feature_flags"
@@ -176,7 +177,7 @@ def _text(of: Interval) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the report of one experiment; 1 where there is none."""
+    """Print the report of one experiment. Return the exit status, 1 if there is no experiment."""
     parser = argparse.ArgumentParser(description="What an experiment has shown.")
     parser.add_argument("name", help="the flag")
     parser.add_argument("--days", type=int, default=30, help="how far back to look")

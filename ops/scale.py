@@ -1,9 +1,9 @@
-"""What so many daily viewers need: requests, units, rows, connections and dollars.
+"""The requests, units, rows, connections and dollars that a number of daily viewers needs.
 
     python -m ops.scale [VIEWERS ...]
 
-Plain multiplication of what a viewer does with what each request was measured to cost
-(docs/performance.md, docs/scaling.md). Pass fields of `Habits` and `Costs` of your own in code.
+It multiplies what a viewer does by the measured cost of each request (docs/performance.md,
+docs/scaling.md). Code can pass `Habits` and `Costs` of its own.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ SIZES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What one viewer does in a day.
+    """The habits of one viewer in a day.
 
     Attributes:
-        sessions: Sessions.
-        pages: Pages of a session.
-        page_size: Posts of a page, all of them seen and watched.
-        peak: The busiest second against the mean one.
+        sessions: The number of sessions.
+        pages: The number of pages in a session.
+        page_size: The number of posts on a page, all of which are seen and watched.
+        peak: The load of the busiest second, as a multiple of the mean.
     """
 
     sessions: float = 3.0
@@ -35,36 +35,38 @@ class Habits:
 
     @property
     def all_pages(self) -> float:
-        """Pages of a day."""
+        """Return the number of pages in a day."""
         return self.sessions * self.pages
 
     @property
     def posts(self) -> float:
-        """Posts of a day."""
+        """Return the number of posts in a day."""
         return self.all_pages * self.page_size
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What requests cost. Times are of one core; bytes include indexes.
+    """The costs of requests. Times are those of one core, and bytes include indexes.
 
     Attributes:
-        ranked: Share of later pages that are ranked anew, since their queue was over 60 s old.
-        first_writes: DynamoDB write units of a page ranked anew.
-        next_writes: Of a page from the queue.
-        next_reads: Read units of a later page.
-        first_database_ms: Postgres' CPU time of a page ranked anew.
-        next_database_ms: Of a page from the queue.
-        batch_database_ms: Of a batch of impressions and one of watches, 12 rows each.
-        roll_up_ms: Of rolling up one event, and of removing it and its like in the end.
-        function_ms: A function's billed time per request.
-        memory_gb: Of the function.
-        impression_bytes: A stored impression, with what is kept beside it per post and viewer.
-        watch_bytes: A stored watch event.
-        viewer_watch_bytes: A viewer's best of one post.
-        page_bytes: A stored page with its row of feed_requests.
-        impression_days, watch_days, viewer_watch_days, page_days: How long each is kept.
-        utilisation: Of the database's cores at the peak.
+        ranked: The share of later pages that are ranked anew because the queue was over 60 s old.
+        first_writes: The DynamoDB write units of a page that is ranked anew.
+        next_writes: The DynamoDB write units of a page from the queue.
+        next_reads: The DynamoDB read units of a later page.
+        first_database_ms: The CPU time of Postgres for a page that is ranked anew.
+        next_database_ms: The CPU time of Postgres for a page from the queue.
+        batch_database_ms: The CPU time of Postgres for a batch of impressions and one of watches,
+            with 12 rows each.
+        roll_up_ms: The CPU time of Postgres for rolling up one event and for removing it later.
+        function_ms: The billed time of a function per request.
+        memory_gb: The memory of a function.
+        impression_bytes: The size of a stored impression, with what is kept for the post and
+            viewer.
+        watch_bytes: The size of a stored watch event.
+        viewer_watch_bytes: The size of the row with a viewer's best watch of one post.
+        page_bytes: The size of a stored page with its row of feed_requests.
+        impression_days, watch_days, viewer_watch_days, page_days: The days for which each is kept.
+        utilisation: The utilisation of the database's cores at the peak.
     """
 
     ranked: float = 0.92
@@ -90,7 +92,10 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Dollars, on demand, us-east-1, November 2026 as far as known: put in your own."""
+    """Prices in dollars for on-demand use in us-east-1, as far as known in November 2026.
+
+    Replace them by the prices that apply to you.
+    """
 
     api_million: float = 1.00
     invocation_million: float = 0.20
@@ -104,18 +109,18 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What so many daily viewers need.
+    """The needs of a number of daily viewers.
 
     Attributes:
-        viewers: Daily viewers.
-        requests_s: Requests a second at the peak.
-        write_units_s, read_units_s: DynamoDB units a second at the peak.
-        rows_s: Rows that Postgres inserts, updates and removes a second at the peak.
-        ios_s: Writes of 8 KB pages a second at the peak, at four rows a page.
-        cores: Cores of Postgres.
-        connections: Containers with a connection each, at the peak.
-        storage_gb: Postgres, once retention keeps it level.
-        dollars: A month, Mux and traffic aside.
+        viewers: The number of daily viewers.
+        requests_s: The requests per second at the peak.
+        write_units_s, read_units_s: The DynamoDB units per second at the peak.
+        rows_s: The rows per second that Postgres inserts, updates and removes at the peak.
+        ios_s: The writes per second of 8 KB pages at the peak, with four rows to a page.
+        cores: The cores of Postgres.
+        connections: The containers at the peak, each of which has a connection.
+        storage_gb: The storage of Postgres when retention keeps its size constant.
+        dollars: The cost of a month, without Mux and traffic.
     """
 
     viewers: int
@@ -133,15 +138,16 @@ class Need:
 def need(
     viewers: int, habits: Habits = Habits(), costs: Costs = Costs(), prices: Prices = Prices()
 ) -> Need:
-    """The arithmetic."""
+    """Return what so many daily viewers need."""
     ranked = habits.sessions + (habits.all_pages - habits.sessions) * costs.ranked
     queued = habits.all_pages - ranked
     later = habits.all_pages - habits.sessions
-    requests = 3 * habits.all_pages  # a page, its impressions, its watches
+    requests = 3 * habits.all_pages  # one for a page, one for its impressions, one for its watches
     writes = ranked * costs.first_writes + queued * costs.next_writes
     reads = later * costs.next_reads
-    # Impression, last seen, queue in and out, removal; watch, its best, queue in and out, removal
-    # of both, creator and tags; page and request, in and out.
+    # The terms for a post are, in order: the impression and the last-seen row; their queue, in and
+    # out; their removal; the watch and the best watch; their queue, in and out; their removal; the
+    # creator and the tags. The term for a page is the page and the request, in and out.
     rows = habits.posts * (2 + 2 + 2 + 2 + 2 + 2 + 4) + habits.all_pages * 4
     database_ms = (
         ranked * costs.first_database_ms
@@ -182,7 +188,7 @@ def need(
 
 
 def table(viewers: tuple[int, ...] = SIZES) -> str:
-    """A Markdown table, a line each."""
+    """Return a Markdown table with one line for each number of viewers."""
     names = (
         "daily viewers | requests/s | DynamoDB WCU/s | RCU/s | Postgres rows/s | page writes/s"
         " | cores | connections | storage | $ a month | $ per 1,000 viewers"
@@ -212,7 +218,7 @@ def table(viewers: tuple[int, ...] = SIZES) -> str:
 
 
 def _rounded(value: float) -> str:
-    """To two figures: the assumptions are no better."""
+    """Round to two figures, because the assumptions are not more exact."""
     if value < 1:
         return "under 1"
     digits = max(len(str(int(value))) - 2, 0)

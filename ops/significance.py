@@ -1,4 +1,4 @@
-"""Statistics of an experiment's report. Pure."""
+"""The statistics of an experiment's report, as pure functions."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Interval(NamedTuple):
 
 
 def interval(mean: float, sd: float, n: int) -> Interval:
-    """The normal interval of the mean of `n` viewers; good from some thirty of them.
+    """Return the normal interval of a mean of `n` viewers, which is sound from about thirty on.
 
     Args:
-        mean: Over viewers.
+        mean: The mean over viewers.
         sd: The standard deviation over viewers, with n - 1.
-        n: How many, at least 2.
+        n: The number of viewers, which is at least 2.
     """
     half = _Z * sd / math.sqrt(n)
     return Interval(mean, mean - half, mean + half)
@@ -37,9 +37,10 @@ def interval(mean: float, sd: float, n: int) -> Interval:
 def difference(
     arm: tuple[float, float, int], control: tuple[float, float, int]
 ) -> tuple[Interval, float]:
-    """The difference of two means, each (mean, sd, n), with its p value.
+    """Return the difference of two means with its p value. Each mean is given as (mean, sd, n).
 
-    Welch's standard error with the normal's quantiles: the arms' variances may differ.
+    The interval uses Welch's standard error, because the variances of the arms may differ, with the
+    quantiles of the normal distribution.
     """
     (mean, sd, n), (base, base_sd, base_n) = arm, control
     error = math.sqrt(sd**2 / n + base_sd**2 / base_n)
@@ -51,14 +52,14 @@ def difference(
 
 
 def sample_ratio(counts: Mapping[str, int], shares: Mapping[str, float]) -> float:
-    """The p value of the counts under the shares that were configured (Pearson's chi-square).
+    """Return the p value of the counts under the configured shares (Pearson's chi-square).
 
-    A small one (under 0.001) says that viewers got lost on the way to one arm: then no other
-    figure of the experiment may be believed.
+    A p value under 0.001 shows that viewers were lost on the way to one arm. Then no other figure
+    of the experiment can be trusted.
 
     Args:
-        counts: Viewers by arm.
-        shares: What each arm should have, in any unit; arms without a share are refused.
+        counts: The number of viewers by arm.
+        shares: The share that each arm should have, in any unit. An arm without one is refused.
 
     Raises:
         ValueError: An arm has viewers but no share, or there are fewer than two arms.

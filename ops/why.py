@@ -1,8 +1,8 @@
-"""Why these posts: `python -m ops.why REQUEST` (make why REQUEST=…).
+"""An explanation of a page, by `python -m ops.why REQUEST` (make why REQUEST=…).
 
-Replays a request from what was stored of it: feed_requests (the request, and the one that ranked
-its queue) and feed_pages (the posts with their parts, weights and propensities). The functions need
-not run.
+It shows a request from what was stored of it. feed_requests holds the request, and the one that
+ranked its queue. feed_pages holds the posts with their parts, weights and propensities. The
+functions need not run.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ WHERE user_id = %s AND session_id = %s AND page_no = %s
 
 
 class NothingStoredError(Exception):
-    """No request of this id is stored: it never was, failed, or is past its retention."""
+    """No request of this id is stored. It was never made, failed, or is past its retention."""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is stored of a request.
+    """The stored data of a request.
 
     Attributes:
         request: Its row of feed_requests.
-        ranking: That of the request that ranked its queue; None where it is gone.
-        page: The page's row of feed_pages as it stands now; None where it is gone.
-        creators: Who made its posts, as far as these still exist.
+        ranking: The row of the request that ranked its queue. It is None where that row is gone.
+        page: The present row of the page in feed_pages. It is None where that row is gone.
+        creators: The creators of its posts, as far as the posts still exist.
     """
 
     request: Row
@@ -61,10 +61,10 @@ class Story:
 
 
 def story(connection: psycopg.Connection[Row], request_id: UUID) -> Story:
-    """Read what is stored of a request; the connection must be the schema's owner's.
+    """Read what is stored of a request. The connection must be one of the schema's owner.
 
     Raises:
-        NothingStoredError: There is nothing.
+        NothingStoredError: Nothing is stored of the request.
     """
     request = connection.execute(_REQUEST, [request_id]).fetchone()
     if request is None:
@@ -85,7 +85,7 @@ def story(connection: psycopg.Connection[Row], request_id: UUID) -> Story:
 
 
 def show(console: Console, told: Story) -> None:
-    """Print a request: what was asked, how the queue came about, and each post's score."""
+    """Print the request, how its queue was made, and the score of each post."""
     console.print(_facts("Request", _asked(told.request)))
     if told.ranking is None:
         console.print("The request that ranked the queue is past its retention.")
@@ -137,7 +137,7 @@ def _ranked(told: Story) -> dict[str, object]:
 
 
 def _exploration(told: Story, policy: Mapping[str, Any]) -> str:
-    """The draws: their seed is session, page number and position."""
+    """Describe the draws. Their seed is the session, the page number and the position."""
     rate = f"rate {policy['exploration_rate']:g}, " if policy else ""
     draws = told.request["trace"].get("draws", [])
     drawn = ", ".join(f"position {position} (p = {chance:.3g})" for position, chance in draws)
@@ -181,7 +181,7 @@ def _counts(counted: Mapping[str, object] | None) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print why a request was answered as it was; 1 where nothing is stored of it."""
+    """Print why a request was answered as it was. Return 1 where nothing is stored of it."""
     parser = argparse.ArgumentParser(description="Why a request was answered as it was.")
     parser.add_argument("request", type=UUID, help="the answer's request_id")
     parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL"))

@@ -46,7 +46,7 @@ class Figures:
         cache_hits: The share of hits among the pages of active sessions. It is NaN without a
             cache.
         quick_hits: The same share among pages that were requested while the last queue was kept.
-        quick_pages: The share of those pages among all pages. NaN without a cache.
+        quick_pages: The share of those pages among all pages. It is NaN without a cache.
         pages: The number of pages.
         pages_per_session: The average number of pages in a session.
         seconds_per_page: The median time from one page of a session to the next.

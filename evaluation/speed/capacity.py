@@ -1,7 +1,6 @@
 """The capacity units of DynamoDB and their price, by the rules that AWS publishes.
 
-The units that moto reports are made up, so that they are not used here. The rules are from
-
+The units that moto reports are made up, so that they are not used here. AWS publishes the rules at
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 

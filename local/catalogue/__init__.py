@@ -1,4 +1,4 @@
-"""A made-up catalogue that looks alive: posts, engagement, follows, and sample streams."""
+"""A made-up catalogue that looks real, with posts, engagement, follows and sample streams."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SHAPES = (("9:16", 84), ("16:9", 8), ("1:1", 5), ("4:5", 3))
 _RESOLUTIONS = (("FHD", 70), ("HD", 25), ("SD", 5))
-_OF_CREATOR = 0.6  # the part of a post's quality that is its creator's
+_OF_CREATOR = 0.6  # the share of a post's quality that comes from its creator
 _MOST_FOLLOWED = 5
 
 _NEW_POSTS = """
@@ -84,7 +84,7 @@ class CatalogueSummary:
     Attributes:
         posts: The number of posts of the catalogue.
         added: The number of posts that were not there before.
-        creators: The creators, the busiest first.
+        creators: The creators, in order from the busiest.
         follows: The number of follows among the creators that were not there before.
     """
 
@@ -107,9 +107,9 @@ def seed(
     The same arguments make the same catalogue. Rows that exist already stay as they are.
 
     Args:
-        admin_url: The URL of the database, as the owner of the schema.
+        admin_url: The URL of the database for the owner of the schema.
         posts: The number of posts. All of them may be shown.
-        creators: The number of creators. The default is the ratio of a real catalogue.
+        creators: The number of creators. The default follows the ratio in a real catalogue.
         seed: The seed of all draws.
         now: The time at which the newest post was published. The default is the present.
 

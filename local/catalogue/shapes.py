@@ -1,4 +1,4 @@
-"""The shapes of a short-video catalogue: lengths, ages, busy creators, engagement.
+"""The distributions of lengths, ages, creators and engagement in a short-video catalogue.
 
 Lengths and creators follow 7,583 videos of Kuaishou (the side table of KuaiRand-Pure).
 """
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import random
 
 POSTS_PER_CREATOR = 7_583 / 6_510
-_BUSY = 0.13  # creators with more than one video
-_BUSY_DECLINE = 0.9  # Zipf exponent: gives the busiest of 6,510 creators some 25 videos
-_CROWDED = 4  # further videos per busy creator above which more creators are busy
+_BUSY = 0.13  # the share of creators with more than one video
+_BUSY_DECLINE = 0.9  # the Zipf exponent that gives the busiest of 6,510 creators about 25 videos
+_CROWDED = 4  # with more further videos than this per busy creator, more creators are busy
 
 # Quantiles of the length in seconds. Between them, the logarithm of the length is interpolated.
 _LENGTHS = (
@@ -37,10 +37,10 @@ LONGEST_MS = 180_000  # longer videos were trimmed before they were published
 _OLDEST = timedelta(days=730)
 _AGE_POWER = 2.2  # a quarter of all posts is from the last 33 days, an eighth from the last 7
 
-# The values of vroom_private.hot_score.
+# These values are those of vroom_private.hot_score.
 HOT_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 HOT_HALF_LIFE = timedelta(days=1)
-_LIKE, _COMMENT, _SHARE = 2.0, 3.0, 4.0  # weights of events against one full watch
+_LIKE, _COMMENT, _SHARE = 2.0, 3.0, 4.0  # weights of events, where a full watch weighs 1
 _NEAR_ZERO = 1e-6
 _EXACT_COUNTS = 30.0  # expected counts below it are drawn exactly
 
@@ -81,7 +81,8 @@ def hot_score(published_at: datetime, weight: float) -> float:
 
     Args:
         published_at: The time to which `weight` is decayed.
-        weight: The sum of all events' weights, each doubled per half-life since then. Above 0.
+        weight: The sum of all events' weights, each doubled per half-life since then. It must be
+            above 0.
     """
     return math.log2(weight) + (published_at - HOT_EPOCH) / HOT_HALF_LIFE
 
@@ -104,7 +105,7 @@ def engagement(
 ) -> Engagement:
     """Draw the engagement with a post.
 
-    It is long-tailed and grows with quality. Longer videos are watched in smaller part.
+    It is long-tailed and grows with quality. Viewers watch a smaller part of longer videos.
 
     Args:
         rng: The source of all draws.
@@ -155,7 +156,7 @@ def _logistic(x: float) -> float:
 
 
 def _count(rng: random.Random, expected: float) -> int:
-    """Draw a Poisson count (Knuth's method, and the normal approximation for large means)."""
+    """Draw a Poisson count by Knuth's method, or by the normal approximation for large means."""
     if expected >= _EXACT_COUNTS:
         return max(round(rng.gauss(expected, math.sqrt(expected))), 0)
     floor, product, count = math.exp(-expected), rng.random(), 0

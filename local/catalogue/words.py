@@ -1,4 +1,4 @@
-"""The words of made-up posts: topics with their tags, subjects and captions."""
+"""The words of made-up posts, which are topics with their tags, subjects and captions."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ TOPICS = (
     ),
 )
 COMMONEST = 0.19  # the share of videos that have the commonest tag
-_DECLINE = 0.6  # Zipf exponent of the other topics
+_DECLINE = 0.6  # the Zipf exponent of the other topics
 
 CAPTIONS = (
     "{subject}",
@@ -110,7 +110,7 @@ CAPTIONS = (
     "Things I'd tell my younger self about {subject}",
     "{subject}. That's it, that's the video",
 )
-# Whole captions in other languages, some of them written from right to left.
+# These are whole captions in other languages, some of them written from right to left.
 ELSEWHERE = (
     "أول مرة أجرّب هذه الوصفة 😍",
     "غروب الشمس في مسقط",
@@ -130,7 +130,7 @@ ELSEWHERE = (
     "Mutfakta 10 dakika",
 )
 _ELSEWHERE = 0.12
-_BARE = 0.03  # videos without a caption
+_BARE = 0.03  # the share of videos without a caption
 _EMOJI = 0.35
 _SECOND_TAG, _FURTHER_TAGS = 0.45, 0.2
 
