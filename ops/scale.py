@@ -145,9 +145,10 @@ def need(
     requests = 3 * habits.all_pages  # one for a page, one for its impressions, one for its watches
     writes = ranked * costs.first_writes + queued * costs.next_writes
     reads = later * costs.next_reads
-    # The terms for a post are, in order: the impression and the last-seen row; their queue, in and
-    # out; their removal; the watch and the best watch; their queue, in and out; their removal; the
-    # creator and the tags. The term for a page is the page and the request, in and out.
+    # The first four terms for a post are the impression and its last-seen row, the queue (in and
+    # out), the removal of both, and the watch with the best watch. The next three are the queue
+    # (in and out), the removal of both, and the rows of the creator and the tags. The term for a
+    # page is the page and its request, in and out.
     rows = habits.posts * (2 + 2 + 2 + 2 + 2 + 2 + 4) + habits.all_pages * 4
     database_ms = (
         ranked * costs.first_database_ms

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # The oldest time that a zip can hold. Every file gets it, so that two builds are the same.
 EPOCH_S = 315_532_800
 _FOLDERS = (
-    "bin",  # command-line programs of the wheels
+    "bin",  # the command-line programs of the wheels
     "**/__pycache__",
     "**/tests",
     "*-stubs",  # stubs for type checkers

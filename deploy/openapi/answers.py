@@ -1,7 +1,7 @@
-"""What the API answers, as models.
+"""The models of the answers of the API.
 
-The handlers build their answers by hand, since models of them would cost every cold start; the
-tests hold what they answer against these.
+The handlers build their answers by hand, because models of them would slow every cold start. The
+tests check the answers of the handlers against these models.
 """
 
 from __future__ import annotations

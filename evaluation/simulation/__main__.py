@@ -28,7 +28,7 @@ _FRESHNESS_BOOST = {
     "variant": "freshness_boost",
     "weights": {"engagement": 0.25, "freshness": 0.45, "context": 0.20, "diversity": 0.10},
 }
-_WIDTH = 132  # where there is no terminal
+_WIDTH = 132  # the width of the output where there is no terminal
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 # The shares of what makes a post appeal to a viewer. They sum to 1.
 TASTE, QUALITY, LENGTH = 0.60, 0.30, 0.10
-_LENGTH_WIDTH = 0.9  # standard deviation of how far a length may be off, in nats
+_LENGTH_WIDTH = 0.9  # the standard deviation of a length from the one that suits, in nats
 _AGE_HALF_LIFE_DAYS = 5.0
-_NOISE = 0.9  # standard deviation on the logit of the watch ratio
+_NOISE = 0.9  # the standard deviation of the noise on the logit of the watch ratio
 _TYPICAL_S = 20.0
-_LENGTH_COST = 0.35  # on the logit, per doubling of the length: long clips are left earlier
+_LENGTH_COST = 0.35  # on the logit per doubling of the length, as long clips are left earlier
 _SKIP_MS = (700, 2_600)
 _BORING = 0.2  # a viewer who watched a smaller share of a post was bored
 # The probabilities that a skipped post is refused, its creator is hidden, or junk is reported.
@@ -59,7 +59,9 @@ class Outcome:
 
 
 class Behaviour:
-    """The reactions of the viewers of one world, drawn for each viewer and post.
+    """The reactions of the viewers of one world.
+
+    They are drawn for each viewer and post, and do not depend on the feed.
 
     Args:
         population: The viewers and posts.

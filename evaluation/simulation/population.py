@@ -30,7 +30,7 @@ class Viewer:
 
     Attributes:
         id: The id that the feed knows.
-        taste: How much they like each topic, in [0, 1]; the strongest is 1.
+        taste: How much they like each topic, in [0, 1]. The strongest is 1.
         later_taste: The taste towards which theirs moves, of the same kind.
         top_topics: Their strongest topics, in order from the strongest.
         log_seconds: The natural logarithm of the seconds that a clip should last for them.

@@ -59,7 +59,8 @@ class Reference:
         score = np.where(unseen, self.score(session, now_s), -np.inf)
         best = _highest(score, self._page_size)
         if len(best) < self._page_size:
-            ago = now_s - np.maximum(self._seen_at[viewer], 0.0)  # served but left unseen: any time
+            # A post that was served but not seen counts as if it was seen at the start.
+            ago = now_s - np.maximum(self._seen_at[viewer], 0.0)
             again = np.where(eligible & ~unseen, ago - _SESSION_LAST * served, -np.inf)
             best = [*best, *_highest(again, self._page_size - len(best))]
         served[best] = True

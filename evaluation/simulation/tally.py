@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evaluation.simulation.population import Population
     from evaluation.simulation.scale import Scale
 
-TASTE_PAGE = 5  # by this page of their life a viewer's taste should be found
+TASTE_PAGE = 5  # the feed should have found a viewer's taste by this page of all their pages
 QUOTA_DAYS = 2.0  # a new post should get its quota within so many days
 ACTIVE_PAGES = 2  # a session with at least so many pages is active
 QUICK_S = 59.0  # a queue is kept for 60 s from the whole second in which it was ranked

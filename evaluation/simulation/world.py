@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PREFETCH = 3  # clients ask for the next page when so many posts of a page are left
 _SWIPE_S = 0.6
-_BREAK_S = 20 * MINUTE_S  # between two visits at least
+_BREAK_S = 20 * MINUTE_S  # the shortest break between two visits
 # How likely a visit begins in each local hour. The peaks are at lunch and in the evening.
 _HOURS = (2, 1, 1, 1, 1, 2, 4, 6, 6, 5, 4, 5, 7, 6, 5, 5, 6, 8, 10, 12, 13, 12, 9, 5)
 
@@ -71,7 +71,7 @@ class World:
             for i, viewer in enumerate(population.viewers)
         ]
         self._visits = [0] * len(population.viewers)
-        self._bored_visits = [0] * len(population.viewers)  # in a row
+        self._bored_visits = [0] * len(population.viewers)  # for each viewer, those in a row
         self._published = 0
         self._upkept_s = 0.0
 

@@ -21,7 +21,7 @@ from evaluation.speed.machine import commit, machine
 from local.errors import StackError
 from local.state import write_json
 
-_WIDTH = 140  # where there is no terminal
+_WIDTH = 140  # the width of the output where there is no terminal
 
 
 def main() -> int:

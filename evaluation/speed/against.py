@@ -126,7 +126,7 @@ def _kind(
 def _page(
     pairs: Sequence[tuple[dict[str, float], dict[str, float]]], counted: Sequence[dict[str, float]]
 ) -> dict[str, Any]:
-    """Summarise one kind of page: medians and counts of both builds, and paired ratios."""
+    """Summarise one kind of page by medians and counts of both builds, and by paired ratios."""
     sides = {}
     for index, name in enumerate(("this", "other")):
         values = [pair[index] for pair in pairs]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# On demand, standard table class, us-east-1, in US dollars (https://aws.amazon.com/dynamodb/pricing/on-demand/).
+# The on-demand prices of the standard table class in us-east-1, in US dollars
+# (https://aws.amazon.com/dynamodb/pricing/on-demand/).
 DOLLARS_PER_MILLION_WRITES: Final = 0.625
 DOLLARS_PER_MILLION_READS: Final = 0.125
 

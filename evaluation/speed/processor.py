@@ -23,7 +23,7 @@ def seconds_by_part(process: psutil.Process, own: str = REST) -> dict[str, float
 
     Args:
         process: The process that started all the others.
-        own: The name under which the time of this process itself is counted.
+        own: The name under which the time of `process` itself is counted.
     """
     used: dict[str, float] = {}
     for each in [process, *process.children(recursive=True)]:

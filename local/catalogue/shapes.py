@@ -32,7 +32,7 @@ _LENGTHS = (
     (0.99, 510.0),
     (1.00, 900.0),
 )
-LONGEST_MS = 180_000  # longer videos were trimmed before they were published
+LONGEST_MS = 180_000  # longer videos are trimmed before they are published
 
 _OLDEST = timedelta(days=730)
 _AGE_POWER = 2.2  # a quarter of all posts is from the last 33 days, an eighth from the last 7

@@ -31,7 +31,7 @@ _SETTINGS: Final = {
     "auth_type": "scram-sha-256",
     "pool_mode": "transaction",
     "max_client_conn": "500",
-    # Nothing resets a server connection between two clients. The functions do not need that.
+    # A server connection keeps its state for the next client, with which the functions can cope.
     "server_reset_query": "",
     "ignore_startup_parameters": "extra_float_digits",
     "log_connections": "0",
