@@ -3,10 +3,10 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- How each kind of figure is counted from the events that the roll-up takes.
+-- The functions in this file count each kind of figure from the events that the roll-up takes.
 
--- The record of creators: sums that halve in 30 days, each event decayed from its own time on, and moving
--- averages over the single events.
+-- Count events towards the record of their creators. The record holds sums that halve in 30 days, in which each
+-- event decays from its own time on, and moving averages over the single events.
 CREATE OR REPLACE FUNCTION vroom_private.count_creators(taken public.engagement_queue[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -50,7 +50,7 @@ BEGIN
                CASE WHEN t.observed_watch_ratio IS NOT NULL THEN 0
                     WHEN t.reports > 0 THEN 1 END::double precision AS reported
         FROM unnest(taken) AS t
-        UNION ALL  -- the averages until now, where there are any
+        UNION ALL  -- the averages so far, if there are any
         SELECT 0, q.creator_id, q.updated_at, 0, 0, 0, 0,
                CASE WHEN q.plays > 0 THEN q.rolling_watch_ratio END,
                CASE WHEN q.plays > 0 THEN q.rolling_like_rate END,
@@ -64,7 +64,7 @@ BEGIN
 END
 $$;
 
--- How much of clips of each length is watched.
+-- Count how much viewers watch of clips of each length.
 CREATE OR REPLACE FUNCTION vroom_private.count_norms(taken public.engagement_queue[]) RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -91,7 +91,8 @@ AS $$
       updated_at = excluded.updated_at
 $$;
 
--- The posts' own figures; a tag's copy of the hot score follows where it has fallen behind.
+-- Count events towards the figures of their posts, and return how many posts there were. A tag's copy of a post's
+-- hot score is updated where it has fallen behind by more than 0.5.
 CREATE OR REPLACE FUNCTION vroom_private.count_posts(taken public.engagement_queue[], half_life interval)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE
@@ -125,8 +126,8 @@ BEGIN
 END
 $$;
 
--- The heat that events add, for each half-life: the logarithm of what they sum to, decayed forward. Rows
--- are one a post and half-life, and one a half-life with a null post for all posts together.
+-- Return the heat that events add, for each half-life: the logarithm of the sum of their weights, decayed forward.
+-- There is one row for each post. One more row, with a null post, holds the heat of all posts together.
 CREATE OR REPLACE FUNCTION vroom_private.heat_of(taken public.engagement_queue[])
 RETURNS TABLE (post_id uuid, heat double precision[])
 LANGUAGE sql STABLE
@@ -148,7 +149,7 @@ AS $$
   GROUP BY k.post_id ORDER BY k.post_id
 $$;
 
--- Two heats as one, half-life by half-life.
+-- Add two heats, half-life by half-life.
 CREATE OR REPLACE FUNCTION vroom_private.add_heat(a double precision[], b double precision[])
 RETURNS double precision[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -156,7 +157,7 @@ RETURN CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a ELSE
   ARRAY[vroom_private.add_hot(a[1], b[1]), vroom_private.add_hot(a[2], b[2]),
         vroom_private.add_hot(a[3], b[3]), vroom_private.add_hot(a[4], b[4])] END;
 
--- How hot posts are, and all of them together.
+-- Count events towards the heat of their posts, and towards the heat of all posts together.
 CREATE OR REPLACE FUNCTION vroom_private.count_heat(taken public.engagement_queue[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -173,8 +174,8 @@ BEGIN
 END
 $$;
 
--- Return the weights of a mix, bent towards those that gained the most. 0.8 is what is left to share beside four
--- floors of 0.05; the last term lets a weight at its floor grow.
+-- Return the weights of a mix after they have moved towards the half-lives that gained the most. Four floors of
+-- 0.05 leave 0.8 to be shared. The last term lets a weight at its floor grow again.
 CREATE OR REPLACE FUNCTION vroom_private.bent_weights(
   weights double precision[], gains double precision[], watched double precision
 ) RETURNS double precision[]
@@ -194,12 +195,13 @@ AS $$
   ) b
 $$;
 
--- Learns the mix of half-lives: each is an expert that holds a post for as likely to be watched next as its
--- share of the heat, and is held against what was watched (multiplicative weights; Cesa-Bianchi and Lugosi,
--- "Prediction, Learning, and Games", 2006). What was merely shown counts against a post by half of what an
--- impression brings on average, so that a feed does not learn its own order. It goes before count_heat: the
--- experts do not know the events that they are judged by. A run moves no weight by more than a tenth, and
--- each keeps a twentieth, so that neither a flood nor a quiet day fixes the mix.
+-- Learn the mix of half-lives. Each half-life is an expert: it predicts that a post is watched next with a
+-- probability equal to the post's share of the heat. The events show what was watched, and the weights of the
+-- experts that predicted it grow (multiplicative weights; Cesa-Bianchi and Lugosi, "Prediction, Learning, and
+-- Games", 2006). An impression counts against a post by half of what an impression brings on average, so that the
+-- feed does not learn its own order. The roll-up calls this function before count_heat, so that the experts do not
+-- know the events by which they are judged. A run moves no weight by more than a tenth, and each weight keeps at
+-- least a twentieth, so that neither a flood of events nor a quiet day fixes the mix.
 CREATE OR REPLACE FUNCTION vroom_private.learn_heat_mix(taken public.engagement_queue[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -207,9 +209,9 @@ AS $$
 DECLARE
   v_mix     heat_mix;
   v_until   timestamptz;
-  v_watched double precision;  -- events' rewards together
+  v_watched double precision;  -- the sum of the events' rewards
   v_shown   double precision;
-  v_posts   double precision;  -- that have heat, about
+  v_posts   double precision;  -- about how many posts have heat
   v_gains   double precision[];
 BEGIN
   SELECT * INTO v_mix FROM heat_mix m FOR NO KEY UPDATE;
@@ -248,8 +250,9 @@ BEGIN
 END
 $$;
 
--- What was watched to the end next, at most 40 posts a post: the strongest by either half-life, so that
--- what is new can grow beside what was strong for long.
+-- Count which posts viewers watched to the end after others. Each post keeps at most 40 such posts: the strongest
+-- 24 by the long half-life and the strongest 16 by the short one, so that a new post can grow beside posts that
+-- have been strong for long.
 CREATE OR REPLACE FUNCTION vroom_private.count_covisits(taken public.engagement_queue[], half_life interval)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -278,7 +281,7 @@ AS $$
     AND c.post_id = ranked.post_id AND c.next_post_id = ranked.next_post_id;
 $$;
 
--- What works for viewers of a kind, 100 posts a cohort at most.
+-- Count what each cohort of viewers watches. A cohort keeps at most 100 posts.
 CREATE OR REPLACE FUNCTION vroom_private.count_cohorts(taken public.engagement_queue[], half_life interval)
 RETURNS void
 LANGUAGE sql VOLATILE

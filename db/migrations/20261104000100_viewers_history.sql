@@ -3,14 +3,15 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What a viewer saw. Every table here is keyed by the viewer first, so that it can be hash-distributed by
--- it, and no hot path crosses viewers.
+-- This file keeps what a viewer saw. The viewer comes first in the key of every table here, so that the tables can
+-- be hash-distributed by viewer. No query on a hot path reads the rows of several viewers.
 
--- One row an impression: what the never-repeat promise rests on. No foreign key to posts, since its
--- row lock would make a viral post one hot row; the functions that write look the post up instead.
+-- One row for each impression. The promise that no post is repeated rests on this table. There is no foreign key
+-- to posts, because its row lock would make a viral post one hot row. The functions that write look the post up
+-- instead.
 CREATE TABLE IF NOT EXISTS public.user_post_impressions (
   user_id    uuid NOT NULL,
-  event_id   uuid NOT NULL DEFAULT gen_random_uuid(),  -- the client's, so that a retry is harmless
+  event_id   uuid NOT NULL DEFAULT gen_random_uuid(),  -- the client chooses it, so that a retry is harmless
   post_id    uuid NOT NULL,
   seen_at    timestamptz NOT NULL DEFAULT now() CHECK (isfinite(seen_at)),
   source     text NOT NULL DEFAULT 'unknown',
@@ -18,26 +19,29 @@ CREATE TABLE IF NOT EXISTS public.user_post_impressions (
   session_id uuid,
   position   smallint,
   visible_ms integer,
-  variant    text,  -- of the experiment, as the session's page was ranked
+  variant    text,  -- the variant of the experiment with which the session's page was ranked
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, event_id)
 );
 CREATE INDEX IF NOT EXISTS impressions_by_post ON public.user_post_impressions (user_id, post_id, seen_at);
 CREATE INDEX IF NOT EXISTS impressions_by_age ON public.user_post_impressions (created_at);
 
--- When a viewer last saw a post: one row a viewer and post, however often they saw it. What is unseen
--- is one probe of the key; what was seen the longest ago is the head of the other index.
+-- When a viewer last saw a post. There is one row for each viewer and post, however often the viewer saw the post.
+-- One probe of the key tells whether a post is unseen. The head of the other index holds what the viewer saw the
+-- longest ago.
 CREATE TABLE IF NOT EXISTS public.viewer_last_seen (
   user_id uuid NOT NULL,
   post_id uuid NOT NULL,
   seen_at timestamptz NOT NULL,
-  -- INCLUDE: a probe by post must never find the other index cheaper, which it would read as a whole
+  -- INCLUDE keeps the planner from using the other index for a probe by post: it would have to read that index as
+  -- a whole.
   PRIMARY KEY (user_id, post_id) INCLUDE (seen_at)
 ) WITH (fillfactor = 90);
 CREATE INDEX IF NOT EXISTS last_seen_by_time ON public.viewer_last_seen (user_id, seen_at, post_id);
 
--- One bit a post of which an impression of the viewer is stored, in blocks of 1,024 posts: exact, and
--- beside post_blocks the answer to "what has this viewer not seen" without reading their history.
+-- One bit for each post of which an impression of the viewer is stored, in blocks of 1,024 posts. The bits are
+-- exact. Together with post_blocks they answer which posts the viewer has not seen, without reading the viewer's
+-- history.
 CREATE TABLE IF NOT EXISTS public.viewer_seen (
   user_id  uuid NOT NULL,
   block_no bigint NOT NULL,
@@ -45,8 +49,9 @@ CREATE TABLE IF NOT EXISTS public.viewer_seen (
   PRIMARY KEY (user_id, block_no)
 ) WITH (fillfactor = 70);
 
--- Viewers whose history was removed, under a mark that names nobody. Until counts_again_at, a cooldown later,
--- what they do counts for nobody else: who is forgotten could otherwise count a post as often as they like.
+-- Viewers whose history was removed, under a mark that names nobody. Until counts_again_at, which is a cooldown
+-- later, what these viewers do counts for nobody else. Without this rule a viewer could have the history removed
+-- again and again, and count for a post as often as they like.
 CREATE TABLE IF NOT EXISTS public.erasures (
   mark            uuid PRIMARY KEY,
   counts_again_at timestamptz NOT NULL
@@ -77,7 +82,7 @@ AS $$
     WHERE e.mark = vroom_private.erasure_mark(viewer) AND e.counts_again_at > now())
 $$;
 
--- Let what these viewers do count for nobody else until a time.
+-- Make what these viewers do count for nobody else until a given time.
 CREATE OR REPLACE FUNCTION vroom_private.mark_forgotten(viewers uuid[], until timestamptz) RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -87,9 +92,10 @@ AS $$
   ON CONFLICT (mark) DO UPDATE SET counts_again_at = greatest(e.counts_again_at, excluded.counts_again_at)
 $$;
 
--- One writer of a viewer's history at a time: what goes and what comes in one update touches rows in
--- more than one order, and two such writers could deadlock. A thousand locks at most, so that a load of
--- all viewers' impressions in one statement does not fill the server's table of locks.
+-- Lock the histories of viewers, so that only one transaction at a time writes a viewer's history. An update
+-- removes and adds rows in more than one order, so two such writers could deadlock. There are at most 1,024
+-- different locks, so that a statement that loads the impressions of all viewers does not fill the server's table
+-- of locks.
 CREATE OR REPLACE FUNCTION vroom_private.lock_histories(viewers uuid[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -100,7 +106,7 @@ BEGIN
 END
 $$;
 
--- How many events a viewer may still add to what all viewers share, as of `at`.
+-- How many events a viewer may still add to the figures that all viewers share, as of `at`.
 CREATE TABLE IF NOT EXISTS public.viewer_allowance (
   user_id uuid PRIMARY KEY,
   events  double precision NOT NULL,
@@ -108,8 +114,9 @@ CREATE TABLE IF NOT EXISTS public.viewer_allowance (
 ) WITH (fillfactor = 50);
 ALTER TABLE public.viewer_allowance ENABLE ROW LEVEL SECURITY;
 
--- Take up to `wanted` events off a viewer's allowance, and return how many were left to take. One client cannot
--- keep the roll-up behind with it. An operator, who comes without claims, is not bounded.
+-- Take up to `wanted` events off a viewer's allowance, and return how many were taken. The allowance keeps a
+-- single client from giving the roll-up more events than it can count. An operator comes without claims and has no
+-- such bound.
 CREATE OR REPLACE FUNCTION vroom_private.take_allowance(viewer uuid, wanted integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -142,16 +149,16 @@ BEGIN
 END
 $$;
 
--- Hold the times of an impression against the server's clock, whoever writes it: nobody has seen a post in the
--- future, and a viewer cannot say when a row was written. A viewer's impression cannot be older than a page is
--- kept; one that says so comes from a wrong clock and counts as of now.
+-- Correct the times of an impression by the server's clock, whoever writes the impression. Nobody has seen a post
+-- in the future, and a viewer cannot decide when a row was written. A viewer's impression cannot be older than the
+-- time for which a page is kept. One that claims to be older comes from a wrong clock and counts as of now.
 CREATE OR REPLACE FUNCTION vroom_private.correct_times() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF NOT isfinite(new.seen_at) THEN
-    RETURN new;  -- it is no time: the table refuses it
+    RETURN new;  -- an infinite value is no time, and the table refuses it
   END IF;
   new.seen_at := least(new.seen_at, now());
   IF auth.uid() IS NOT NULL THEN
@@ -164,8 +171,8 @@ BEGIN
 END
 $$;
 
--- Keeps viewer_last_seen and viewer_seen in step with the impressions, whoever writes them, and queues
--- them for the roll-up.
+-- Keep viewer_last_seen and viewer_seen in step with new impressions, whoever writes them, and queue the
+-- impressions for the roll-up.
 CREATE OR REPLACE FUNCTION vroom_private.impressions_inserted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -176,14 +183,15 @@ BEGIN
   PERFORM vroom_private.lock_histories(v_viewers);
   v_viewers := ARRAY(SELECT v.id FROM unnest(v_viewers) AS v(id) WHERE vroom_private.counts_for_others(v.id));
 
-  -- A viewer's first impression of a post counts, their own posts aside, as far as their allowance goes.
+  -- A viewer's first impression of a post counts, as far as the viewer's allowance goes. Impressions of the
+  -- viewer's own posts do not count.
   WITH first AS MATERIALIZED (
     SELECT i.user_id, s.post_id, s.creator_id, i.seen_at,
            row_number() OVER (PARTITION BY i.user_id ORDER BY i.seen_at, s.post_id) AS nth
     FROM (SELECT n.user_id, n.post_id, min(n.seen_at) AS seen_at FROM new_impressions n GROUP BY 1, 2) i
     JOIN post_stats s ON s.post_id = i.post_id AND s.creator_id <> i.user_id
     WHERE i.user_id = ANY (v_viewers) AND (
-      -- LIMIT keeps this a probe of the index, never a scan of all viewers' histories
+      -- LIMIT makes this a probe of the index. Without it the planner could scan the histories of all viewers.
       SELECT true FROM viewer_last_seen v WHERE v.user_id = i.user_id AND v.post_id = i.post_id LIMIT 1
     ) IS NULL
   ),
@@ -213,14 +221,15 @@ BEGIN
 END
 $$;
 
--- Impressions that go: what remains of the same viewer and post decides.
+-- Keep viewer_last_seen and viewer_seen in step when impressions are deleted. The impressions that remain of the
+-- same viewer and post decide what the two tables say.
 CREATE OR REPLACE FUNCTION vroom_private.impressions_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
   PERFORM vroom_private.lock_histories(ARRAY(SELECT DISTINCT i.user_id FROM old_impressions i));
-  -- Who removes impressions that are not past their time could add them again, and count a post once more.
+  -- A viewer who removes impressions before their time could add them again, and so count for a post once more.
   PERFORM vroom_private.mark_forgotten(recent.viewers, now() + f.cooldown)
   FROM feed_settings f
   CROSS JOIN LATERAL (
@@ -276,7 +285,7 @@ $$;
 CREATE OR REPLACE TRIGGER impressions_0_times BEFORE INSERT OR UPDATE ON public.user_post_impressions
   FOR EACH ROW EXECUTE FUNCTION vroom_private.correct_times();
 
--- An update is a deletion and an insertion: triggers of one event fire in the order of their names.
+-- An update counts as a deletion and an insertion. Triggers of one event fire in the order of their names.
 CREATE OR REPLACE TRIGGER impressions_1_deleted AFTER DELETE ON public.user_post_impressions
   REFERENCING OLD TABLE AS old_impressions
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_deleted();

@@ -3,23 +3,26 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What is kept of a viewer, to be shown to them and to be erased.
+-- This file shows viewers what is kept of them, and erases it.
 --
--- Erasing goes in bounded batches, each a transaction of its own; calling again finishes what is left.
--- What other viewers did with an erased creator's posts stays theirs: it names posts, not the creator.
+-- Erasing works in bounded batches, each in a transaction of its own. A repeated call finishes what is left. What
+-- other viewers did with the posts of an erased creator stays theirs, because it names the posts and not the
+-- creator.
 
--- Erasing a creator looks for them in the rows of others.
+-- These indexes let the erasure of a creator find the creator in the rows of other viewers.
 CREATE INDEX IF NOT EXISTS follows_by_creator ON public.follows (creator_id);
 CREATE INDEX IF NOT EXISTS feedback_by_creator ON public.feedback (creator_id);
 CREATE INDEX IF NOT EXISTS viewer_creator_affinity_by_creator ON public.viewer_creator_affinity (creator_id);
 CREATE INDEX IF NOT EXISTS uploads_by_creator ON public.uploads (creator_id);
 
--- Every table that names a viewer: where, and what its newest rows are. The order is that of an export,
--- the shorter tables first.
+-- Return every table that names a viewer, the column that names the viewer, and the column by which the newest
+-- rows are found. The order is that of an export, in which the shorter tables come first.
 --
--- goes `history` with the history and with everything
---      `all`     with everything alone
---      `posts`   with the viewer's posts
+-- goes says when the rows are deleted:
+--      `history`   with the history, and with everything
+--      `all`       only with everything
+--      `posts`     with the viewer's posts
+--      `sessions`  by forget_sessions
 CREATE OR REPLACE FUNCTION vroom_private.viewer_tables()
 RETURNS TABLE (place integer, name text, key text, newest text, goes text)
 LANGUAGE sql IMMUTABLE
@@ -46,8 +49,8 @@ AS $$
     (18, 'viewer_allowance', 'user_id', 'at', 'history')
 $$;
 
--- At most so many bytes does a text take as a string within a string of JSON, whatever is escaped: a
--- quote or backslash two more, a character beyond ASCII up to \uXXXX\uXXXX.
+-- Return an upper bound of the bytes that a text takes as a string within a string of JSON, whatever is escaped. A
+-- quote or a backslash takes two bytes more. A character beyond ASCII takes up to \uXXXX\uXXXX.
 CREATE OR REPLACE FUNCTION vroom_private.wire_size(content text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -56,8 +59,8 @@ AS $$
     + char_length(content) - char_length(translate(content, '"\', ''))
 $$;
 
--- All that is kept of a viewer: {table: {rows, total, truncated}}, the newest rows first, `most` bytes at
--- most in all. What small tables leave of their share goes to those after them.
+-- Return all that is kept of a viewer as {table: {rows, total, truncated}}, with the newest rows first and with at
+-- most `most` bytes in all. What a small table leaves of its share goes to the tables after it.
 CREATE OR REPLACE FUNCTION public.viewer_data(viewer uuid, most bigint) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -78,7 +81,7 @@ BEGIN
     v_share := v_left / t.sharing;
     EXECUTE format('SELECT count(*) FROM public.%I r WHERE r.%I = $1', t.name, t.key) INTO v_total USING viewer;
     v_rows := '{}';
-    -- Row by row, so that of a long history no more is read than is wanted.
+    -- The rows are read one by one, so that no more of a long history is read than is wanted.
     FOR v_row IN EXECUTE format(
       'SELECT to_jsonb(n) - %2$L FROM (SELECT * FROM public.%1$I r WHERE r.%2$I = $1 ORDER BY r.%3$I DESC OFFSET 0) n',
       t.name, t.key, t.newest) USING viewer
@@ -96,8 +99,8 @@ BEGIN
 END
 $$;
 
--- Deletes at most `most` rows that name the viewer in one column of one table; how many. Rows that others
--- are writing at the moment are passed over: to wait for them could end in a deadlock.
+-- Delete at most `most` rows that name the viewer in one column of one table, and return how many were deleted.
+-- Rows that somebody else is writing at the moment are left out, because waiting for them could end in a deadlock.
 CREATE OR REPLACE FUNCTION vroom_private.erase_rows(relation text, key text, viewer uuid, most integer)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE
@@ -115,8 +118,9 @@ BEGIN
 END
 $$;
 
--- The posts of a viewer, and what names them as a creator; {table: rows}. What is left of their uploads
--- (the sweep clears Mux by it) names nobody.
+-- Delete the posts of a viewer and the rows that name the viewer as a creator, and return {table: rows}. The sweep
+-- still needs the viewer's uploads to delete videos at Mux, so their rows stay, but they no longer name the
+-- viewer.
 CREATE OR REPLACE FUNCTION vroom_private.erase_creator(viewer uuid, most integer) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -128,10 +132,10 @@ DECLARE
   v_count  integer;
   t        record;
 BEGIN
-  -- The roll-up counts for these posts and this creator: not while they go.
+  -- The roll-up adds to the figures of these posts and of this creator, so it must not run while they are deleted.
   PERFORM vroom_private.lock_task('roll_up');
   v_posts := ARRAY(SELECT p.id FROM posts p WHERE p.creator_id = viewer ORDER BY p.id LIMIT least(v_left, 200));
-  -- Uploads first, as all others do: the other order could end in a deadlock.
+  -- Uploads are locked first, as in all other transactions. The other order could end in a deadlock.
   PERFORM FROM uploads u WHERE u.post_id = ANY (v_posts) OR u.creator_id = viewer ORDER BY u.post_id FOR UPDATE;
   DELETE FROM post_reviews r WHERE r.post_id = ANY (v_posts);
   DELETE FROM posts p WHERE p.id = ANY (v_posts);
@@ -158,7 +162,7 @@ BEGIN
 END
 $$;
 
--- Whether a row that erase_viewer would delete is there.
+-- Return whether a row exists that erase_viewer would delete.
 CREATE OR REPLACE FUNCTION vroom_private.is_kept(viewer uuid, everything boolean) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -183,7 +187,7 @@ BEGIN
 END
 $$;
 
--- Takes back what a viewer's reports have counted, of `most` of them; how many.
+-- Take back what at most `most` of a viewer's reports have counted, and return how many were taken back.
 CREATE OR REPLACE FUNCTION vroom_private.give_reports_back(viewer uuid, most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -206,9 +210,9 @@ BEGIN
 END
 $$;
 
--- Erases what is kept of a viewer, or their history alone; at most `most` rows a call. erased counts them
--- by table, complete says that nothing was left. feed_pages is left to forget_sessions: by it the session
--- cache's items are found.
+-- Erase what is kept of a viewer, or the viewer's history alone, at most `most` rows in a call. `erased` counts
+-- the rows by table. `complete` says that nothing is left. The rows of feed_pages are left to forget_sessions,
+-- because they are needed to find the items in the session cache.
 CREATE OR REPLACE FUNCTION public.erase_viewer(viewer uuid, everything boolean, most integer DEFAULT 2000)
 RETURNS TABLE (erased jsonb, complete boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -226,7 +230,7 @@ BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
   v_had := EXISTS (SELECT FROM user_interest_signals s WHERE s.user_id = v_viewer);
   PERFORM vroom_private.lock_viewer(v_viewer);
-  -- Before any row of the history, as those who add to it do.
+  -- This lock is taken before any row of the history is touched, as in the transactions that add to the history.
   PERFORM vroom_private.lock_histories(ARRAY[v_viewer]);
   PERFORM vroom_private.mark_forgotten(ARRAY[v_viewer], now() + f.cooldown) FROM feed_settings f;
   IF everything THEN
@@ -234,7 +238,7 @@ BEGIN
     v_gone := vroom_private.erase_creator(v_viewer, v_left);
     v_left := v_left - (SELECT coalesce(sum(c.value::integer), 0) FROM jsonb_each_text(v_gone) c WHERE c.key <> 'uploads');
   ELSE
-    -- What was taken off affinities that are gone cannot be given back.
+    -- What was taken off affinities cannot be given back once the affinities are deleted.
     UPDATE feedback f SET taken = '{}' WHERE f.user_id = v_viewer AND f.taken <> '{}';
   END IF;
   FOR t IN
@@ -247,7 +251,7 @@ BEGIN
     v_left := v_left - v_count;
     v_gone := v_gone || jsonb_build_object(t.name, v_count);
   END LOOP;
-  IF v_left > 0 THEN  -- the last to go, since it is what holds others off
+  IF v_left > 0 THEN  -- this row is deleted last, because its lock holds other transactions off
     DELETE FROM user_interest_signals s WHERE s.user_id = v_viewer;
     v_gone := v_gone || jsonb_build_object('user_interest_signals', v_had::integer);
   END IF;
@@ -255,7 +259,7 @@ BEGIN
 END
 $$;
 
--- Deletes the pages of sessions whose items are gone from the session cache; how many.
+-- Delete the pages of sessions whose items are no longer in the session cache, and return how many were deleted.
 CREATE OR REPLACE FUNCTION public.forget_sessions(viewer uuid, sessions uuid[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp

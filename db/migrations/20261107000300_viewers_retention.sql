@@ -3,10 +3,10 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Retention: what has served its time goes, a bounded number of rows a call, found by indexes, so that a
--- call costs the same however large a table has grown.
+-- Retention deletes rows whose time has passed. A call deletes a bounded number of rows and finds them by indexes,
+-- so that a call costs the same however large a table has grown.
 
--- Where the look for rows of posts that are gone goes on.
+-- The place at which the search for rows of deleted posts continues.
 CREATE TABLE IF NOT EXISTS public.upkeep_places (
   task      text PRIMARY KEY,
   last_key  text NOT NULL,
@@ -14,8 +14,9 @@ CREATE TABLE IF NOT EXISTS public.upkeep_places (
 );
 ALTER TABLE public.upkeep_places ENABLE ROW LEVEL SECURITY;
 
--- Removes the oldest rows of a table, `most` at most; rows that somebody else has locked stay for the next
--- call. All of a row's `ages` must lie before `until`; the first of them has an index.
+-- Remove the oldest rows of a table, at most `most` of them, and return how many were removed. Rows that somebody
+-- else has locked stay for the next call. All of a row's `ages` must lie before `until`. The first of these
+-- columns has an index.
 CREATE OR REPLACE FUNCTION vroom_private.remove_oldest(
   from_table regclass, ages name[], until timestamptz, most integer
 ) RETURNS integer
@@ -35,8 +36,9 @@ BEGIN
 END
 $$;
 
--- Removes the heat of the posts that nobody has watched for longest, where nothing of it is left: 32
--- half-lives of 6 hours, which is 8 days for a post that was watched once.
+-- Remove the heat of the posts that have not been watched for the longest time, where nothing is left of it, and
+-- return how many rows were removed. Nothing is left after 32 half-lives of 6 hours, which is 8 days for a post
+-- that was watched once.
 CREATE OR REPLACE FUNCTION vroom_private.forget_cold_posts(most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -54,8 +56,9 @@ BEGIN
 END
 $$;
 
--- Looks at the next `most` rows of a table that tells of posts, and removes those whose post is gone.
--- post_columns name posts; key_column and the last of them are the primary key.
+-- Look at the next `most` rows of a table that refers to posts, remove those whose post no longer exists, and
+-- return how many were removed. post_columns are the columns that name posts. key_column and the last of
+-- post_columns form the primary key.
 CREATE OR REPLACE FUNCTION vroom_private.remove_orphans(
   from_table regclass, key_column name, post_columns name[], most integer
 ) RETURNS integer
@@ -89,7 +92,7 @@ BEGIN
      FROM unnest(post_columns) AS c))
   INTO v_looked, v_removed, v_place.last_key, v_place.last_post
   USING v_place.last_key, v_place.last_post, most;
-  IF v_looked < most THEN  -- the end: from the start again
+  IF v_looked < most THEN  -- this was the end; the next call starts from the beginning
     DELETE FROM upkeep_places p WHERE p.task = v_task;
   ELSE
     INSERT INTO upkeep_places VALUES (v_task, v_place.last_key, v_place.last_post)
@@ -100,8 +103,9 @@ END
 $$;
 
 CREATE INDEX IF NOT EXISTS feedback_by_age ON public.feedback (created_at, id);
--- Forgets feedback about posts that are gone: nothing can come of it any more. Looks at the next `most`
--- rows that are older than `after`, from where the last call ended; answers how many went.
+-- Remove feedback about posts that no longer exist, because it has no effect any more, and return how many rows
+-- were removed. A call looks at the next `most` rows that are older than `after`, and starts where the last call
+-- ended.
 CREATE OR REPLACE FUNCTION vroom_private.retire_feedback(most integer, after interval) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -131,7 +135,7 @@ BEGIN
   LEFT JOIN (
     SELECT l.created_at, l.id FROM looked l ORDER BY l.created_at DESC, l.id DESC LIMIT 1
   ) last ON true;
-  IF v_looked < most THEN  -- the end: from the start again
+  IF v_looked < most THEN  -- this was the end; the next call starts from the beginning
     DELETE FROM upkeep_places p WHERE p.task = 'feedback';
   ELSE
     INSERT INTO upkeep_places (task, last_key, last_post) VALUES ('feedback', v_place.last_key, v_place.last_post)
@@ -143,10 +147,10 @@ $$;
 
 REVOKE ALL ON FUNCTION vroom_private.retire_feedback(integer, interval) FROM PUBLIC;
 
--- Remove what is past its time, max_rows (10,000 at most) of each kind, and return how many of each went.
--- feed_settings says what is kept for how long; impressions outlast the cooldown by a day. A caller whose own
--- cooldown is longer keeps impressions for that; a shorter one changes nothing. One call works at a time;
--- another meanwhile does nothing.
+-- Remove rows whose time has passed, max_rows (10,000 at most) of each kind, and return how many of each kind were
+-- removed. feed_settings says how long each kind is kept. Impressions are kept for a day longer than the cooldown.
+-- A caller with a longer cooldown keeps impressions for that time; a shorter cooldown changes nothing. Only one
+-- call works at a time. A call that comes meanwhile does nothing.
 CREATE OR REPLACE FUNCTION public.prune(max_rows integer, cooldown interval DEFAULT NULL)
 RETURNS TABLE (kind text, removed integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
