@@ -3,21 +3,21 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Uploads: the way of a post from a phone's file to the feed.
+-- Uploads lead from a file on a phone to a post in the feed.
 --
--- uploads     one row a post: what people are told of it, and what is still to be done about it
--- mux_assets  one row for each asset that names a post: its source, its clip, or one too many
+-- uploads     one row for each post: what people are told about it, and what remains to be done for it
+-- mux_assets  one row for each asset that names a post: its source, its clip, or a superfluous one
 -- mux_events  the ids of the events that were taken in, so that a duplicate changes nothing
--- mux_sweep   one row: who sweeps now, and how far its walks through assets and posts have come
+-- mux_sweep   one row: which sweep works now, and how far its walks through assets and posts have come
 -- mux_pace    one row: when the next caller may send Mux a POST request
 --
--- The state of a post is computed from facts alone. A fact either only grows (a status never goes back),
--- or carries the time at which Mux said it (which playback ids there are), and an older one changes
--- nothing. So neither the order of Mux's events nor their number matters.
+-- The state of a post is computed from facts alone. A fact either only grows (a status never goes back), or
+-- carries the time at which Mux said it (which playback ids there are), and then an older fact changes nothing.
+-- Therefore neither the order nor the number of Mux's events matters.
 --
--- posts gets its Mux fields only when a video is published: until then no column that a feed could
--- serve holds a playback id. There is no foreign key to posts, because an upload outlives its post until
--- Mux has deleted what belongs to it.
+-- posts gets its Mux fields only when a video is published. Until then no column that a feed could serve holds a
+-- playback id. There is no foreign key to posts, because an upload outlives its post until Mux has deleted what
+-- belongs to it.
 
 CREATE TABLE IF NOT EXISTS public.uploads (
   post_id            uuid PRIMARY KEY,
@@ -35,23 +35,23 @@ CREATE TABLE IF NOT EXISTS public.uploads (
   idempotency_key    text,  -- the key of the request that made it, as long as the key holds
   request_hash       text,  -- what that request asked for
   key_until          timestamptz,
-  making_until       timestamptz NOT NULL DEFAULT now(),  -- until then a request may be asking Mux for it
-  answer             text,  -- what that request was answered
+  making_until       timestamptz NOT NULL DEFAULT now(),  -- until then a request may be asking Mux for the upload
+  answer             text,  -- the answer that the request got
   mux_upload_id      text UNIQUE,
   mux_upload_status  text CHECK (mux_upload_status IN (
                        'waiting', 'timed_out', 'cancelled', 'errored', 'asset_created')),
   source_asset_id    text,
   clip_asset_id      text,
   published_asset_id text,
-  trim_claim         uuid,  -- whoever wrote it may ask Mux for the clip, nobody else
+  trim_claim         uuid,  -- only the caller who wrote it may ask Mux for the clip
   trim_claimed_at    timestamptz,
   trim_refusal       text,  -- why Mux refused to make the clip
-  cancelled          boolean NOT NULL DEFAULT false,  -- its owner wants it gone, or its post is gone
-  given_up           boolean NOT NULL DEFAULT false,  -- unfinished for too long
+  cancelled          boolean NOT NULL DEFAULT false,  -- the owner deleted it, or its post no longer exists
+  given_up           boolean NOT NULL DEFAULT false,  -- it was unfinished for too long
   created_at         timestamptz NOT NULL DEFAULT now(),
   expires_at         timestamptz NOT NULL,
-  checks             integer NOT NULL DEFAULT 0,  -- by the sweep, in this state
-  next_check_at      timestamptz DEFAULT now(),   -- null: nothing is left to be done
+  checks             integer NOT NULL DEFAULT 0,  -- how often the sweep has checked it in this state
+  next_check_at      timestamptz DEFAULT now(),   -- null: nothing remains to be done
   playback_check_at  timestamptz                  -- when Mux is asked whether a published video still plays
 );
 CREATE INDEX IF NOT EXISTS uploads_due ON public.uploads (next_check_at) WHERE next_check_at IS NOT NULL;
@@ -61,27 +61,27 @@ CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_key ON public.uploads (creator_id, 
   WHERE idempotency_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS uploads_open ON public.uploads (creator_id) WHERE state = 'waiting';
 
--- What end_mux_sweep clears away: few of many.
+-- The rows that end_mux_sweep deletes, which are a small part of the table.
 CREATE INDEX IF NOT EXISTS uploads_cleared ON public.uploads (state_since) WHERE state = 'cancelled' AND next_check_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS public.mux_assets (
   asset_id    text PRIMARY KEY,
   post_id     uuid NOT NULL,
-  mux_upload_id text,  -- the upload it was made of; null: Mux has not said
+  mux_upload_id text,  -- the upload from which it was made; null: Mux has not said
   is_clip     boolean NOT NULL,  -- Mux has said that it is one
-  clip_of     text,  -- the asset it is a clip of; null: Mux has not said
+  clip_of     text,  -- the asset of which it is a clip; null: Mux has not said
   status      text NOT NULL CHECK (status IN ('preparing', 'errored', 'ready', 'deleted')),
   playback_id text,  -- the public one
-  signed_playback_id text,  -- one that plays with a token alone
+  signed_playback_id text,  -- the one that plays only with a token
   playback_as_of timestamptz NOT NULL DEFAULT '-infinity',  -- when Mux said which playback ids there are
-  missing     boolean NOT NULL DEFAULT false,  -- published, and yet Mux did not find it when it was asked
+  missing     boolean NOT NULL DEFAULT false,  -- it is published, but Mux did not find it when asked
   duration_ms integer CHECK (duration_ms >= 0),
   audio_only  boolean,
   aspect_ratio text,
   resolution  text,
   error       text,
-  note        text,  -- what is odd about a video that plays
-  unwanted    boolean NOT NULL DEFAULT false,  -- to be deleted at Mux
+  note        text,  -- what was found in a video that plays
+  unwanted    boolean NOT NULL DEFAULT false,  -- it is to be deleted at Mux
   created_at  timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX IF NOT EXISTS mux_assets_by_post ON public.mux_assets (post_id);
@@ -99,8 +99,8 @@ CREATE TABLE IF NOT EXISTS public.mux_sweep (
   holder      uuid,
   held_until  timestamptz NOT NULL DEFAULT '-infinity',
   assets_page integer NOT NULL DEFAULT 1 CHECK (assets_page > 0),
-  stream_base text NOT NULL DEFAULT '',  -- with what posts.mux_hls_url begins
-  addresses_after uuid  -- posts up to this one begin with it already; null: all do
+  stream_base text NOT NULL DEFAULT '',  -- the text with which posts.mux_hls_url begins
+  addresses_after uuid  -- the addresses of posts up to this one begin with it; null: all do
 );
 INSERT INTO public.mux_sweep DEFAULT VALUES ON CONFLICT DO NOTHING;
 

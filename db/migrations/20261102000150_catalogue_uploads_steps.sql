@@ -3,9 +3,11 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Which of a post's assets are its source and its clip, and what is still to be done for it at Mux.
+-- This file decides which of a post's assets are its source and its clip, and what remains to be done for the post
+-- at Mux.
 
--- Where two facts about one upload or asset meet, the status that is later in this order holds.
+-- Return the rank of a status of an upload. Where two facts about one upload disagree, the status with the higher
+-- rank holds.
 CREATE OR REPLACE FUNCTION vroom_private.upload_status_rank(status text) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(array_position(
@@ -15,13 +17,13 @@ CREATE OR REPLACE FUNCTION vroom_private.asset_status_rank(status text) RETURNS 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(array_position(ARRAY['preparing', 'errored', 'ready', 'deleted'], status), 0);
 
--- Encoders round durations. A video that is up to this much above the cap is not trimmed.
+-- Return by how much a video may be longer than the cap without being trimmed. Encoders round durations.
 CREATE OR REPLACE FUNCTION vroom_private.duration_tolerance_ms() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 500;
 
--- Tells whether the source is the asset that Mux made of the post's own upload. Whoever has access to the
--- Mux account can make an asset with the post's passthrough.
+-- Return whether the source is the asset that Mux made of the post's own upload. Anybody with access to the Mux
+-- account can make an asset with the post's passthrough.
 CREATE OR REPLACE FUNCTION vroom_private.is_source_certain(u public.uploads) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -30,7 +32,7 @@ AS $$
     SELECT FROM mux_assets a WHERE a.asset_id = u.source_asset_id AND a.mux_upload_id = u.mux_upload_id)
 $$;
 
--- Lists the assets that may yet prove to be made of the post's own upload. They are kept until that is
+-- Return the assets that may still turn out to be made of the post's own upload. They are kept until this is
 -- known, or until it can no longer matter.
 CREATE OR REPLACE FUNCTION vroom_private.undecided_assets(u public.uploads) RETURNS SETOF text
 LANGUAGE sql STABLE
@@ -45,10 +47,10 @@ AS $$
     AND NOT vroom_private.is_source_certain(u)
 $$;
 
--- Chooses which of a post's assets is its source and which one is the source's clip. The asset of another
--- upload is never the source. One whose upload Mux has not named is the source for as long as the own
--- upload's asset is unknown and nothing is published. A change of source drops what was asked for the
--- former one.
+-- Choose which of a post's assets is its source, and which one is the source's clip. The asset of another upload
+-- is never the source. An asset whose upload Mux has not named is the source only as long as the asset of the
+-- post's own upload is unknown and nothing is published. A change of source drops what was asked for the former
+-- source.
 CREATE OR REPLACE FUNCTION vroom_private.choose_assets(post uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -79,7 +81,7 @@ BEGIN
   FROM mux_assets a
   WHERE a.post_id = post AND a.asset_id IS DISTINCT FROM v_source
     AND CASE WHEN a.is_clip THEN a.clip_of IS NULL OR v_source IS NULL OR a.clip_of = v_source
-             -- Mux need not say that an asset is a clip. A clip exists only after it was asked for.
+             -- Mux does not always say that an asset is a clip. A clip exists only after it was asked for.
              ELSE a.mux_upload_id IS NULL AND a.created_at > u.trim_claimed_at END
   ORDER BY a.is_clip DESC, a.asset_id = u.clip_asset_id DESC NULLS LAST, a.created_at, a.asset_id
   LIMIT 1;
@@ -89,10 +91,10 @@ BEGIN
 END
 $$;
 
--- Lists what is still to be done at Mux for an upload: [{do, id, age_s}]
+-- Return what remains to be done at Mux for an upload: [{do, id, age_s}]
 --
--- With `include_polling` also what asks Mux for news, since an event may have been lost. That is the
--- sweep's part.
+-- With `include_polling` the result includes the steps that ask Mux for news, because an event may have been lost.
+-- Only the sweep takes these steps.
 CREATE OR REPLACE FUNCTION vroom_private.upload_steps(u public.uploads, include_polling boolean) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -114,9 +116,9 @@ AS $$
     UNION ALL
     SELECT 4, 'ask_asset', a.asset_id, extract(epoch FROM now() - a.created_at)::integer
     FROM mux_assets a
-    WHERE a.post_id = u.post_id  -- by an index, however many assets there are
+    WHERE a.post_id = u.post_id  -- this uses an index, however many assets there are
       AND CASE WHEN u.published_asset_id IS NOT NULL
-               -- What took the post down is confirmed at once. The sweep has turns of its own for it.
+               -- The fact that took the post down is confirmed at once. The sweep has separate turns for it.
                THEN a.asset_id = u.published_asset_id AND u.reason = 'playback_removed' AND NOT include_polling
                ELSE (u.state = 'processing' AND a.asset_id = u.source_asset_id
                      OR u.state = 'trimming' AND a.asset_id = u.clip_asset_id)
@@ -134,7 +136,7 @@ AS $$
   ) s
 $$;
 
--- Describes an upload to the functions.
+-- Return the description of an upload for the functions.
 CREATE OR REPLACE FUNCTION vroom_private.upload_snapshot(post uuid, was text, include_polling boolean) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp

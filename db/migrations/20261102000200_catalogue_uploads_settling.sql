@@ -3,16 +3,16 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- How the state of an upload follows from its facts, and how its post is published and withdrawn.
--- Nothing else decides either.
+-- The functions in this file derive the state of an upload from its facts, and publish and withdraw its post.
+-- Nothing else decides the state or the publication.
 
--- The id under which an asset plays for uploads of this policy; null: it does not play.
+-- Return the id under which an asset plays for uploads with this policy, or null if it does not play.
 CREATE OR REPLACE FUNCTION vroom_private.playback_of(policy text, a public.mux_assets) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN policy = 'signed' THEN coalesce(a.signed_playback_id, a.playback_id) ELSE a.playback_id END;
 
--- What is worth telling of a video that plays; null: nothing. An app announces how long its file is, and a
--- file that was cut off plays for less.
+-- Return what people should be told about a video that plays, or null if there is nothing to tell. An app
+-- announces how long its file is, and a file that was cut off plays for a shorter time.
 CREATE OR REPLACE FUNCTION vroom_private.findings(u public.uploads, source public.mux_assets) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -24,7 +24,7 @@ AS $$
     source.note), '')
 $$;
 
--- The state of an upload whose video is not published yet.
+-- Return the state of an upload whose video is not published yet.
 CREATE OR REPLACE FUNCTION vroom_private.state_before_publishing(
   u public.uploads, OUT state text, OUT reason text, OUT detail text, OUT shown_asset_id text
 )
@@ -77,8 +77,8 @@ BEGIN
 END
 $$;
 
--- The state of any upload, by its facts. What is published stays so for as long as Mux plays it, and a
--- post that was withdrawn comes back when Mux plays it again.
+-- Return the state of any upload, as its facts give it. A published video stays published for as long as Mux plays
+-- it. A withdrawn post comes back when Mux plays its video again.
 CREATE OR REPLACE FUNCTION vroom_private.state_of(
   u public.uploads, OUT state text, OUT reason text, OUT detail text, OUT shown_asset_id text
 )
@@ -107,9 +107,9 @@ BEGIN
 END
 $$;
 
--- Marks the assets that are to be deleted at Mux, for an upload in this state. Only what is known to be of
--- no use is deleted: a failed trim keeps its source, since the video is whole; what never got finished may
--- still be; and a post that was withdrawn may come back.
+-- Mark the assets that are to be deleted at Mux for an upload in this state. Only assets that are known to be
+-- useless are deleted. A failed trim keeps its source, because that video is whole. An unfinished video may still
+-- be finished. A withdrawn post may come back.
 CREATE OR REPLACE FUNCTION vroom_private.mark_unwanted_assets(
   u public.uploads, state text, reason text, shown_asset_id text
 ) RETURNS void
@@ -132,7 +132,8 @@ BEGIN
 END
 $$;
 
--- Lets the post of an upload follow its state: published with the video's fields, withdrawn, or deleted.
+-- Make the post of an upload follow the upload's state: publish it with the video's fields, withdraw it, or delete
+-- it.
 CREATE OR REPLACE FUNCTION vroom_private.publish_or_withdraw(u public.uploads, given_base text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -161,8 +162,8 @@ BEGIN
 END
 $$;
 
--- Brings an upload's state, its assets and its post in line with the facts. The caller holds the lock of
--- the row in uploads.
+-- Bring an upload's state, its assets and its post in line with the facts. The caller holds the lock of the row in
+-- uploads.
 CREATE OR REPLACE FUNCTION vroom_private.settle_upload(post uuid, stream_base text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -192,7 +193,7 @@ BEGIN
       playback_check_at = CASE
         WHEN u.published_asset_id IS NULL OR u.state NOT IN ('ready', 'failed') THEN NULL
         WHEN EXISTS (SELECT FROM mux_assets a WHERE a.asset_id = u.published_asset_id AND a.status = 'deleted') THEN NULL
-        -- What took the post down just now is confirmed soon.
+        -- The fact that took the post down just now is confirmed soon.
         WHEN u.state = 'failed' AND u.state_since = now() THEN now()
         ELSE coalesce(x.playback_check_at, now() + interval '1 hour') END
   WHERE x.post_id = post;
@@ -200,7 +201,7 @@ BEGIN
 END
 $$;
 
--- Gives up the upload and the assets of a post that anybody deletes: its owner, an erasure, an operator.
+-- Give up the upload and the assets of a deleted post, whether its owner, an erasure or an operator deleted it.
 CREATE OR REPLACE FUNCTION vroom_private.uploads_of_deleted_posts() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp

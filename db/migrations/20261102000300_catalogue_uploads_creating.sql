@@ -3,10 +3,11 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What create_upload may do: begin an upload, tie it to Mux's, tell its state, and give it up.
+-- The functions in this file are for create_upload. They begin an upload, tie it to the upload at Mux, tell its
+-- state, and give it up.
 
--- What is known of the viewer's request with this key; no row where the key is free. A key is free again
--- when its time is over, and when its upload came to nothing before it was answered.
+-- Return the upload of the viewer's request with this key, or no row where the key is free. A key becomes free
+-- again when its time is over, and when its upload came to nothing before it was answered.
 CREATE OR REPLACE FUNCTION vroom_private.upload_of_key(viewer uuid, key text) RETURNS SETOF public.uploads
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -19,16 +20,16 @@ BEGIN
 END
 $$;
 
--- Makes a post (not ready) and its upload, or tells what became of an earlier request with the same key:
+-- Make a post (not ready) and its upload, or return what became of an earlier request with the same key:
 --
---   new        made; the caller asks Mux for an upload
---   resumed    an earlier request was not answered; the caller goes on with its post
---   answered   an earlier request was answered with `answer`
---   under_way  an earlier request may still be asking Mux
---   key_reused an earlier request asked for something else
---   too_many   max_open other uploads of the viewer wait for their file; retry_after_s: until one expires
+--   new         both were made; the caller asks Mux for an upload
+--   resumed     an earlier request was not answered; the caller continues with its post
+--   answered    an earlier request was answered with `answer`
+--   under_way   an earlier request may still be asking Mux
+--   key_reused  an earlier request asked for something else
+--   too_many    max_open other uploads of the viewer wait for their file; retry_after_s says when one expires
 --
--- Called again with the same post it changes nothing.
+-- A second call with the same post changes nothing.
 CREATE OR REPLACE FUNCTION public.begin_upload(
   viewer uuid, post uuid, caption text, tags text[], size_bytes bigint, duration_ms integer,
   resolution_tier text, cap_ms integer, timeout_s integer, max_open integer,
@@ -48,7 +49,7 @@ DECLARE
   u         uploads;
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
-  -- One at a time per viewer, or two requests could both find the last place free.
+  -- Only one request of a viewer works at a time. Otherwise two requests could both find the last place free.
   PERFORM pg_advisory_xact_lock(hashtextextended('uploads/' || v_viewer::text, 0));
   SELECT * INTO u FROM uploads x WHERE x.post_id = post AND x.creator_id = v_viewer;
   IF FOUND THEN
@@ -65,7 +66,8 @@ BEGIN
       u.post_id, u.expires_at, u.answer, NULL::integer;
     RETURN;
   END IF;
-  -- The place that frees the viewer's next one: with ten open ones of ten allowed, the first to expire.
+  -- This finds the upload whose end frees a place for the viewer. With ten open uploads of ten allowed, it is the
+  -- first to expire.
   SELECT x.expires_at INTO v_free FROM uploads x
   WHERE x.creator_id = v_viewer AND x.state = 'waiting' AND x.expires_at > now()
   ORDER BY x.expires_at DESC OFFSET max_open - 1 LIMIT 1;
@@ -83,8 +85,8 @@ BEGIN
 END
 $$;
 
--- Ties Mux's upload to the post, and keeps what the request is answered. False where the post is gone or
--- given up by now, and where another request with the same key was first.
+-- Tie the upload at Mux to the post, keep the answer of the request, and return whether this was done. Return
+-- false where the post was deleted or given up meanwhile, and where another request with the same key was first.
 CREATE OR REPLACE FUNCTION public.confirm_upload(
   viewer uuid, post uuid, mux_upload text, answered text DEFAULT NULL
 ) RETURNS boolean
@@ -106,8 +108,8 @@ BEGIN
 END
 $$;
 
--- Takes the next turn to send Mux a POST request, and answers the seconds until then; null, and no turn,
--- where that is more than max_wait_s. Bounds keep one caller from holding up the others for long.
+-- Take the next turn to send Mux a POST request, and return the seconds until then. Where the wait would exceed
+-- max_wait_s, take no turn and return null. The bounds keep one caller from holding up the others for long.
 CREATE OR REPLACE FUNCTION public.take_mux_turn(per_s double precision, max_wait_s double precision)
 RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -127,7 +129,7 @@ BEGIN
 END
 $$;
 
--- Lets the next request with the same key go on with this upload at once, which Mux may have or not.
+-- Let the next request with the same key continue with this upload at once, whether or not Mux has made it.
 CREATE OR REPLACE FUNCTION public.pause_upload(viewer uuid, post uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -139,8 +141,8 @@ BEGIN
 END
 $$;
 
--- Takes back what begin_upload made. `certain` says that Mux has no upload for it. Otherwise the row in
--- uploads stays, so that an upload that turns up later is cancelled.
+-- Take back what begin_upload made. `certain` says that Mux has no upload for it. Otherwise the row in uploads
+-- stays, so that an upload that turns up later is cancelled.
 CREATE OR REPLACE FUNCTION public.abandon_upload(viewer uuid, post uuid, certain boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -154,7 +156,7 @@ BEGIN
 END
 $$;
 
--- Tells the state of the viewer's own upload; no row for anybody else's.
+-- Return the state of the viewer's own upload. There is no row for the upload of anybody else.
 CREATE OR REPLACE FUNCTION public.upload_state(viewer uuid, post uuid)
 RETURNS TABLE (state text, reason text, detail text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -170,8 +172,8 @@ BEGIN
 END
 $$;
 
--- Removes the viewer's own post, whatever its state, and answers what of it is still at Mux; no row for
--- anybody else's. The sweep removes there what the caller does not.
+-- Remove the viewer's own post, whatever its state, and return what remains of it at Mux. There is no row for the
+-- post of anybody else. The sweep removes from Mux what the caller does not remove.
 CREATE OR REPLACE FUNCTION public.cancel_upload(viewer uuid, post uuid)
 RETURNS TABLE (state text, steps jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -183,7 +185,7 @@ DECLARE
   v_post   uuid := post;
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
-  -- The upload's row first, as all others do: the other order could end in a deadlock.
+  -- The upload's row is locked first, as in all other transactions. The other order could end in a deadlock.
   PERFORM FROM uploads u WHERE u.post_id = v_post AND u.creator_id = v_viewer FOR UPDATE;
   IF NOT FOUND THEN
     RETURN;

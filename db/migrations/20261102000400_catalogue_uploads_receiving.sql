@@ -3,9 +3,10 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What mux_webhook may do with Mux's events and answers: take in facts, and claim a trim.
+-- The functions in this file are for mux_webhook. They take in facts from Mux's events and answers, and claim a
+-- trim.
 
--- Takes in what was said about a post's upload. Another upload with the post's passthrough is ignored.
+-- Take in what was said about a post's upload. Facts about another upload with the post's passthrough are ignored.
 CREATE OR REPLACE FUNCTION vroom_private.take_in_upload_facts(post uuid, facts jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -28,10 +29,10 @@ BEGIN
 END
 $$;
 
--- Takes in what was said about one of a post's assets. `as_of` (Unix seconds) orders what was said about
--- playback ids: an older event changes nothing, and one without a time counts only where nothing is known.
--- `missing` means that Mux did not find the asset when it was asked: for a published one that may yet prove
--- wrong, as with the token of another environment, so the post comes back once Mux finds it again.
+-- Take in what was said about one of a post's assets. `as_of` (Unix seconds) orders what was said about playback
+-- ids. An older event changes nothing, and an event without a time counts only where nothing is known yet.
+-- `missing` means that Mux did not find the asset when it was asked. For a published asset this may turn out to be
+-- wrong, as with the token of another environment, so the post comes back once Mux finds the asset again.
 CREATE OR REPLACE FUNCTION vroom_private.take_in_asset_facts(post uuid, facts jsonb, answered boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -81,8 +82,9 @@ BEGIN
 END
 $$;
 
--- Takes in what an event says (event_id given: once only) or what Mux answered (event_id null), settles
--- the post concerned and describes it. {"state": null} where the facts concern none of our posts.
+-- Take in what an event says or what Mux answered, settle the post concerned, and return its description. An event
+-- has an event_id and is taken in once only; an answer has none. Return {"state": null} where the facts concern
+-- none of our posts.
 CREATE OR REPLACE FUNCTION public.receive_mux_facts(
   event_id text, event_type text, facts jsonb, stream_base text, include_polling boolean
 ) RETURNS jsonb
@@ -97,7 +99,7 @@ DECLARE
   v_post  uuid;
   v_new   boolean := true;
 BEGIN
-  -- Mux's own ids count before the passthrough, which whoever has access to Mux may change.
+  -- Mux's own ids take precedence over the passthrough, which anybody with access to Mux may change.
   v_post := coalesce(
     (SELECT a.post_id FROM mux_assets a WHERE a.asset_id = v_asset),
     (SELECT x.post_id FROM uploads x WHERE x.mux_upload_id = facts ->> 'upload_id'),
@@ -122,8 +124,8 @@ BEGIN
 END
 $$;
 
--- Gives one token alone the right to ask Mux for the clip of a source. `instead_of` names the earlier claim
--- of which Mux turned out to have no clip; null where there was none.
+-- Give one token alone the right to ask Mux for the clip of a source, and return whether it has that right.
+-- `instead_of` names an earlier claim for which Mux turned out to have no clip, or is null where there was none.
 CREATE OR REPLACE FUNCTION public.claim_trim(post uuid, source text, token uuid, instead_of uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -136,7 +138,7 @@ BEGIN
 END
 $$;
 
--- Gives a claim back because Mux made no clip. `refusal` says why it never will.
+-- Give a claim back, because Mux made no clip. `refusal` says why Mux will never make it.
 CREATE OR REPLACE FUNCTION public.release_trim(post uuid, token uuid, refusal text, include_polling boolean) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp

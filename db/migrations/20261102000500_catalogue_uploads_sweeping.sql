@@ -3,11 +3,13 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What the sweep of mux_webhook may do: claim what is due, compare Mux's list, renew addresses.
+-- The functions in this file are for the sweep of mux_webhook. They claim what is due, compare Mux's list of
+-- assets with ours, and renew addresses.
 
--- Claims the unfinished uploads that are due, each for one sweep only. The next turn comes after twice the
--- time. One that waits for its file is due no later than when it expires, and then after as long again as
--- it is overdue. Those unfinished for `give_up_s` seconds after their time to upload are given up.
+-- Claim the unfinished uploads that are due, each for one sweep only. Each wait for the next turn is twice as long
+-- as the one before. An upload that waits for its file is due no later than when it expires. After that it is due
+-- again after as long as it is overdue. Uploads that are unfinished `give_up_s` seconds after their time to upload
+-- are given up.
 CREATE OR REPLACE FUNCTION public.claim_upload_checks(max_rows integer, give_up_s integer) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -25,7 +27,7 @@ BEGIN
     SET checks = x.checks + 1,
         next_check_at = least(
           now() + make_interval(secs => least(600, 2 ^ least(x.checks, 10))),
-          -- Mux tells nobody that an upload timed out.
+          -- Mux does not report that an upload timed out.
           CASE WHEN x.state = 'waiting'
                THEN greatest(x.expires_at, now() + greatest(now() - x.expires_at, interval '1 second')) END),
         given_up = x.given_up OR x.expires_at < now() - make_interval(secs => give_up_s)
@@ -36,8 +38,9 @@ BEGIN
 END
 $$;
 
--- Claims published posts of which Mux has not been asked for long, the longest ago first. Each comes back
--- after `every_s` seconds, give or take a tenth, so that the posts of one day are not all due together.
+-- Claim published posts of which Mux has not been asked for a long time, starting with those that were asked for
+-- the longest ago. Each comes back after `every_s` seconds, give or take a tenth, so that the posts of one day are
+-- not all due together.
 CREATE OR REPLACE FUNCTION public.claim_playback_checks(max_rows integer, every_s integer) RETURNS SETOF jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -58,9 +61,9 @@ AS $$
   JOIN mux_assets a ON a.asset_id = c.published_asset_id
 $$;
 
--- Compares assets that Mux lists with what is known of them: [{asset_id, post_id, playback_id,
--- signed_playback_id}]. Answers those of our posts that are unknown, and those whose playback ids are others
--- than the known ones. A published post whose asset is as it was need not be asked for until much later.
+-- Compare assets that Mux lists, [{asset_id, post_id, playback_id, signed_playback_id}], with what is known of
+-- them. Return those assets of our posts that are unknown, and those whose playback ids differ from the known
+-- ones. Mux need not be asked about a published post whose asset is unchanged until much later.
 CREATE OR REPLACE FUNCTION public.compare_mux_assets(listed jsonb, every_s integer)
 RETURNS TABLE (asset_id text, is_known boolean)
 LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -78,7 +81,7 @@ AS $$
       SELECT x.post_id FROM f
       JOIN uploads x ON x.post_id = f.known_post AND x.published_asset_id = f.asset_id
       WHERE f.is_same AND x.state = 'ready' AND x.playback_check_at IS NOT NULL
-      FOR UPDATE OF x SKIP LOCKED  -- whoever holds it may hold others, too
+      FOR UPDATE OF x SKIP LOCKED  -- the transaction that holds this lock may hold others, too
     ) seen
     WHERE u.post_id = seen.post_id
   )
@@ -88,8 +91,9 @@ AS $$
   WHERE f.known_post IS NULL OR NOT f.is_same AND u.published_asset_id = f.asset_id
 $$;
 
--- Lets one sweep work at a time, since two together would exceed Mux's rate limits. Answers the page of Mux's
--- list of assets to read next; no row while another sweep works. Notes where playlists are served now.
+-- Begin a sweep, if no other sweep works, because two together would exceed Mux's rate limits. Return the page of
+-- Mux's list of assets that is to be read next, or no row while another sweep works. Keep the address at which
+-- playlists are served now.
 CREATE OR REPLACE FUNCTION public.begin_mux_sweep(sweeper uuid, lease_s integer, base text) RETURNS SETOF integer
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -102,8 +106,9 @@ AS $$
   RETURNING s.assets_page
 $$;
 
--- Lets posts.mux_hls_url of the next posts begin with the present address of playlists, after that has
--- changed. Answers whether posts are left. Addresses of another form are the application's own and stay.
+-- Make posts.mux_hls_url of the next posts begin with the present address of playlists after that address has
+-- changed. Return whether posts are left. Addresses of another form belong to the application and stay as they
+-- are.
 CREATE OR REPLACE FUNCTION public.renew_stream_addresses(sweeper uuid, max_rows integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -121,12 +126,12 @@ BEGIN
   WHERE p.id = ANY (v_next)
     AND right(p.mux_hls_url, length(p.mux_playback_id) + 6) = '/' || p.mux_playback_id || '.m3u8'
     AND p.mux_hls_url <> s.stream_base || '/' || p.mux_playback_id || '.m3u8';
-  UPDATE mux_sweep x SET addresses_after = v_next[max_rows];  -- null where these were the last ones
+  UPDATE mux_sweep x SET addresses_after = v_next[max_rows];  -- null where these posts were the last ones
   RETURN coalesce(array_length(v_next, 1), 0) = max_rows;
 END
 $$;
 
--- Ends a sweep, and forgets what nobody asks for any more: Mux repeats an event for a day at most.
+-- End a sweep, and delete the rows that nobody asks for any more. Mux repeats an event for a day at most.
 CREATE OR REPLACE FUNCTION public.end_mux_sweep(sweeper uuid, next_page integer) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp

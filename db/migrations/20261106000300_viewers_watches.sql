@@ -3,21 +3,22 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Tells whether a video was played beyond its end. A full watch may end a little after the stated duration,
--- since sound lasts until the end of its last packet (21 to 42 ms were measured), and players count roughly.
+-- Return whether a video was played beyond its end. A full watch may end a little after the stated duration,
+-- because sound lasts until the end of its last packet (21 to 42 ms were measured) and players count roughly.
 CREATE OR REPLACE FUNCTION vroom_private.is_replay(play_ms integer, duration_ms integer) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN play_ms > duration_ms + 250;
 
--- What viewers watch: recorded once an event, learnt from at once where it is the viewer's own, and
--- queued for the figures that all viewers share. No row that viewers share is locked on the way.
+-- This file records what viewers watch, once for each event. The viewer's own habits and taste learn from a watch
+-- at once. The figures that all viewers share learn from it through a queue, so that no row that viewers share is
+-- locked.
 
--- A watch on its way from the batch to what is learnt from it.
+-- A watch between its arrival in a batch and what is learnt from it.
 DO $$
 BEGIN
   IF to_regtype('vroom_private.watch') IS NULL THEN
     CREATE TYPE vroom_private.watch AS (
-      index        integer,           -- its place in the batch
+      index        integer,           -- the place in the batch
       event_id     uuid,
       post_id      uuid,
       play_ms      integer,
@@ -25,19 +26,19 @@ BEGIN
       liked        boolean,
       commented    boolean,
       shared       boolean,
-      watch_ratio  double precision,  -- play over the post's duration, at most 1
-      problem      text,              -- why it is refused; null: it isn't
+      watch_ratio  double precision,  -- the play time divided by the post's duration, at most 1
+      problem      text,              -- why the watch is refused; null: it is accepted
       creator_id   uuid,
       tags         text[],
       published_at timestamptz,
-      lasts_ms     integer            -- the post's own duration; the client's where that is not known
+      lasts_ms     integer            -- the post's own duration, or else the client's
     );
   END IF;
 END $$;
 
--- Return the rows of a batch, each with what its post is, or with the problem that keeps it out. An event that
--- stands twice in a batch is one. The post's own duration decides how much of it was watched; what the client
--- says of it counts only where the post's is not known.
+-- Return the rows of a batch, each with the data of its post, or with the problem for which it is refused. An
+-- event that occurs twice in a batch counts once. The post's own duration decides how much of the post was
+-- watched. The client's duration counts only where the post's own is not known.
 CREATE OR REPLACE FUNCTION vroom_private.judged_watches(batch jsonb) RETURNS SETOF vroom_private.watch
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -76,8 +77,8 @@ AS $$
   ) j
 $$;
 
--- Folds watches, in their order, into the viewer's moving averages. The taste for new posts moves more
--- slowly, and only with posts that were watched for as long as others watch them.
+-- Fold watches, in their order, into the viewer's moving averages. The taste for new posts moves more slowly, and
+-- it moves only with posts that the viewer watched for at least as long as others watch them.
 CREATE OR REPLACE FUNCTION vroom_private.learn_signals(
   viewer uuid, watches vroom_private.watch[], norms double precision[], at timestamptz
 ) RETURNS void
@@ -122,17 +123,17 @@ BEGIN
       is_first       boolean,           -- the viewer's first watch of the post
       is_vote        boolean,           -- the viewer's first watch of the post on this day (UTC)
       first_finished boolean,
-      ratio          double precision,  -- what the viewer's best ratio grew by
+      ratio          double precision,  -- by how much the viewer's best ratio grew
       likes          integer,
       comments       integer,
       shares         integer,
       loops          integer,
-      weight         double precision   -- of the hot score
+      weight         double precision   -- what it adds to the hot score
     );
   END IF;
 END $$;
 
--- Return watches with what each adds, in the order of the batch.
+-- Return watches, each with what it adds, in the order of the batch.
 CREATE OR REPLACE FUNCTION vroom_private.grown_watches(
   viewer uuid, watches vroom_private.watch[], at timestamptz
 ) RETURNS vroom_private.grown_watch[]
@@ -167,7 +168,7 @@ AS $$
   CROSS JOIN LATERAL (SELECT greatest(0, (m.watch).watch_ratio - m.best_before) AS ratio) g
 $$;
 
--- Keep what a viewer has given each post.
+-- Keep what a viewer has given to each post.
 CREATE OR REPLACE FUNCTION vroom_private.keep_watches(
   viewer uuid, grown vroom_private.grown_watch[], at timestamptz
 ) RETURNS void
@@ -188,9 +189,9 @@ AS $$
       last_at = greatest(k.last_at, excluded.last_at)
 $$;
 
--- Queue what watches add for the roll-up, as far as the viewer's allowance goes. A viewer has one vote a post and
--- day in the moving averages of a creator. It is called before keep_watches, since it reads what the viewer had
--- finished before.
+-- Queue what watches add for the roll-up, as far as the viewer's allowance goes. In the moving averages of a
+-- creator, a viewer has one vote for each post and day. This function is called before keep_watches, because it
+-- reads what the viewer had finished before.
 CREATE OR REPLACE FUNCTION vroom_private.queue_watches(
   viewer uuid, grown vroom_private.grown_watch[], at timestamptz
 ) RETURNS void
@@ -260,8 +261,8 @@ BEGIN
 END
 $$;
 
--- Keep new watches as events, numbered on from how many observations of the viewer there were. What creators
--- watch of their own has no number, since nothing is learnt from it.
+-- Keep new watches as events. Their numbers continue from the viewer's number of observations so far. A creator's
+-- watch of their own post has no number, because nothing is learnt from it.
 CREATE OR REPLACE FUNCTION vroom_private.keep_events(
   viewer uuid, watches vroom_private.watch[], samples bigint, at timestamptz
 ) RETURNS void
@@ -279,10 +280,15 @@ AS $$
   FROM unnest(watches) AS w
 $$;
 
--- Records a batch of watches: rows are {event_id, post_id, play_ms, duration_ms, liked, commented, shared}.
--- Answers one row each, by index: accepted, self_view (accepted, too: what creators watch of their own is
--- kept and not learnt from), duplicate (the event was recorded before), unknown_post, bad_event,
--- bad_duration (not positive, or over a day) or bad_play (negative, or over ten times the duration).
+-- Record a batch of watches, and return one row for each of them, by index. The batch holds rows of the form
+-- {event_id, post_id, play_ms, duration_ms, liked, commented, shared}. The outcomes are:
+--   accepted      the watch was recorded
+--   self_view     the watch of a creator's own post was recorded, and nothing is learnt from it
+--   duplicate     the event was recorded before
+--   unknown_post  there is no such post
+--   bad_event     the event has no id
+--   bad_duration  the duration is not positive, or is over a day
+--   bad_play      the play time is negative, or is over ten times the duration
 CREATE OR REPLACE FUNCTION public.record_watches(
   viewer uuid, batch jsonb, at timestamptz DEFAULT clock_timestamp()
 ) RETURNS TABLE (index integer, outcome text)
@@ -292,7 +298,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
   v_viewer  uuid := viewer;
-  -- An operator may load what was long ago. Nobody watches in the future.
+  -- An operator may load watches from long ago. Nobody watches in the future.
   v_at      timestamptz := least(
     clock_timestamp(), CASE WHEN auth.uid() IS NULL THEN at ELSE greatest(at, now() - interval '1 day') END);
   v_samples bigint;
@@ -310,7 +316,7 @@ BEGIN
     v_new := ARRAY(
       SELECT w FROM unnest(v_given) AS w
       WHERE w.problem IS NULL
-        -- LIMIT keeps this a probe of the key, never a scan of the viewer's history; so below
+        -- LIMIT makes this a probe of the key. Without it the planner could scan the viewer's history.
         AND (SELECT true FROM watch_events e WHERE e.user_id = v_viewer AND e.event_id = w.event_id LIMIT 1) IS NULL
       ORDER BY w.index
     );
@@ -339,8 +345,8 @@ BEGIN
 END
 $$;
 
--- One watch by named parameters. A call is an event of its own, unless it names one. True where it was
--- recorded now.
+-- Record one watch, given by named parameters, and return whether it was recorded by this call. Each call is an
+-- event of its own, unless it names an event.
 CREATE OR REPLACE FUNCTION public.record_watch_progress(
   user_id uuid, post_id uuid, play_ms integer, duration_ms integer,
   liked boolean DEFAULT false, commented boolean DEFAULT false, shared boolean DEFAULT false,

@@ -3,14 +3,16 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What viewers ask for: less of a post's like, nothing of a creator, a look at a post. Each with its undo.
+-- This file takes in what viewers ask for: fewer posts like this one, nothing by a creator, or a review of a post.
+-- Each can be undone.
 --
--- A feedback is one row of `feedback`, in force from the commit on: retrieval, commit_page and the
--- queues of every session read it from there. What it adds to or takes from other tables (affinities,
--- the roll-up's queue) is written in the same transaction, once, however often it is sent.
+-- A feedback is one row of `feedback` and is in force from the commit on. Retrieval, commit_page and the queues of
+-- every session read it from there. The same transaction changes the other tables (affinities, the roll-up's
+-- queue). It does so once, however often the feedback is sent.
 
--- Lowers a viewer's affinities to a creator and to tags, by 1.5 each way, as far as they go. Answers what
--- was taken: {at, creator, tags: {tag: amount}}. The caller holds lock_viewer.
+-- Lower a viewer's affinities to a creator and to tags, by 1.5 for the creator and 1.5 for the tags together, but
+-- not below their lower bound. Return what was taken as {at, creator, tags: {tag: amount}}. The caller holds
+-- lock_viewer.
 CREATE OR REPLACE FUNCTION vroom_private.lower_affinity(viewer uuid, creator uuid, tags text[], at timestamptz)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
@@ -21,7 +23,7 @@ DECLARE
   v_taken   double precision[];
   v_creator double precision := 1.5;
 BEGIN
-  -- Affinities end at -5: what is not taken is not given back either.
+  -- No affinity is lower than -5. What was not taken for this reason is not given back either.
   SELECT least(v_creator, greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, lower_affinity.at), 0)))
   INTO v_creator
   FROM (SELECT) one
@@ -42,8 +44,8 @@ BEGIN
 END
 $$;
 
--- Gives back what lower_affinity took, decayed as the affinities are. One that is gone since stays gone. The
--- caller holds lock_viewer.
+-- Give back what lower_affinity took, decayed as the affinities are. An affinity that was deleted meanwhile is not
+-- made again. The caller holds lock_viewer.
 CREATE OR REPLACE FUNCTION vroom_private.restore_affinity(viewer uuid, creator uuid, taken jsonb, at timestamptz)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -69,8 +71,8 @@ BEGIN
 END
 $$;
 
--- Whether a viewer's report counts towards taking a post off the feed: only who has seen a post can judge it. A
--- report of a creator as a whole (post is null) takes nothing off.
+-- Return whether a viewer's report counts towards taking a post off the feed. Only a viewer who has seen a post
+-- can judge it. A report of a creator as a whole (post is null) takes no post off the feed.
 CREATE OR REPLACE FUNCTION vroom_private.may_report(viewer uuid, post uuid) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -80,7 +82,7 @@ AS $$
     OR (SELECT true FROM viewer_last_seen s WHERE s.user_id = viewer AND s.post_id = post LIMIT 1) IS NOT NULL)
 $$;
 
--- Refuse what is no feedback.
+-- Raise an error if the arguments do not describe a feedback.
 CREATE OR REPLACE FUNCTION vroom_private.assert_feedback(action text, post uuid, creator uuid, undo boolean)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE
@@ -94,9 +96,9 @@ BEGIN
 END
 $$;
 
--- Find what a feedback is about: the creator, the post's tags, what `feedback` calls the target, and whether the
--- post or the creator is known. What was said of a post that is gone can still be taken back, so that its creator
--- is read from what was said then.
+-- Find what a feedback is about: the creator, the post's tags, the target's id in `feedback`, and whether the post
+-- or the creator is known. A feedback on a post that no longer exists can still be taken back, so its creator is
+-- then read from the feedback itself.
 CREATE OR REPLACE FUNCTION vroom_private.subject_of(
   viewer uuid, action text, post uuid, INOUT creator uuid, OUT tags text[], OUT target uuid, OUT known boolean
 )
@@ -119,8 +121,8 @@ BEGIN
 END
 $$;
 
--- Count a report that was given, or give back what has counted where it was taken back. It counts once a viewer and
--- post, and no more once somebody has looked at the post.
+-- Count a report that was given, or take a counted report off the figures when it is undone. A report counts once
+-- for each viewer and post. It no longer counts once somebody has reviewed the post.
 CREATE OR REPLACE FUNCTION vroom_private.count_report(report public.feedback, creator uuid, undo boolean)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -137,14 +139,14 @@ BEGIN
 END
 $$;
 
--- Gives a feedback, or takes it back. `post` or `creator` names what it is about, one of the two; hiding
--- the creator of a post names the post.
+-- Give a feedback, or take it back. Either `post` or `creator` names what it is about. To hide the creator of a
+-- post, the caller names the post.
 --
--- outcome `given`      in force now
---         `undone`     no longer in force
---         `unchanged`  it was so before
+-- outcome `given`      the feedback is in force now
+--         `undone`     the feedback is no longer in force
+--         `unchanged`  the feedback was in this state before
 --         `unknown`    there is no such post or creator
--- revision  of the viewer's feedback, with this one
+-- revision             the revision of the viewer's feedback, with this one included
 CREATE OR REPLACE FUNCTION public.give_feedback(viewer uuid, action text, post uuid, creator uuid, undo boolean)
 RETURNS TABLE (outcome text, about_creator uuid, revision bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -174,7 +176,7 @@ BEGIN
   END IF;
 
   PERFORM vroom_private.lock_viewer(v_viewer);
-  v_now := clock_timestamp();  -- after every change that came before
+  v_now := clock_timestamp();  -- it is read under the lock, so that it lies after every earlier change
   SELECT * INTO v_row FROM feedback f
   WHERE f.user_id = v_viewer AND f.action = v_action AND f.target = v_target;
   IF undo = (v_row.id IS NULL OR v_row.undone_at IS NOT NULL) THEN
