@@ -13,8 +13,8 @@ CREATE TABLE IF NOT EXISTS public.creator_quality (
   samples             bigint NOT NULL DEFAULT 0,
   last_published_at   timestamptz,
   updated_at          timestamptz NOT NULL DEFAULT now(),
-  -- What ranking reads: sums that halve in 30 days, as of updated_at. The rolling rates above are
-  -- moving averages (alpha 0.2) over single events: quick to tell a change, too jumpy to rank by.
+  -- Ranking reads these sums, which halve in 30 days, as of updated_at. The rolling rates above are moving
+  -- averages (alpha 0.2) over single events. They show a change quickly, but they vary too much to rank by them.
   plays               double precision NOT NULL DEFAULT 0,
   watch_ratio_sum     double precision NOT NULL DEFAULT 0,
   likes               double precision NOT NULL DEFAULT 0,
@@ -29,7 +29,7 @@ CREATE POLICY "read_creator_quality" ON public.creator_quality
 
 GRANT SELECT ON public.creator_quality TO vroom_app;
 
--- What viewers who watched a post to its end watched to the end next. Few rows a post are kept.
+-- What viewers who watched a post to its end watched to the end next. Only a few rows are kept for each post.
 CREATE TABLE IF NOT EXISTS public.post_covisits (
   post_id      uuid NOT NULL,
   next_post_id uuid NOT NULL,
@@ -38,14 +38,14 @@ CREATE TABLE IF NOT EXISTS public.post_covisits (
   PRIMARY KEY (post_id, next_post_id)
 ) WITH (fillfactor = 80);
 
--- The half-lives of the heat: minutes, an hour, hours and a day. shared.heat names the same.
+-- Return the half-lives of the heat: minutes, an hour, hours and a day. shared.heat names the same ones.
 CREATE OR REPLACE FUNCTION vroom_private.heat_half_lives() RETURNS interval[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY[interval '8 minutes', interval '1 hour', interval '6 hours', interval '1 day'];
 
--- How much is being watched of a post: engagement decayed forward, as the hot score is, once for each of
--- the half-lives. Posts that nobody watched for long have no row. It is apart from post_stats because it
--- changes every minute, and small rows cost the least then.
+-- How much is being watched of a post: its engagement, decayed forward as the hot score is, once for each of the
+-- half-lives. Posts that nobody has watched for a long time have no row. The table is apart from post_stats
+-- because it changes every minute, and small rows then cost the least.
 CREATE TABLE IF NOT EXISTS public.post_heat (
   post_id uuid PRIMARY KEY,
   heat    double precision[] NOT NULL CHECK (cardinality(heat) = 4)
@@ -56,13 +56,13 @@ CREATE INDEX IF NOT EXISTS post_heat_hours ON public.post_heat ((heat[3]) DESC);
 
 ALTER TABLE public.post_heat ENABLE ROW LEVEL SECURITY;
 
--- How much each half-life counts when posts are ranked: learnt by the roll-up from what is watched.
+-- How much each half-life counts when posts are ranked. The roll-up learns it from what is watched.
 CREATE TABLE IF NOT EXISTS public.heat_mix (
   only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   weights    double precision[] NOT NULL DEFAULT '{0.25,0.25,0.25,0.25}'
              CHECK (cardinality(weights) = 4 AND 0 < ALL (weights)),
-  totals     double precision[],  -- the heat of all posts together, decayed forward; null: none yet
-  reward     double precision NOT NULL DEFAULT 0.5 CHECK (reward BETWEEN 0 AND 1),  -- of an impression
+  totals     double precision[],  -- the heat of all posts together, decayed forward; null: there is none yet
+  reward     double precision NOT NULL DEFAULT 0.5 CHECK (reward BETWEEN 0 AND 1),  -- what an impression brings on average
   learning   boolean NOT NULL DEFAULT true,
   updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -70,14 +70,14 @@ INSERT INTO public.heat_mix DEFAULT VALUES ON CONFLICT DO NOTHING;
 
 ALTER TABLE public.heat_mix ENABLE ROW LEVEL SECURITY;
 
--- The mix names nobody; the feed function ranks by it.
+-- The mix names nobody, and the feed function ranks by it.
 DROP POLICY IF EXISTS "read_heat_mix" ON public.heat_mix;
 CREATE POLICY "read_heat_mix" ON public.heat_mix
   FOR SELECT USING (true);
 GRANT SELECT ON public.heat_mix TO vroom_app;
 
--- What works for viewers of one device, daypart and taste: 'phone/evening/' for all of them together,
--- 'phone/evening/cats' for those whose strongest tag is cats. Few rows a cohort are kept.
+-- What viewers of one device, daypart and taste watch. The cohort 'phone/evening/' stands for all tastes together,
+-- and 'phone/evening/cats' for viewers whose strongest tag is cats. Only a few rows are kept for each cohort.
 CREATE TABLE IF NOT EXISTS public.cohort_posts (
   cohort  text NOT NULL,
   post_id uuid NOT NULL,
@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS public.cohort_posts (
 );
 CREATE INDEX IF NOT EXISTS cohort_posts_top ON public.cohort_posts (cohort, score DESC, post_id);
 
--- How much of a clip of some length is watched on the whole: the mean that a post is held against.
+-- How much of a clip of a given length is watched on average. A watch of such a clip is compared with this mean.
 CREATE TABLE IF NOT EXISTS public.watch_norms (
   bucket          smallint PRIMARY KEY,  -- by duration, as in shared.ranking
   plays           double precision NOT NULL DEFAULT 0,  -- halving in 30 days, as of updated_at
@@ -98,14 +98,14 @@ ALTER TABLE public.post_covisits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cohort_posts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.watch_norms ENABLE ROW LEVEL SECURITY;
 
--- What all viewers together watch names nobody; the feed function holds posts against it.
+-- The norms name nobody, and the feed function compares posts with them.
 DROP POLICY IF EXISTS "read_watch_norms" ON public.watch_norms;
 CREATE POLICY "read_watch_norms" ON public.watch_norms
   FOR SELECT USING (true);
 GRANT SELECT ON public.watch_norms TO vroom_app;
 
--- The watch ratio to expect of a bucket: what was measured, from shared.ranking's priors on, each worth
--- 20 plays.
+-- Return the watch ratio to expect of a bucket. It starts from the priors in shared.ranking, each of which counts
+-- as 20 plays, and moves towards what was measured.
 CREATE OR REPLACE FUNCTION vroom_private.watch_norm(bucket smallint) RETURNS double precision
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -118,10 +118,10 @@ $$;
 CREATE TABLE IF NOT EXISTS public.post_reviews (
   post_id     uuid PRIMARY KEY,
   held_at     timestamptz NOT NULL DEFAULT now(),
-  reports     bigint NOT NULL,  -- when it was taken off
+  reports     bigint NOT NULL,  -- how many there were when it was taken off
   reviewed_at timestamptz,      -- null: nobody has looked yet
   verdict     text CHECK (verdict IN ('restored', 'removed')),
-  counted_from timestamptz NOT NULL DEFAULT '-infinity'  -- reports first given earlier count no more
+  counted_from timestamptz NOT NULL DEFAULT '-infinity'  -- reports that were first given earlier no longer count
 );
 
 ALTER TABLE public.post_reviews ENABLE ROW LEVEL SECURITY;

@@ -3,10 +3,11 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Posts that viewers have reported: taken off the feed, and put back.
+-- The functions in this file take posts that viewers have reported off the feed, and put them back.
 
--- Takes posts that too many have reported off the feed until somebody has looked; how many. It goes first
--- of all steps: whoever changes posts locks them before their figures too.
+-- Take posts with too many reports off the feed until somebody has reviewed them, and return how many were taken
+-- off. This is the first step of the roll-up, because every transaction that changes posts locks them before their
+-- figures.
 CREATE OR REPLACE FUNCTION vroom_private.hold_reported(taken public.engagement_queue[], threshold integer)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE
@@ -37,8 +38,8 @@ BEGIN
 END
 $$;
 
--- An operator's word on a reported post: `restored` to the feed, or `removed` for good. The reports that
--- led to it count no more, neither those yet to be rolled up.
+-- Record an operator's verdict on a reported post: `restored` to the feed, or `removed` for good. The reports that
+-- led to the verdict no longer count, and neither do those that are still in the queue.
 CREATE OR REPLACE FUNCTION public.review_post(post uuid, verdict text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp

@@ -3,12 +3,13 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- The roll-up: what viewers did, counted into the figures that all of them share. Events leave the queue
--- in the transaction that counts them, so each is counted exactly once, however a run ends. One run works
--- at a time; viewers who add to the queue meanwhile never wait for it.
+-- The roll-up counts what viewers did into the figures that all viewers share. Events leave the queue in the
+-- transaction that counts them, so each event is counted exactly once, however a run ends. Only one run works at a
+-- time. Viewers who add to the queue meanwhile never wait for it.
 
--- Take the oldest events off the queue, max_rows of them (10,000 at most), in their order. `taken` leaves out
--- those of posts that are gone; it is null where nothing is left. `events` counts all.
+-- Take the oldest events off the queue, max_rows of them (10,000 at most), in their order. `taken` leaves out the
+-- events of posts that no longer exist, and is null where no event remains. `events` counts all events that left
+-- the queue.
 CREATE OR REPLACE FUNCTION vroom_private.take_events(
   max_rows integer, OUT events integer, OUT taken public.engagement_queue[]
 )
@@ -24,14 +25,14 @@ AS $$
   )
   SELECT count(*)::integer,
          array_agg(g.event ORDER BY (g.event).queue_no)
-           FILTER (WHERE (g.event).post_id IS NULL  -- a report of the creator as a whole
+           FILTER (WHERE (g.event).post_id IS NULL  -- the event is a report of the creator as a whole
                      OR EXISTS (SELECT FROM post_stats s WHERE s.post_id = (g.event).post_id))
   FROM gone g
 $$;
 
--- Count the oldest events of the queue, max_rows of them (10,000 at most). Posts with as many reports as
--- feed_settings says go off the feed. busy: another run works, and this one did nothing. events: how many left
--- the queue; where they are fewer than max_rows, it is empty.
+-- Count the oldest events of the queue, max_rows of them (10,000 at most). Posts that have reached the number of
+-- reports in feed_settings are taken off the feed. `busy` says that another run works and that this one did
+-- nothing. `events` says how many events left the queue. Where they are fewer than max_rows, the queue is empty.
 CREATE OR REPLACE FUNCTION public.roll_up(max_rows integer)
 RETURNS TABLE (busy boolean, events integer, posts integer, held integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -65,8 +66,9 @@ BEGIN
 END
 $$;
 
--- Sets the hot score's half-life and rescales what is stored: the order of posts stays, since all scores
--- are in half-lives. Waits for whoever writes scores, and they wait for it; for operators.
+-- Set the hot score's half-life and rescale the stored scores. The order of posts stays the same, because all
+-- scores are measured in half-lives. The function waits for transactions that write scores, and they wait for it.
+-- It is for operators.
 CREATE OR REPLACE FUNCTION public.set_hot_half_life(half_life interval) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -92,8 +94,8 @@ $$;
 SELECT vroom_private.open_only_to('public.roll_up(integer)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.set_hot_half_life(interval)', NULL);
 
--- Sets the mix of the heat's half-lives (8 minutes, an hour, 6 hours, a day), and whether it goes on being
--- learnt. null leaves either as it is. For operators.
+-- Set the mix of the heat's half-lives (8 minutes, an hour, 6 hours, a day), and whether the roll-up continues to
+-- learn it. null leaves either as it is. The function is for operators.
 CREATE OR REPLACE FUNCTION public.set_heat_mix(weights double precision[], learning boolean DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
