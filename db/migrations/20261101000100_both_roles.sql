@@ -1,15 +1,16 @@
 BEGIN;
 
--- Who connects, and how a statement knows whose request it serves.
+-- This file makes the roles that connect, and tells a statement whose request it serves.
 --
--- Roles: `vroom_app` (feed and uploads) and `vroom_webhook` (Mux's events). Neither owns a table nor
--- bypasses row level security. They are made without LOGIN: whoever deploys gives them a password
--- (README.md, Deploy), so that no credential stands in a migration.
+-- Roles: `vroom_app` is for the feed and for uploads, and `vroom_webhook` is for Mux's events. Neither owns a
+-- table or bypasses row level security. They are made without LOGIN. Whoever deploys gives them a password
+-- (README.md, Deploy), so that no migration contains a credential.
 --
--- auth.uid(): the viewer of the current transaction. Supabase brings its own; elsewhere it is made
--- here with the same meaning: the `sub` of the claims in `request.jwt.claims`.
+-- auth.uid() returns the viewer of the current transaction. Supabase has its own. Elsewhere it is made here with
+-- the same meaning: the `sub` of the claims in `request.jwt.claims`.
 
--- What is there already decides whether the feed can move in. Nothing is changed before these checks.
+-- What the database already holds decides whether the feed can be installed. Nothing is changed before these
+-- checks.
 DO $$
 DECLARE
   -- every table and view that the migrations make
@@ -33,7 +34,7 @@ BEGIN
       USING HINT = 'Take SUPERUSER, BYPASSRLS, CREATEROLE, CREATEDB and REPLICATION from it, or drop it.';
   END IF;
   IF to_regprocedure('vroom_private.assert_viewer(uuid)') IS NOT NULL THEN
-    RETURN;  -- the feed is here already
+    RETURN;  -- the feed is already installed
   END IF;
   IF to_regclass('vroom_private.adopted_tables') IS NOT NULL THEN
     SELECT array_agg(a.name) INTO v_adopted FROM vroom_private.adopted_tables a;
@@ -57,7 +58,7 @@ BEGIN
       BEGIN
         EXECUTE format('CREATE ROLE %I NOLOGIN NOBYPASSRLS', wanted);
       EXCEPTION WHEN duplicate_object OR unique_violation THEN
-        NULL;  -- roles belong to the whole server: another database's migration was faster
+        NULL;  -- roles belong to the whole server, and another database's migration made it first
       END;
     END IF;
   END LOOP;
@@ -87,12 +88,12 @@ BEGIN
   END;
 END $$;
 
--- Helpers that no client calls.
+-- Helpers that no client calls are in this schema.
 CREATE SCHEMA IF NOT EXISTS vroom_private;
 REVOKE ALL ON SCHEMA vroom_private FROM PUBLIC;
 
--- Tables that an application had before the feed came (ops/adopt). They stay the application's: their row
--- level security is as it was, and what the feed adds to their policies is for the feed's own role.
+-- Tables that an application had before the feed was installed (ops/adopt). They stay the application's: their row
+-- level security is unchanged, and the policies that the feed adds to them are for the feed's own role.
 CREATE TABLE IF NOT EXISTS vroom_private.adopted_tables (
   name         text PRIMARY KEY,
   row_security boolean NOT NULL,
@@ -100,7 +101,7 @@ CREATE TABLE IF NOT EXISTS vroom_private.adopted_tables (
 );
 ALTER TABLE vroom_private.adopted_tables ENABLE ROW LEVEL SECURITY;
 
--- Switches row level security on for a table of the feed's own.
+-- Switch row level security on for a table of the feed's own.
 CREATE OR REPLACE FUNCTION vroom_private.protect(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -112,7 +113,7 @@ BEGIN
 END
 $$;
 
--- Refuses a table that lacks a column which the feed needs.
+-- Raise an error if a table lacks a column that the feed needs.
 CREATE OR REPLACE FUNCTION vroom_private.require_columns(name text, columns text[]) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -132,7 +133,7 @@ BEGIN
 END
 $$;
 
--- Keeps a policy on an adopted table from opening it to the application's own roles.
+-- Keep a policy on an adopted table from opening the table to the application's own roles.
 CREATE OR REPLACE FUNCTION vroom_private.confine_policy(name text, policy name) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -144,8 +145,8 @@ BEGIN
 END
 $$;
 
--- Opens a function to one role and closes it to all others: a platform's default privileges may have
--- granted it to its own roles. null: to nobody.
+-- Open a function to one role, or to nobody for null, and close it to all others. A platform's default privileges
+-- may have granted it to the platform's own roles.
 CREATE OR REPLACE FUNCTION vroom_private.open_only_to(function regprocedure, opened name) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -166,9 +167,10 @@ BEGIN
 END
 $$;
 
--- The door of every SECURITY DEFINER function that acts for a viewer. The caller's claims must name
--- that viewer. Without claims only an operator passes: a session whose effective role is a member of
--- the schema's owner (current_user in here), as in psql for troubleshooting.
+-- Raise an error unless the caller may act for a viewer. Every SECURITY DEFINER function that acts for a viewer
+-- calls this function first. The caller's claims must name that viewer. A caller without claims passes only as an
+-- operator: the effective role of the session must be a member of the schema's owner (current_user in here), as in
+-- psql for troubleshooting.
 CREATE OR REPLACE FUNCTION vroom_private.assert_viewer(viewer uuid) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -187,7 +189,8 @@ BEGIN
 END
 $$;
 
--- The door of those that act for no viewer: what is done for all alike is not at a viewer's call.
+-- Raise an error if a viewer calls. Functions that act for no viewer call this function first, because no viewer
+-- may start what is done for all viewers alike.
 CREATE OR REPLACE FUNCTION vroom_private.assert_no_viewer() RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

@@ -5,8 +5,8 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
 -- The rules that the owner of the schema sets, in one row. The functions' roles read them and cannot change them.
 --
--- The columns of the page are the settings of the feed function under the same names; where an operator changes
--- one in the function's environment, the same belongs here, so that get_personalized_feed and retention go by it.
+-- The columns about pages are the settings of the feed function under the same names. An operator who changes one
+-- in the function's environment changes the same one here, so that get_personalized_feed and retention follow it.
 CREATE TABLE IF NOT EXISTS public.feed_settings (
   only_row              boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   cooldown              interval NOT NULL DEFAULT interval '30 days' CHECK (cooldown >= interval '1 day'),
@@ -19,10 +19,10 @@ CREATE TABLE IF NOT EXISTS public.feed_settings (
   keep_watches          interval NOT NULL DEFAULT interval '180 days' CHECK (keep_watches >= interval '1 day'),
   keep_requests         interval NOT NULL DEFAULT interval '30 days' CHECK (keep_requests >= interval '1 day'),
   keep_pages            interval NOT NULL DEFAULT interval '7 days' CHECK (keep_pages >= interval '1 day'),
-  -- Different viewers' reports that take a post off the feed.
+  -- The number of different viewers whose reports take a post off the feed.
   report_hold_threshold integer NOT NULL DEFAULT 5 CHECK (report_hold_threshold >= 1),
-  -- What one viewer may add to what all viewers share: so many events at once, and so many a second after that.
-  -- What goes beyond is kept for the viewer and counts for nobody else.
+  -- The events that one viewer may add to the figures that all viewers share: this many at once, and this many a
+  -- second after that. Further events are kept for the viewer and count for nobody else.
   events_at_once        integer NOT NULL DEFAULT 5000 CHECK (events_at_once >= 1),
   events_per_second     double precision NOT NULL DEFAULT 2 CHECK (events_per_second > 0)
 );
@@ -32,8 +32,8 @@ DROP POLICY IF EXISTS "read_feed_settings" ON public.feed_settings;
 CREATE POLICY "read_feed_settings" ON public.feed_settings FOR SELECT USING (true);
 GRANT SELECT ON public.feed_settings TO vroom_app;
 
--- One row a task that only one session at a time may do. Only the owner of the schema can lock these rows, so
--- that nobody else can keep the upkeep from working, as they could with an advisory lock.
+-- One row for each task that only one session at a time may do. Only the owner of the schema can lock these rows.
+-- With an advisory lock anybody could keep the upkeep from working.
 CREATE TABLE IF NOT EXISTS public.upkeep_locks (task text PRIMARY KEY);
 INSERT INTO public.upkeep_locks (task) VALUES ('roll_up'), ('prune') ON CONFLICT DO NOTHING;
 ALTER TABLE public.upkeep_locks ENABLE ROW LEVEL SECURITY;

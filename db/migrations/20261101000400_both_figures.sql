@@ -3,7 +3,8 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What all viewers together teach: the record of creators, what is watched next, and norms.
+-- This file holds what the feed learns from all viewers together: the record of creators, what is watched next,
+-- and norms.
 
 CREATE TABLE IF NOT EXISTS public.creator_quality (
   creator_id          uuid PRIMARY KEY,
@@ -62,7 +63,7 @@ CREATE TABLE IF NOT EXISTS public.heat_mix (
   weights    double precision[] NOT NULL DEFAULT '{0.25,0.25,0.25,0.25}'
              CHECK (cardinality(weights) = 4 AND 0 < ALL (weights)),
   totals     double precision[],  -- the heat of all posts together, decayed forward; null: there is none yet
-  reward     double precision NOT NULL DEFAULT 0.5 CHECK (reward BETWEEN 0 AND 1),  -- what an impression brings on average
+  reward     double precision NOT NULL DEFAULT 0.5 CHECK (reward BETWEEN 0 AND 1),  -- of an impression, on average
   learning   boolean NOT NULL DEFAULT true,
   updated_at timestamptz NOT NULL DEFAULT now()
 );

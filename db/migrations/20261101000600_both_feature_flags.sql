@@ -3,7 +3,7 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Flags and experiments that operators switch.
+-- This file keeps the flags and experiments that operators switch.
 
 CREATE TABLE IF NOT EXISTS public.feature_flags (
   name               text PRIMARY KEY,
@@ -22,7 +22,7 @@ CREATE POLICY "read_feature_flags" ON public.feature_flags
 
 GRANT SELECT ON public.feature_flags TO vroom_app;
 
--- updated_at says since when a flag stands as it is: figures from before are of another experiment.
+-- Set updated_at when a flag changes. Figures from before that time belong to another experiment.
 CREATE OR REPLACE FUNCTION vroom_private.feature_flags_changed() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp

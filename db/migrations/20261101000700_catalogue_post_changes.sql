@@ -3,10 +3,10 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Triggers that keep post_blocks, creator_quality, post_stats and post_tags in step with posts, within the
--- transaction that changes posts: a post that is taken down is gone from retrieval with the commit. Triggers of
--- one event fire in the order of their names. Whoever changes these tables locks blocks first, then creators,
--- posts and tags, each in the order of the keys, so that two writers cannot deadlock.
+-- The triggers in this file keep post_blocks, creator_quality, post_stats and post_tags in step with posts, within
+-- the transaction that changes posts. A post that is taken down is therefore gone from retrieval with the commit.
+-- Triggers of one event fire in the order of their names. A transaction that changes these tables locks blocks
+-- first, then creators, posts and tags, each in the order of the keys, so that two writers cannot deadlock.
 
 -- Set and clear the bits of posts that were written.
 CREATE OR REPLACE FUNCTION vroom_private.post_bits_written() RETURNS trigger
@@ -26,7 +26,7 @@ BEGIN
       GROUP BY 1 ORDER BY 1
     ) gone
     WHERE b.block_no = gone.block_no
-      -- by the key: the blocks of a large catalogue are not to be read for one post
+      -- the lookup goes by the key, so that the blocks of a large catalogue are not read for one post
       AND b.block_no = ANY (ARRAY(
         SELECT s.post_no >> 10 FROM new_posts n JOIN post_stats s ON s.post_id = n.id));
   END IF;
@@ -83,11 +83,11 @@ BEGIN
                 ELSE vroom_private.publication_time(n.created_at, n.published_at) END AS since
     FROM (SELECT greatest(n.created_at, n.published_at) AS due_at) d
   ) t
-  ORDER BY n.id  -- as the roll-up locks them
+  ORDER BY n.id  -- the roll-up locks them in the same order
   ON CONFLICT (post_id) DO UPDATE
   SET eligible = excluded.eligible, waits_until = excluded.waits_until, creator_id = excluded.creator_id,
       duration_ms = excluded.duration_ms, published_at = excluded.published_at,
-      -- a post without an event is as hot as its age; one with events keeps what it earned
+      -- a post without an event is as hot as its age makes it; a post with events keeps what it has earned
       hot_score = CASE WHEN s.impressions = 0 AND s.plays = 0 THEN excluded.hot_score ELSE s.hot_score END;
   RETURN NULL;
 END
@@ -118,7 +118,7 @@ BEGIN
 END
 $$;
 
--- Forget posts that were deleted.
+-- Remove what is kept of posts that were deleted.
 CREATE OR REPLACE FUNCTION vroom_private.posts_deleted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -146,7 +146,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-  DELETE FROM post_stats;  -- no TRUNCATE: the same statement may name these tables
+  DELETE FROM post_stats;  -- TRUNCATE cannot be used, because the same statement may name these tables
   DELETE FROM post_blocks;
   DELETE FROM post_tags;
   DELETE FROM post_heat;
@@ -184,9 +184,9 @@ CREATE OR REPLACE TRIGGER posts_deleted AFTER DELETE ON public.posts
 CREATE OR REPLACE TRIGGER posts_truncated AFTER TRUNCATE ON public.posts
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.posts_truncated();
 
--- Make posts eligible whose time has come, max_rows of them, and return how many. Retrieval finds them before by
--- waits_until; this brings them into the order of the others. It changes no post, so that no trigger of an
--- application sees a change.
+-- Make posts eligible whose time has come, max_rows of them, and return how many there were. Before that,
+-- retrieval finds them by waits_until. This function brings them into the order of the other posts. It does not
+-- change posts itself, so that no trigger of an application sees a change.
 CREATE OR REPLACE FUNCTION vroom_private.publish_due(max_rows integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -198,7 +198,7 @@ BEGIN
   IF cardinality(v_posts) = 0 THEN
     RETURN 0;
   END IF;
-  -- Whoever changes one of these posts has locked it first, and writes all of this itself.
+  -- A transaction that changes one of these posts has locked it first, and writes all of this itself.
   v_posts := ARRAY(SELECT p.id FROM posts p WHERE p.id = ANY (v_posts) ORDER BY p.id FOR NO KEY UPDATE SKIP LOCKED);
   INSERT INTO post_blocks AS b (block_no, eligible, newest_published_at)
   SELECT s.post_no >> 10, bit_or(vroom_private.bit_of(s.post_no)), max(s.published_at)

@@ -3,10 +3,10 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Whom a viewer follows, what they watched and asked for, and what is learnt of them.
+-- This file keeps whom a viewer follows, what they watched and asked for, and what is learnt of them.
 --
--- It all changes under the lock of the viewer's row in user_interest_signals, taken first; rows of
--- other tables then follow in the order of their keys.
+-- All of it changes under the lock of the viewer's row in user_interest_signals, which is taken first. Rows of
+-- other tables are then locked in the order of their keys.
 
 CREATE TABLE IF NOT EXISTS public.follows (
   follower_id uuid NOT NULL,
@@ -22,31 +22,31 @@ CREATE TABLE IF NOT EXISTS public.user_interest_signals (
   avg_watch_ratio      double precision NOT NULL DEFAULT 0,
   comment_rate         double precision NOT NULL DEFAULT 0,
   share_rate           double precision NOT NULL DEFAULT 0,
-  freshness_preference double precision NOT NULL DEFAULT 0.5  -- 0 likes old as much as new, 1 only new
+  freshness_preference double precision NOT NULL DEFAULT 0.5  -- 0: any age is welcome; 1: only new posts
                        CHECK (freshness_preference BETWEEN 0 AND 1),
   samples              bigint NOT NULL DEFAULT 0,
   updated_at           timestamptz NOT NULL DEFAULT now()
 );
 
--- One row a watch, as sent: it makes a retry harmless, and is what is learnt from.
+-- One row for each watch, as the client sent it. It makes a retry harmless, and the feed learns from it.
 CREATE TABLE IF NOT EXISTS public.watch_events (
   user_id     uuid NOT NULL,
   event_id    uuid NOT NULL,
   post_id     uuid NOT NULL,
   play_ms     integer NOT NULL,
   duration_ms integer NOT NULL,
-  watch_ratio double precision NOT NULL,  -- play over duration, at most 1
+  watch_ratio double precision NOT NULL,  -- the play time divided by the duration, at most 1
   liked       boolean NOT NULL,
   commented   boolean NOT NULL,
   shared      boolean NOT NULL,
-  replay      boolean NOT NULL,           -- played for longer than it lasts
-  nth         bigint,                     -- place among the viewer's observations; null: a self-view, no observation
+  replay      boolean NOT NULL,           -- it was played for longer than it lasts
+  nth         bigint,                     -- the place among the viewer's observations; null: a self-view
   created_at  timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, event_id)
 );
 CREATE INDEX IF NOT EXISTS watch_events_by_age ON public.watch_events (created_at);
 
--- What a viewer has given a post so far: a further watch counts only as far as it adds to this.
+-- What a viewer has given a post so far. A further watch counts only as far as it adds to this.
 CREATE TABLE IF NOT EXISTS public.viewer_watches (
   user_id     uuid NOT NULL,
   post_id     uuid NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS public.viewer_watches (
   commented   boolean NOT NULL DEFAULT false,
   shared      boolean NOT NULL DEFAULT false,
   plays       integer NOT NULL DEFAULT 0,
-  finished_at timestamptz,  -- last watched to the end
+  finished_at timestamptz,  -- when it was last watched to the end
   last_at     timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, post_id)
 ) WITH (fillfactor = 90);
@@ -63,7 +63,8 @@ CREATE INDEX IF NOT EXISTS viewer_watches_finished ON public.viewer_watches (use
   WHERE finished_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS viewer_watches_by_age ON public.viewer_watches (last_at);
 
--- Taste, from what viewers did and asked for: signed, halving with time, as of `at`.
+-- A viewer's taste, from what they did and asked for. Each value is signed, halves with time, and holds as of
+-- `at`.
 CREATE TABLE IF NOT EXISTS public.viewer_creator_affinity (
   user_id    uuid NOT NULL,
   creator_id uuid NOT NULL,
@@ -79,7 +80,8 @@ CREATE TABLE IF NOT EXISTS public.viewer_tag_affinity (
   PRIMARY KEY (user_id, tag)
 ) WITH (fillfactor = 80);
 
--- On what and when a viewer last asked for a page: with their strongest tag, their cohort.
+-- The device on which and the time of day at which a viewer last asked for a page. Together with the viewer's
+-- strongest tag, these give the viewer's cohort.
 CREATE TABLE IF NOT EXISTS public.viewer_context (
   user_id    uuid PRIMARY KEY,
   device     text NOT NULL,
@@ -87,18 +89,18 @@ CREATE TABLE IF NOT EXISTS public.viewer_context (
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- What viewers asked for: one row a target, in force while undone_at is null.
+-- What viewers asked for: one row for each target, which is in force while undone_at is null.
 CREATE TABLE IF NOT EXISTS public.feedback (
   user_id    uuid NOT NULL,
   id         uuid NOT NULL DEFAULT gen_random_uuid(),
   action     text NOT NULL CHECK (action IN ('not_interested', 'hide_creator', 'report')),
   post_id    uuid,
   creator_id uuid,
-  target     uuid NOT NULL GENERATED ALWAYS AS (  -- what is probed
+  target     uuid NOT NULL GENERATED ALWAYS AS (  -- the id by which a feedback is looked up
                CASE action WHEN 'hide_creator' THEN creator_id ELSE coalesce(post_id, creator_id) END) STORED,
-  taken      jsonb NOT NULL DEFAULT '{}',  -- off the viewer's affinities: given back when undone
-  counted    boolean NOT NULL DEFAULT false,  -- as a report: given back when undone or erased
-  revision   bigint GENERATED BY DEFAULT AS IDENTITY,  -- new at every change: tells what a queue knew
+  taken      jsonb NOT NULL DEFAULT '{}',  -- what was taken off affinities; it is given back when undone
+  counted    boolean NOT NULL DEFAULT false,  -- it has counted as a report; given back when undone or erased
+  revision   bigint GENERATED BY DEFAULT AS IDENTITY,  -- it grows at every change, and tells what a queue knew
   created_at timestamptz NOT NULL DEFAULT now(),  -- when it was first given
   undone_at  timestamptz,
   PRIMARY KEY (user_id, id),
@@ -127,7 +129,7 @@ DROP POLICY IF EXISTS "read_own_signals" ON public.user_interest_signals;
 CREATE POLICY "read_own_signals" ON public.user_interest_signals
   FOR SELECT USING (user_id = (SELECT auth.uid()));
 
--- Written by give_feedback alone: whoever could delete a report could report again, and count twice.
+-- Only give_feedback writes this table. A viewer who could delete a report could report again, and count twice.
 DROP POLICY IF EXISTS "read_own_feedback" ON public.feedback;
 CREATE POLICY "read_own_feedback" ON public.feedback
   FOR SELECT USING (user_id = (SELECT auth.uid()));
@@ -135,7 +137,7 @@ CREATE POLICY "read_own_feedback" ON public.feedback
 GRANT SELECT ON public.user_interest_signals, public.feedback TO vroom_app;
 GRANT SELECT, INSERT, DELETE ON public.follows TO vroom_app;
 
--- Locks what is learnt of a viewer until the transaction ends; how many observations there were.
+-- Lock what is learnt of a viewer until the transaction ends, and return how many observations there were.
 CREATE OR REPLACE FUNCTION vroom_private.lock_viewer(viewer uuid) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -152,7 +154,7 @@ BEGIN
 END
 $$;
 
--- The tags of a post that taste is learnt by: each once, ten at most.
+-- Return the tags of a post from which taste is learnt: each tag once, and ten at most.
 CREATE OR REPLACE FUNCTION vroom_private.taste_tags(tags text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -164,14 +166,14 @@ AS $$
   ) t
 $$;
 
--- Affinity halves in 14 days and stays in [-5, 5].
+-- Return an affinity as of a later time. It halves in 14 days and stays in [-5, 5].
 CREATE OR REPLACE FUNCTION vroom_private.affinity_at(value double precision, since timestamptz, at timestamptz)
 RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN vroom_private.decayed(value, since, at, interval '14 days');
 
--- Adds to a viewer's affinity for creators and for tags; what one key is given is summed. The caller
--- holds lock_viewer. The weakest go where a viewer has more than 300.
+-- Add to a viewer's affinities for creators and for tags. Amounts for the same key are summed. The caller holds
+-- lock_viewer. Where a viewer has more than 300 affinities of a kind, the weakest are deleted.
 CREATE OR REPLACE FUNCTION vroom_private.add_creator_affinity(
   viewer uuid, creators uuid[], amounts double precision[], at timestamptz
 ) RETURNS void
@@ -216,8 +218,8 @@ AS $$
   );
 $$;
 
--- The cohorts that a viewer stands for: their device and daypart, and the same with the tag they like
--- best. None before their first page.
+-- Return the cohorts to which a viewer belongs: their device and daypart, and the same with the tag that they like
+-- best. There are none before the viewer's first page.
 CREATE OR REPLACE FUNCTION vroom_private.cohorts_of(viewer uuid, at timestamptz) RETURNS text[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp

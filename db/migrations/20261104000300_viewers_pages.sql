@@ -3,19 +3,19 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What a session was served, and what requests cost.
+-- This file keeps what a session was served, and what requests cost.
 
--- Page n of a session, written once. The durable record behind the session cache: it keeps retries,
--- races and sessions whose cache is gone on one and the same pages.
+-- Page n of a session, which is written once. This is the durable record behind the session cache. It makes
+-- retries, concurrent requests and sessions whose cache is gone see the same pages.
 CREATE TABLE IF NOT EXISTS public.feed_pages (
   user_id    uuid NOT NULL,
   session_id uuid NOT NULL,
   page_no    integer NOT NULL CHECK (page_no >= 0),
   version    integer NOT NULL,  -- grows when a post that is no longer eligible is replaced
   post_ids   uuid[] NOT NULL,   -- in the order shown
-  withdrawn_ids uuid[] NOT NULL DEFAULT '{}',  -- posts of earlier versions: what was served stays served
-  entries    jsonb NOT NULL,    -- per post: source, score and its parts, reasons, propensity
-  variant    text,              -- of the experiment it was ranked under
+  withdrawn_ids uuid[] NOT NULL DEFAULT '{}',  -- posts of earlier versions, which stay served
+  entries    jsonb NOT NULL,    -- for each post: source, score and its parts, reasons, propensity
+  variant    text,              -- the variant of the experiment under which it was ranked
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, session_id, page_no)
 );
@@ -32,8 +32,8 @@ CREATE TABLE IF NOT EXISTS public.feed_requests (
   stale_cursor     boolean NOT NULL DEFAULT false,
   degraded         text,
   variant          text,
-  sources          jsonb NOT NULL DEFAULT '{}',  -- posts of the page by source
-  trace            jsonb NOT NULL DEFAULT '{}',  -- candidates by rung, drops by filter
+  sources          jsonb NOT NULL DEFAULT '{}',  -- the number of the page's posts by source
+  trace            jsonb NOT NULL DEFAULT '{}',  -- candidates by rung, and dropped posts by filter
   created_at       timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, request_id)
 );
@@ -43,14 +43,14 @@ CREATE INDEX IF NOT EXISTS feed_requests_by_id ON public.feed_requests USING has
 ALTER TABLE public.feed_pages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.feed_requests ENABLE ROW LEVEL SECURITY;
 
--- The last day's requests in one row; no row where there was none.
+-- The last day's requests in one row. There is no row where there was no request.
 CREATE OR REPLACE VIEW public.feed_stats WITH (security_invoker = true) AS
 SELECT count(*)                                             AS total_requests,
        count(*) FILTER (WHERE cache_hit)                    AS cache_hits,
        count(*) FILTER (WHERE degraded IS NOT NULL)         AS degraded_requests,
        avg(response_time_ms)                                AS avg_response_time_ms,
        percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms) AS p95_response_time_ms,
-       -- how much 8 minutes, an hour, 6 hours and a day count in the ranking, as learnt
+       -- the learnt weights of 8 minutes, an hour, 6 hours and a day in the ranking
        (SELECT m.weights FROM public.heat_mix m)            AS heat_mix
 FROM public.feed_requests
 WHERE created_at > now() - interval '1 day'

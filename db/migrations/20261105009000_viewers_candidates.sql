@@ -3,8 +3,8 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- feed_candidates: what a viewer may be shown next, with all that the ranking reads. The feed function and the
--- operator's get_personalized_feed both call it.
+-- feed_candidates returns what a viewer may be shown next, with all that the ranking reads. Both the feed function
+-- and the operator's get_personalized_feed call it.
 
 -- Return how many posts a search has looked at (`walked`), and how many each filter took, each post once.
 CREATE OR REPLACE FUNCTION vroom_private.filtered_counts(search vroom_private.search) RETURNS jsonb
@@ -28,8 +28,8 @@ BEGIN
 END
 $$;
 
--- Return the posts to repeat where a page cannot be filled with unseen ones, max_rows at most: the longest ago
--- first, those of earlier sessions before those that this session was served.
+-- Return the posts to repeat where a page cannot be filled with unseen ones, max_rows at most. Posts that were
+-- seen the longest ago come first. Posts of earlier sessions come before those that this session was served.
 CREATE OR REPLACE FUNCTION vroom_private.seen_posts(search vroom_private.search, max_rows integer)
 RETURNS TABLE (post_id uuid, seen_rank integer, in_session boolean)
 LANGUAGE plpgsql STABLE
@@ -69,7 +69,8 @@ BEGIN
 END
 $$;
 
--- Return the rows of feed_candidates for what a search has found. It is one query, and long by its columns alone.
+-- Return the rows of feed_candidates for what a search has found. This is one query, which is long only because of
+-- its columns.
 CREATE OR REPLACE FUNCTION vroom_private.describe_found(search vroom_private.search, page_size integer)
 RETURNS TABLE (
   post_id uuid, creator_id uuid, rung text, published_at timestamptz, duration_ms integer,
@@ -136,23 +137,26 @@ BEGIN
 END
 $$;
 
--- Candidates for one viewer's next posts.
+-- Return candidates for one viewer's next posts.
 --
 -- want       how many unseen candidates are enough: half as many again as the ranking takes
 -- page_size  how many posts must be found in all; where fewer are unseen, seen posts are added
--- session    posts served in it count as seen; served_ids adds what only the session cache knows, with
---            served_order = page number * 64 + position
+-- session    posts served in this session count as seen; served_ids adds the posts that only the session cache
+-- knows,
+--            with served_order = page number * 64 + position
 -- newest     true: the `want` newest unseen posts and no others, for a chronological feed
--- context    device and daypart of the request, as 'phone/evening'; null: as of the viewer's last page
+-- context    the device and daypart of the request, as 'phone/evening'; null: those of the viewer's last page
 --
--- Unseen rows have the rung fresh, following or trending. Where fewer than page_size are unseen, rows of the
--- rung `seen` follow: the longest ago first (seen_rank), those of earlier sessions before this session's.
--- inventory is the number of unseen rows, and complete says that no other unseen post exists. creator_served is
--- how many of the creator's posts the session was served. The creator's rates are of the last months, over
--- creator_samples viewers. creator_affinity and tag_affinity (the sum over the post's tags) are the viewer's as
--- of `at`, null where there is none. heat is post_heat's; follows says how likely viewers of the viewer's last
--- posts go on to this one, null where nothing is known. source is the walk that found the post. filtered counts the posts that
--- were looked at and those that each filter took; it is the same in all rows.
+-- Unseen rows have the rung fresh, following or trending. Where fewer than page_size are unseen, rows of the rung
+-- `seen` follow. Among these, posts that were seen the longest ago come first (seen_rank), and posts of earlier
+-- sessions come before those of this session.
+--
+-- inventory is the number of unseen rows, and complete says that no other unseen post exists. creator_served says
+-- how many of the creator's posts the session was served. The creator's rates cover the last months and
+-- creator_samples viewers. creator_affinity and tag_affinity (the sum over the post's tags) are the viewer's as of
+-- `at`, and null where there is none. heat is that of post_heat. follows says how likely viewers of the viewer's
+-- last posts are to go on to this one, and is null where nothing is known. source is the walk that found the post.
+-- filtered counts the posts that were looked at and those that each filter took; it is the same in all rows.
 CREATE OR REPLACE FUNCTION public.feed_candidates(
   viewer       uuid,
   session      uuid,

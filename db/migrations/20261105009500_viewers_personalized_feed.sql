@@ -3,11 +3,11 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- The feed as an operator asks for it and explains it: the ladder over the candidates of feed_candidates, in
--- order of rung and hot score, without the ranking that the feed function adds.
+-- Return the feed as an operator asks for it and explains it: the ladder over the candidates of feed_candidates,
+-- in the order of rung and hot score, without the ranking that the feed function adds.
 --
--- page_after is the last post of the page before; null asks for the first page. Beyond the last candidate the
--- order starts again at its top, since a feed does not end. Repeats are named by the rules of feed_settings.
+-- page_after is the last post of the page before; null asks for the first page. After the last candidate the order
+-- starts again at its top, because a feed does not end. Repeats are named by the rules of feed_settings.
 CREATE OR REPLACE FUNCTION public.get_personalized_feed(user_id uuid, page_size integer, page_after uuid)
 RETURNS TABLE (
   feed_position integer, post_id uuid, creator_id uuid, source text, is_repeat boolean,

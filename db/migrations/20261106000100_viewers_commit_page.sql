@@ -3,9 +3,9 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- How a page is written once, only with posts that may be shown.
+-- The functions in this file write each page once, with posts that may be shown and with no others.
 
--- A post as clients are shown it, as far as the database knows it.
+-- Return posts as clients are shown them, as far as the database knows them.
 CREATE OR REPLACE FUNCTION vroom_private.posts_as_shown(ids uuid[]) RETURNS jsonb
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -20,8 +20,8 @@ AS $$
   WHERE p.id = ANY (ids)
 $$;
 
--- The same for the session cache, as text that is stored and seldom read: in columns, which compress well, in
--- the order of `ids`. A post without caption is gone.
+-- Return the same for the session cache, as text that is stored and seldom read. It is laid out in columns, which
+-- compress well, in the order of `ids`. A post without a caption no longer exists.
 CREATE OR REPLACE FUNCTION vroom_private.posts_as_cached(ids uuid[]) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -40,8 +40,8 @@ AS $$
   ) o
 $$;
 
--- The feed_requests row of one request, as the feed function describes it, and on what and when the
--- viewer asked, where that has changed.
+-- Write the feed_requests row of one request, as the feed function describes it. Keep the viewer's device and time
+-- of day where they have changed.
 CREATE OR REPLACE FUNCTION vroom_private.log_request(viewer uuid, session uuid, page integer, request jsonb)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -70,7 +70,8 @@ AS $$
   SET device = excluded.device, daypart = excluded.daypart, updated_at = now()
 $$;
 
--- Changes with every feedback that the viewer gives or takes back; 0 without any.
+-- Return the revision of a viewer's feedback, or 0 without any feedback. It changes with every feedback that the
+-- viewer gives or takes back.
 CREATE OR REPLACE FUNCTION vroom_private.feedback_revision(viewer uuid) RETURNS bigint
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -78,7 +79,7 @@ AS $$
   SELECT coalesce(max(f.revision), 0) FROM feedback f WHERE f.user_id = viewer
 $$;
 
--- Of `ids`, those that the viewer may be shown at all, seen or not.
+-- Return those of `ids` that the viewer may be shown at all, seen or not.
 CREATE OR REPLACE FUNCTION vroom_private.still_eligible(viewer uuid, ids uuid[]) RETURNS uuid[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -87,7 +88,7 @@ AS $$
   FROM posts p
   WHERE p.id = ANY (ids) AND p.creator_id <> viewer
     AND vroom_private.is_published(p.visibility, p.mux_ready, p.mux_playback_id, p.created_at, p.published_at)
-    -- Probes, however much the viewer has asked for; LIMIT keeps them that.
+    -- LIMIT makes these probes of an index, however much the viewer has asked for.
     AND (
       SELECT true FROM feedback f
       WHERE f.user_id = viewer AND f.action = 'hide_creator' AND f.target = p.creator_id
@@ -102,10 +103,10 @@ AS $$
     ) IS NULL
 $$;
 
--- Return how many posts the viewer may be shown at all, max_rows at most. Asked only where a page is shorter than
--- it should be; so that the work is bounded even then, it looks at 5,000 posts of either kind that is_eligible
--- knows and no more: those that are marked as eligible, and those whose time has come since they were written.
--- Each kind has an index of its own, which a condition with is_eligible could not use.
+-- Return how many posts the viewer may be shown at all, max_rows at most. This is asked only where a page is
+-- shorter than it should be. To bound the work even then, the function looks at no more than 5,000 posts of either
+-- kind that is_eligible knows: those that are marked as eligible, and those whose time has come since they were
+-- written. Each kind has an index of its own, which a condition with is_eligible could not use.
 CREATE OR REPLACE FUNCTION vroom_private.eligible_posts(viewer uuid, max_rows integer) RETURNS integer
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -120,7 +121,7 @@ AS $$
   ) found
 $$;
 
--- The same for a page that is shorter than its description asks for; null for a full one.
+-- Return the same for a page that is shorter than its description asks for, and null for a full page.
 CREATE OR REPLACE FUNCTION vroom_private.eligible_where_short(viewer uuid, described jsonb, shown uuid[])
 RETURNS integer
 LANGUAGE sql STABLE
@@ -140,7 +141,8 @@ AS $$
   WHERE g.id NOT IN (SELECT unnest(vroom_private.still_eligible(viewer, ids)))
 $$;
 
--- Write a page as this version of it. What an earlier version held and this one does not counts as withdrawn.
+-- Write a page as this version of it. Posts that an earlier version held and this one does not hold count as
+-- withdrawn.
 CREATE OR REPLACE FUNCTION vroom_private.write_page(
   viewer uuid, session uuid, page integer, version integer, shown uuid[], described jsonb
 ) RETURNS void
@@ -185,26 +187,29 @@ AS $$
   ) found
 $$;
 
--- Writes page `page` of a session, once, or checks that it still holds.
+-- Write page `page` of a session once, or check that it still stands.
 --
--- expected        the version of the page that the caller has read; 0 = it believes the page unwritten
+-- expected        the version of the page that the caller has read; 0 = the caller believes the page unwritten
 -- shown           the posts in order; entries[i] describes shown[i]
--- claimed_unseen  those of `shown` that pass as unseen: the session may not have served them on another page,
---                 and no impression may have come after `cutoff` (another session's, since the queue was ranked)
--- hydrate         posts whose content the cache is to hold (the queue's)
--- request         the feed_requests row's columns, written where a page is answered
--- revision        of the viewer's feedback, as the ranking knew it; null: not to be checked
+-- claimed_unseen  those of `shown` that the page shows as unseen: the session may not have served them on another
+--                 page, and the viewer may have no impression of them after `cutoff` (another session may have
+--                 recorded one since the queue was ranked)
+-- hydrate         the posts whose content the cache is to hold (the queue's)
+-- request         the columns of the feed_requests row, which is written where a page is answered
+-- revision        the revision of the viewer's feedback that the ranking knew; null: it is not checked
 --
--- status `committed`  the page stands as given (written now, or unchanged since)
---        `existing`   another version stands: it is returned instead; `withdrawn` names those of its posts that
+-- status `committed`  the page stands as given (it was written now, or is unchanged since)
+--        `existing`   another version stands and is returned instead; `withdrawn` names those of its posts that
 --                     may no longer be shown
---        `rejected`   nothing is written: `withdrawn` names posts that may not be shown at all any more, and
---                     `no_longer_unseen` others that may be shown, but only as repeats
---        `outdated`   the viewer has given feedback that the ranking did not know: rank anew
--- posts: the content of the page returned, of eligible posts only; content_columns: that of `hydrate`.
--- eligible: where a page is answered that is shorter than it should be, how many posts the viewer may be shown
--- at all, counted up to the page's size; null for a full page.
--- It stays in one piece over its four answers, since they exclude one another in this order.
+--        `rejected`   nothing is written: `withdrawn` names posts that may no longer be shown at all, and
+--                     `no_longer_unseen` names others that may be shown, but only as repeats
+--        `outdated`   the viewer has given feedback that the ranking did not know, so the caller ranks anew
+--
+-- posts holds the content of the returned page, of eligible posts only. content_columns holds that of `hydrate`.
+-- Where the answered page is shorter than it should be, eligible says how many posts the viewer may be shown at
+-- all, counted up to the page's size. It is null for a full page.
+--
+-- The function stays in one piece, because its four answers exclude one another in this order.
 CREATE OR REPLACE FUNCTION public.commit_page(
   viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
   claimed_unseen uuid[], hydrate uuid[], request jsonb,
@@ -228,7 +233,7 @@ DECLARE
   v_seen      uuid[];
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
-  -- One writer a session at a time: two pages written at once could hold the same post.
+  -- Only one transaction at a time writes pages of a session. Two pages written at once could hold the same post.
   PERFORM pg_advisory_xact_lock(hashtextextended(v_viewer::text || v_session::text, 0));
 
   SELECT f.version, f.entries, f.post_ids INTO v_version, v_entries, v_stored

@@ -3,9 +3,10 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- How impressions are recorded.
+-- The functions in this file record impressions.
 
--- Return when the viewer was served the posts of a session's last 50 pages; one row a post, its first page.
+-- Return when the viewer was served the posts of a session's last 50 pages. There is one row for each post, with
+-- the time of its first page.
 CREATE OR REPLACE FUNCTION vroom_private.served_times(viewer uuid, session uuid)
 RETURNS TABLE (post_id uuid, served_at timestamptz)
 LANGUAGE sql STABLE
@@ -21,9 +22,9 @@ AS $$
   GROUP BY p.post_id
 $$;
 
--- Return the rows of a batch with the times at which they can have been seen. A device whose clock is wrong loses
--- nothing: nobody saw a post after now, nor before its page was served, and what is older than any page that is
--- kept counts as seen now. An operator, who comes without claims, may record what was long ago.
+-- Return the rows of a batch with the times at which their posts can have been seen. A device with a wrong clock
+-- loses nothing. Nobody saw a post after now or before its page was served, and a time that is older than any page
+-- that is kept counts as now. An operator comes without claims and may record impressions from long ago.
 CREATE OR REPLACE FUNCTION vroom_private.dated_impressions(viewer uuid, session uuid, batch jsonb)
 RETURNS TABLE (
   index integer, event_id uuid, post_id uuid, source text, score double precision, "position" smallint,
@@ -35,7 +36,7 @@ AS $$
   SELECT (g.ord - 1)::integer, r.event_id, r.post_id, r.source, r.score, r.position, r.visible_ms,
          CASE
            WHEN coalesce(r.seen_at, now()) >= now() THEN now()
-           -- a clock that is a little slow is let be
+           -- the time of a clock that is only a little slow is kept
            WHEN r.seen_at > now() - interval '5 minutes' OR auth.uid() IS NULL THEN r.seen_at
            WHEN s.served_at IS NOT NULL THEN greatest(r.seen_at, s.served_at)
            WHEN r.seen_at > now() - f.keep_pages THEN r.seen_at
@@ -49,8 +50,9 @@ AS $$
   LEFT JOIN vroom_private.served_times(viewer, session) AS s ON s.post_id = r.post_id
 $$;
 
--- Record a batch of impressions: rows are {event_id, post_id, source, position, visible_ms, seen_at}. Return one
--- row each, by index: accepted, duplicate (the event was recorded before) or unknown_post.
+-- Record a batch of impressions, and return one row for each of them, by index. The batch holds rows of the form
+-- {event_id, post_id, source, position, visible_ms, seen_at}. The outcomes are accepted, duplicate (the event was
+-- recorded before) and unknown_post.
 CREATE OR REPLACE FUNCTION public.record_impressions(viewer uuid, session uuid, batch jsonb)
 RETURNS TABLE (index integer, outcome text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -72,7 +74,7 @@ BEGIN
   WITH given AS MATERIALIZED (
     SELECT r.*, k.known, row_number() OVER (PARTITION BY r.event_id, k.known ORDER BY r.index) AS nth
     FROM vroom_private.dated_impressions(v_viewer, v_session, batch) AS r
-    -- LIMIT keeps this a probe of the key. Of EXISTS the planner may make a hash of all posts.
+    -- LIMIT makes this a probe of the key. For EXISTS the planner could build a hash of all posts.
     CROSS JOIN LATERAL (
       SELECT (SELECT true FROM posts p WHERE p.id = r.post_id LIMIT 1) IS NOT NULL AS known
     ) k
@@ -84,7 +86,7 @@ BEGIN
            g.score, v_session, g.position, g.visible_ms, v_variant
     FROM given g
     WHERE g.known AND g.nth = 1
-    ORDER BY g.event_id  -- one order of locks, whatever the order of the batch
+    ORDER BY g.event_id  -- all batches take their locks in this order
     ON CONFLICT (user_id, event_id) DO NOTHING
     RETURNING event_id
   )
@@ -98,8 +100,8 @@ BEGIN
 END
 $$;
 
--- Record one impression by named parameters. The event id is made of the parameters, so that a repeated call
--- records nothing twice. Return true where it was recorded now.
+-- Record one impression, given by named parameters, and return whether it was recorded by this call. The event id
+-- is computed from the parameters, so that a repeated call records nothing twice.
 CREATE OR REPLACE FUNCTION public.record_impression(
   user_id uuid, post_id uuid, source text DEFAULT 'unknown', score double precision DEFAULT NULL,
   session_id uuid DEFAULT NULL, visible_at timestamptz DEFAULT now()

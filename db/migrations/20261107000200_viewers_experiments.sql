@@ -3,15 +3,15 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What experiments have shown.
+-- The functions in this file return what experiments have shown.
 
--- One row a viewer who was shown anything under one of `variants` since `since`.
+-- Return one row for each viewer who was shown anything under one of `variants` since `since`.
 --
--- variant      the viewer's; null for one who met several of them, whose figures tell of none
--- impressions  seen and arrived since then
--- watched      posts of those impressions that the viewer has watched, each once
--- watch_ratio  mean over these posts of the viewer's best; null without any
--- like_rate    share of these posts that the viewer liked; null without any
+-- variant      the viewer's variant; null for a viewer who met several, whose figures say nothing about any
+-- impressions  the impressions that were seen and arrived since then
+-- watched      the posts of those impressions that the viewer has watched, each counted once
+-- watch_ratio  the mean over these posts of the viewer's best ratio; null without any
+-- like_rate    the share of these posts that the viewer liked; null without any
 CREATE OR REPLACE FUNCTION public.experiment_viewers(variants text[], since timestamptz)
 RETURNS TABLE (
   user_id uuid, variant text, impressions bigint, watched bigint, watch_ratio double precision,
@@ -49,8 +49,8 @@ AS $$
   LEFT JOIN engaged e USING (user_id)
 $$;
 
--- The same, a row a variant: viewers are the unit, so that one who watches much counts as one. The
--- row whose variant is null counts those who met several.
+-- Return the same figures, one row for each variant. Viewers are the unit, so that a viewer who watches much
+-- counts as one. The row with a null variant counts the viewers who met several.
 CREATE OR REPLACE FUNCTION public.experiment_figures(variants text[], since timestamptz)
 RETURNS TABLE (
   variant text, viewers bigint, watching_viewers bigint, impressions bigint,
@@ -67,7 +67,7 @@ AS $$
   ORDER BY v.variant
 $$;
 
--- For operators: they read across viewers.
+-- These functions are for operators, because they read across viewers.
 SELECT vroom_private.open_only_to('public.experiment_viewers(text[], timestamptz)', NULL);
 SELECT vroom_private.open_only_to('public.experiment_figures(text[], timestamptz)', NULL);
 

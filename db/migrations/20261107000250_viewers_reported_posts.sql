@@ -3,7 +3,7 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What operators see of reports before they give a verdict with review_post.
+-- This file shows operators the reports before they give a verdict with review_post.
 
 -- Return the posts with reports that count and that nobody has reviewed, those that are off the feed first, the
 -- longest ago first. It names no reporter.
@@ -37,7 +37,7 @@ AS $$
     LEFT JOIN LATERAL (
       SELECT min(w.created_at) AS first_at FROM follows w WHERE w.follower_id = f.user_id
     ) followed ON true
-    -- as give_feedback counts them
+    -- give_feedback counts them in the same way
     WHERE f.action = 'report' AND f.counted AND f.post_id IS NOT NULL
       AND coalesce(r.counted_from, '-infinity') <= f.created_at
   )

@@ -3,8 +3,9 @@ BEGIN;
 -- The first file refuses a database that it does not understand; then this one does nothing either.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What row level security does not cover. A platform's default privileges may have given its roles TRUNCATE on
--- every table, which empties it whatever its policies say, and the right to move every sequence.
+-- This file closes what row level security does not cover. A platform's default privileges may have given its
+-- roles TRUNCATE on every table, which empties the table whatever its policies say, and the right to move every
+-- sequence.
 
 -- Take such rights on the feed's own tables from every role but their owner. Tables that an application had
 -- before the feed came keep theirs.
