@@ -1,22 +1,23 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Retrieval begins here: what one search knows of the viewer, and what it has found so far.
+-- Retrieval begins in this file. It keeps what one search knows of the viewer, and what the search has found so
+-- far.
 --
 -- The files 20261105* are the only definition of what a viewer may be shown next. feed_candidates calls them in
--- the order of their names: it begins a search, lets the walks propose posts, and keeps the unseen ones.
--- The work is bounded, whatever the catalogue and the history: a walk over an ordered index looks at a fixed
--- number of rows. What the walks cannot decide (is anything unseen left?) the blocks of bits decide exactly,
--- 1,024 posts a row.
+-- the order of their names: it begins a search, lets the walks propose posts, and keeps the unseen ones. The work
+-- is bounded, however large the catalogue and the history are. A walk over an ordered index looks at a fixed
+-- number of rows. The walks cannot decide whether any unseen post is left. The blocks of bits decide this exactly,
+-- with 1,024 posts in a row.
 
 DO $$
 BEGIN
   IF to_regtype('vroom_private.proposed_post') IS NULL THEN
     -- A post that a walk proposes. `source` is the walk's name. `reason` is null, or says why the walk itself
-    -- passed the post over. `place` counts from 1 in the list that the post comes from (of one tag, say), where
-    -- walks take turns by it.
+    -- passed the post over. `place` counts from 1 in the list from which the post comes (the list of one tag, for
+    -- example), where walks take turns by it.
     CREATE TYPE vroom_private.proposed_post AS (post_id uuid, source text, reason text, place bigint);
     -- An unseen post that was found.
     CREATE TYPE vroom_private.found_post AS (
@@ -34,21 +35,21 @@ BEGIN
       refused        uuid[],       -- posts that the viewer wants no more of, or has reported
       served         vroom_private.served_post[],
       creator_taste  jsonb,        -- affinity by creator, decayed; null where none is known
-      tag_taste      jsonb,        -- affinity by tag, likewise
+      tag_taste      jsonb,        -- affinity by tag, decayed; null where none is known
       liked_creators uuid[],       -- the ten creators that the viewer likes most
       liked_tags     text[],       -- the eight tags that the viewer likes most
-      next_posts     uuid[],       -- what others went on to after the viewer's last posts, the likeliest first
-      next_likely    double precision[],  -- how likely that is, for each
+      next_posts     uuid[],       -- what others watched after the viewer's last posts, the likeliest first
+      next_likely    double precision[],  -- how likely each of them is
       kept           vroom_private.found_post[],
       filtered       vroom_private.filtered_post[],
       passed_over    vroom_private.filtered_post[],  -- what walks passed over before they proposed anything
-      complete       boolean       -- no unseen post exists but those kept
+      complete       boolean       -- no other unseen post exists than those kept
     );
   END IF;
 END $$;
 
--- Return what the session was served, each post once with its last place. The session cache may know of pages
--- that Postgres does not: served_ids and served_order add them.
+-- Return what the session was served, each post once with its last place. The session cache may know of pages that
+-- Postgres does not know of. served_ids and served_order add them.
 CREATE OR REPLACE FUNCTION vroom_private.served_posts(
   viewer uuid, session uuid, served_ids uuid[], served_order integer[]
 ) RETURNS vroom_private.served_post[]

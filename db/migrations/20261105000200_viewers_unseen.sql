@@ -1,17 +1,18 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What counts as unseen. may_show and was_seen say so, and nothing else does: keep_unseen asks both, and a walk
--- that wants to pass over seen posts before it proposes any asks was_seen.
+-- This file decides what counts as unseen. Only may_show and was_seen decide this. keep_unseen asks both. A walk
+-- that passes over seen posts before it proposes any asks was_seen.
 --
--- Both are functions in SQL with a single SELECT and no settings of their own, so that the planner takes them
--- into the statement that calls them; a call for each post would cost more than the probe. That is why they
--- return rows and why the names in them are qualified.
+-- Both are functions in SQL with a single SELECT and no settings of their own, so that the planner inlines them
+-- into the statement that calls them. A call for each post would cost more than the probe. For the same reason
+-- they return rows, and the names in them are qualified.
 
--- Return why this viewer may not be shown a post at all: `ineligible`, `own`, `hidden` or `not_interested`; null
--- where they may. creator_id is null where the post is not eligible. hidden and refused are the viewer's.
+-- Return why this viewer may not be shown a post at all: `ineligible`, `own`, `hidden` or `not_interested`. Return
+-- null where the viewer may be shown it. creator_id is null where the post is not eligible. hidden and refused are
+-- the viewer's.
 CREATE OR REPLACE FUNCTION vroom_private.may_show(
   viewer uuid, hidden uuid[], refused uuid[], post_id uuid, creator_id uuid
 ) RETURNS TABLE (reason text)
@@ -25,8 +26,8 @@ AS $$
   END
 $$;
 
--- Return `served` for a post that the session was served, `seen` for one of which the viewer has an impression
--- after the cutoff; null for all others.
+-- Return `served` for a post that the session was served, `seen` for a post of which the viewer has an impression
+-- after the cutoff, and null for all others.
 CREATE OR REPLACE FUNCTION vroom_private.was_seen(
   viewer uuid, cutoff timestamptz, served vroom_private.served_post[], post_id uuid
 ) RETURNS TABLE (reason text)
@@ -34,7 +35,7 @@ LANGUAGE sql STABLE ROWS 1
 AS $$
   SELECT CASE
     WHEN post_id IN (SELECT g.post_id FROM pg_catalog.unnest(served) AS g) THEN 'served'
-    -- LIMIT keeps this a probe of the index. Without it the planner may read the viewer's whole history.
+    -- LIMIT makes this a probe of the index. Without it the planner may read the viewer's whole history.
     WHEN (
       SELECT true FROM public.viewer_last_seen i
       WHERE i.user_id = viewer AND i.post_id = was_seen.post_id AND i.seen_at > cutoff
@@ -43,10 +44,10 @@ AS $$
   END
 $$;
 
--- Keep those of the proposed posts (none twice) that are unseen, in the given order, at most max_rows of them.
--- The others are filtered, each for the first reason that holds; those for which the walk itself names a reason
--- are noted as passed over. Posts behind the last one kept are not looked at, nor are those that earlier calls
--- have kept or filtered. This function alone adds to what a search has found.
+-- Keep those of the proposed posts (each at most once) that are unseen, in the given order, at most max_rows of
+-- them. The others are filtered, each for the first reason that holds. Posts for which the walk itself names a
+-- reason are noted as passed over. Posts after the last one kept are not looked at, and neither are posts that
+-- earlier calls have kept or filtered. No other function adds to what a search has found.
 CREATE OR REPLACE FUNCTION vroom_private.keep_unseen(
   INOUT search vroom_private.search, proposed vroom_private.proposed_post[], max_rows integer
 )
@@ -80,7 +81,7 @@ BEGIN
           search.viewer, search.cutoff, search.served, given.post_id) AS seen
         WHERE given.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
           AND given.post_id NOT IN (SELECT f.post_id FROM unnest(search.filtered) AS f)
-        ORDER BY given.place OFFSET 0  -- no other order is sorted, and a reason is found once
+        ORDER BY given.place OFFSET 0  -- no other order is sorted, and each reason is computed once
       ) judged
     ) counted
     WHERE counted.unseen <= max_rows  -- the window stops here, so that no further post is looked at

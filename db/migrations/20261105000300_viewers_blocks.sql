@@ -1,10 +1,11 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- What the blocks of bits say: post_blocks holds one bit a post (may it be shown?), viewer_seen one bit a post
--- and viewer (is there an impression?), 1,024 posts a row. What is eligible and not seen is unseen.
+-- This file reads the blocks of bits. post_blocks holds one bit for each post (may it be shown?). viewer_seen
+-- holds one bit for each post and viewer (is there an impression?). A row holds 1,024 posts. A post that is
+-- eligible and not seen is unseen.
 
 -- Return the blocks in which posts are eligible and without an impression of the viewer, with the bits of these
 -- posts. Only blocks whose newest post was published after published_after are read.

@@ -1,10 +1,10 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Propose posts whose time has come since they were written, the latest first. The upkeep makes them eligible
--- like all others within a minute; until then no other walk finds them.
+-- Propose posts whose time has come since they were written, the latest first. The upkeep makes them eligible like
+-- all other posts within a minute. Until then no other walk finds them.
 CREATE OR REPLACE FUNCTION vroom_private.walk_due(max_rows integer)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE

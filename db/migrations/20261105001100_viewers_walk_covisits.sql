@@ -1,11 +1,11 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Return what other viewers went on to after the five posts that this viewer finished last, the likeliest first.
--- Of each post, the co-visits of either half-life are taken in proportion to all that are kept of it and one
--- more, so that few are not believed. An earlier post counts less, by a factor of 0.7 each.
+-- Return what other viewers watched after the five posts that this viewer finished last, the likeliest first. The
+-- co-visits of a post, by either half-life, are divided by the sum of all that are kept of it plus one, so that a
+-- few co-visits count for little. An earlier post counts less, by a factor of 0.7 each.
 CREATE OR REPLACE FUNCTION vroom_private.neighbours_of(
   viewer uuid, at timestamptz, OUT posts uuid[], OUT likely double precision[]
 )
@@ -48,7 +48,7 @@ BEGIN
 END
 $$;
 
--- Propose what other viewers went on to, four at a time, so that the other walks have their turns.
+-- Propose what other viewers watched next, four posts at a time, so that the other walks have their turns.
 CREATE OR REPLACE FUNCTION vroom_private.walk_covisits(search vroom_private.search, walk integer)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE

@@ -1,9 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Propose the newest unseen posts of the creators whom the viewer likes most, and say which seen ones stand
+-- Propose the newest unseen posts of the creators whom the viewer likes most, and name the seen posts that come
 -- before them.
 CREATE OR REPLACE FUNCTION vroom_private.walk_liked_creators(search vroom_private.search, walk integer)
 RETURNS SETOF vroom_private.proposed_post
@@ -28,7 +28,7 @@ BEGIN
       ) newest
       CROSS JOIN LATERAL vroom_private.was_seen(
         search.viewer, search.cutoff, search.served, newest.post_id) AS seen
-      ORDER BY newest.published_at DESC, newest.post_id OFFSET 0  -- a reason is found once
+      ORDER BY newest.published_at DESC, newest.post_id OFFSET 0  -- each reason is computed once
     ) judged
   ) n
   WHERE n.unseen <= walk / 80;  -- the window stops here

@@ -1,6 +1,6 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
 -- Propose unseen posts of a tag from strides that double, below its hottest post; their places follow `before`.
@@ -33,9 +33,9 @@ BEGIN
 END
 $$;
 
--- Propose the hottest unseen posts of a tag, max_rows at most, and say which seen ones stand before them. Where the
--- viewer has seen most of the tag's top, bits tell what of its hottest 4,000 is unseen, and strides that double
--- reach below those: taste does not dry out before the tag does.
+-- Propose the hottest unseen posts of a tag, max_rows at most, and name the seen posts that come before them.
+-- Where the viewer has seen most of the tag's top, bits tell which of its hottest 4,000 posts are unseen, and
+-- strides that double reach below those. In this way a taste finds posts for as long as the tag has any.
 CREATE OR REPLACE FUNCTION vroom_private.walk_tag(search vroom_private.search, tag text, max_rows integer)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE
@@ -61,12 +61,12 @@ BEGIN
       ) hottest
       CROSS JOIN LATERAL vroom_private.was_seen(
         search.viewer, search.cutoff, search.served, hottest.post_id) AS seen
-      ORDER BY hottest.hot_score DESC, hottest.post_id OFFSET 0  -- a reason is found once
+      ORDER BY hottest.hot_score DESC, hottest.post_id OFFSET 0  -- each reason is computed once
     ) judged
   ) n
   WHERE n.unseen <= max_rows;  -- the window stops here
   GET DIAGNOSTICS v_found = ROW_COUNT;
-  -- Fewer rows than were looked at: all of them were proposed, or the tag has no more.
+  -- There are fewer rows than were looked at: either all of them were proposed, or the tag has no more.
   IF v_found < 2 * max_rows THEN
     RETURN;
   END IF;
@@ -88,7 +88,7 @@ BEGIN
 END
 $$;
 
--- Propose unseen posts of the tags that the viewer likes most. The fewer tags there are, the more of each.
+-- Propose unseen posts of the tags that the viewer likes most. With fewer tags, each tag gives more posts.
 CREATE OR REPLACE FUNCTION vroom_private.walk_liked_tags(search vroom_private.search, walk integer)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE

@@ -1,12 +1,12 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Propose what works on such a device at such a time of day, for a viewer of whom little is known.
+-- Propose what viewers on such a device watch at such a time of day, for a viewer of whom little is known.
 --
--- context is device and daypart of the request, as 'phone/evening'; null stands for those of the viewer's last
--- page. A cohort of unknown context, or of no tag, is null and finds nothing.
+-- context is the device and daypart of the request, as 'phone/evening'. null stands for those of the viewer's last
+-- page. A cohort without a known context or without a tag is null and finds nothing.
 CREATE OR REPLACE FUNCTION vroom_private.walk_cohorts(search vroom_private.search, walk integer, context text)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE

@@ -1,9 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Propose the newest of the posts that too few viewers were shown to judge them.
+-- Propose the newest of the posts that too few viewers have been shown to judge them.
 CREATE OR REPLACE FUNCTION vroom_private.walk_unproven(max_rows integer)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE

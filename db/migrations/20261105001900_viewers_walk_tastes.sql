@@ -1,12 +1,12 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Keep unseen posts that the viewer is likely to like, and beside them those that are being watched now, and
--- those that too few have seen to be judged.
+-- Keep unseen posts that the viewer is likely to like. Keep beside them posts that are being watched now, and
+-- posts that too few viewers have been shown to judge them.
 --
--- The walks by taste take turns, the best of each first, so that none crowds out another. A post that several
+-- The walks by taste take turns, the best post of each first, so that none crowds out another. A post that several
 -- walks propose belongs to the first of them.
 CREATE OR REPLACE FUNCTION vroom_private.walk_tastes(
   INOUT search vroom_private.search, want integer, walk integer, context text

@@ -1,9 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Propose the newest posts, but for the first `skip`.
+-- Propose the newest posts, except the first `skip`.
 CREATE OR REPLACE FUNCTION vroom_private.walk_new(max_rows integer, skip integer DEFAULT 0)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE

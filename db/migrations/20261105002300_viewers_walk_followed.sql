@@ -1,6 +1,6 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
 -- Return the creators whom the viewer follows and has not hidden, those with the newest post first. Creators
@@ -23,8 +23,8 @@ BEGIN
 END
 $$;
 
--- Propose the newest unseen posts of creators, `each` of each, and say which seen ones stand before them. Posts
--- that were kept before are passed by.
+-- Propose the newest unseen posts of creators, `each` of each, and name the seen posts that come before them.
+-- Posts that were kept before are left out.
 CREATE OR REPLACE FUNCTION vroom_private.walk_followed(
   search vroom_private.search, creators uuid[], published_after timestamptz, each integer, max_rows integer
 ) RETURNS SETOF vroom_private.proposed_post
@@ -52,7 +52,7 @@ BEGIN
       CROSS JOIN LATERAL vroom_private.was_seen(
         search.viewer, search.cutoff, search.served, newest.post_id) AS seen
       WHERE newest.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
-      ORDER BY newest.published_at DESC OFFSET 0  -- a reason is found once
+      ORDER BY newest.published_at DESC OFFSET 0  -- each reason is computed once
     ) judged
   ) u
   WHERE u.unseen <= each  -- the window stops here
@@ -61,8 +61,8 @@ END
 $$;
 
 -- Propose posts of creators by bits, up to max_rows of the newest that have no impression of the viewer. This
--- finds what walk_followed misses, which looks at few creators and at few posts of each. At most `depth` posts
--- are looked at.
+-- finds what walk_followed misses, because that walk looks at few creators and at few posts of each. At most
+-- `depth` posts are looked at.
 CREATE OR REPLACE FUNCTION vroom_private.walk_followed_by_bits(
   search vroom_private.search, creators uuid[], depth integer, max_rows integer
 ) RETURNS SETOF vroom_private.proposed_post

@@ -1,10 +1,10 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Keep the fresh posts that the walks missed, exactly, until `want` fresh ones are kept: by the bits of the
--- blocks that hold posts of the fresh window.
+-- Keep the fresh posts that the walks missed, exactly, until `want` fresh posts are kept. They are found by the
+-- bits of the blocks that hold posts of the fresh window.
 CREATE OR REPLACE FUNCTION vroom_private.keep_fresh(INOUT search vroom_private.search, want integer)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp

@@ -1,10 +1,10 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Propose posts further down the hot order, for a viewer who has seen its top: 40 posts at each of 14 distances
--- from the top, which double.
+-- Propose posts further down the hot order, for a viewer who has seen its top. The walk takes 40 posts at each of
+-- 14 distances from the top, and the distances double.
 CREATE OR REPLACE FUNCTION vroom_private.walk_hot_strides()
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE

@@ -1,10 +1,10 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Keep what the viewer saw before the cooldown, the longest ago first, until `want` posts are kept. It counts as
--- unseen, though its bit is set until retention removes the impression.
+-- Keep posts that the viewer saw before the cooldown, the longest ago first, until `want` posts are kept. Such a
+-- post counts as unseen, although its bit is set until retention removes the impression.
 CREATE OR REPLACE FUNCTION vroom_private.keep_expired(
   INOUT search vroom_private.search, want integer, walk integer
 )
@@ -32,8 +32,8 @@ BEGIN
 END
 $$;
 
--- Keep every unseen post that is left, exactly, until `want` posts are kept. Viewers who have seen nearly all
--- come here. The search is complete where fewer than wanted are found.
+-- Keep every unseen post that is left, exactly, until `want` posts are kept. This is for viewers who have seen
+-- nearly all posts. The search is complete where fewer posts than wanted are found.
 CREATE OR REPLACE FUNCTION vroom_private.keep_rest(
   INOUT search vroom_private.search, want integer, walk integer
 )

@@ -1,6 +1,6 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
 -- Propose the hottest posts of creators other than those given, out of the `depth` hottest.
@@ -22,8 +22,8 @@ BEGIN
 END
 $$;
 
--- Keep posts of more creators where few creators hold all that was found: `share` posts of one creator are the
--- most that the pages of a ranking of `length` posts can use.
+-- Keep posts of more creators where a few creators made all the posts that were found. `share` is the greatest
+-- number of posts by one creator that the pages of a ranking of `length` posts can use.
 CREATE OR REPLACE FUNCTION vroom_private.keep_varied(
   INOUT search vroom_private.search, length integer, share integer, want integer, walk integer
 )

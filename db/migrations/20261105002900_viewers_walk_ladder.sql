@@ -1,11 +1,11 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- Keep posts of creators whom the viewer follows: the newest of those who published last, and, where these and
--- the fresh posts do not fill a ranking of `length` posts, all that followed creators have, by bits. `share`
--- posts of one creator are the most that its pages can use.
+-- Keep posts of creators whom the viewer follows: first the newest posts of those who published last. Where these
+-- and the fresh posts do not fill a ranking of `length` posts, all posts of followed creators are searched by
+-- bits. `share` is the greatest number of posts by one creator that the pages of the ranking can use.
 CREATE OR REPLACE FUNCTION vroom_private.keep_followed(
   INOUT search vroom_private.search, length integer, share integer, want integer, walk integer
 )
@@ -17,7 +17,7 @@ DECLARE
   v_floor    timestamptz;
   v_creators uuid[];
   v_each     integer;
-  v_upper    integer;  -- how many of the posts kept are of the first two rungs
+  v_upper    integer;  -- how many of the kept posts are on the first two rungs
 BEGIN
   -- Where fresh posts of enough creators fill the ranking, older ones are not reached.
   SELECT CASE WHEN sum(least(c.fresh, share)) >= length THEN search.fresh_from ELSE '-infinity' END
@@ -47,8 +47,8 @@ BEGIN
 END
 $$;
 
--- Keep unseen posts that are hot, new, or by creators whom the viewer follows. Every fresh one is kept, and
--- every one at all where they are fewer than wanted.
+-- Keep unseen posts that are hot, new, or by creators whom the viewer follows. Every fresh post is kept. Where
+-- there are fewer unseen posts than wanted, every unseen post is kept.
 CREATE OR REPLACE FUNCTION vroom_private.walk_ladder(
   INOUT search vroom_private.search, want integer, page_size integer, walk integer
 )
@@ -59,7 +59,7 @@ AS $$
 DECLARE
   v_proposed vroom_private.proposed_post[];
   v_known    integer;
-  v_length   integer := ceil(want * 2 / 3.0);  -- what the ranking takes; the others are for discovery
+  v_length   integer := ceil(want * 2 / 3.0);  -- how many posts the ranking takes; the others are for discovery
   v_share    integer := 2 * ceil(v_length::numeric / page_size);  -- at most 2 a page by one creator
 BEGIN
   v_proposed := ARRAY(SELECT w FROM vroom_private.walk_hot(walk) AS w);

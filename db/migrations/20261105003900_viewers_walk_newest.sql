@@ -1,12 +1,12 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand; then this one does nothing either.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- A chronological feed: the newest unseen posts and no others, exactly.
+-- The functions in this file make a chronological feed: the newest unseen posts and no others, exactly.
 
--- Return the max_rows newest posts of those kept, and when the oldest of them was published; that is null where
--- there are fewer.
+-- Return the max_rows newest posts of those kept, and when the oldest of them was published. That time is null
+-- where there are fewer posts.
 CREATE OR REPLACE FUNCTION vroom_private.newest_of(
   INOUT kept vroom_private.found_post[], max_rows integer, OUT oldest timestamptz
 )
@@ -25,8 +25,9 @@ BEGIN
 END
 $$;
 
--- Keep what the viewer saw before the cooldown, the latest first, as far as it can be among the `want` newest:
--- until no other post can be newer than those kept, since nothing is seen before it is published.
+-- Keep posts that the viewer saw before the cooldown, the latest first, as long as such a post can be among the
+-- `want` newest. The search ends when no other post can be newer than those kept, because no post is seen before
+-- it is published.
 CREATE OR REPLACE FUNCTION vroom_private.keep_newest_expired(
   INOUT search vroom_private.search, want integer, walk integer
 )
@@ -57,8 +58,9 @@ BEGIN
 END
 $$;
 
--- Keep the `want` newest unseen posts: the newest in strides first; then, for a viewer who has seen all of
--- those, what they saw before the cooldown; then block by block, the one with the newest post first.
+-- Keep the `want` newest unseen posts. The walk first takes the newest posts in strides. For a viewer who has seen
+-- all of those, it then takes posts that the viewer saw before the cooldown. Last it goes block by block, the one
+-- with the newest post first.
 CREATE OR REPLACE FUNCTION vroom_private.walk_newest(
   INOUT search vroom_private.search, want integer, walk integer
 )
