@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.container import Container
     from tests.integration.feed.harness import Harness
 
-EXAMPLES, STEPS = 56, 40
+EXAMPLES, STEPS = 80, 40
 QUEUE_LIVES = timedelta(seconds=60)
 SIZES = st.sampled_from((1, 3, 6, 12, 20))
 CLOCKS = st.sampled_from(
