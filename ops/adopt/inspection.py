@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping as Rows
 
     from psycopg import Connection
@@ -122,11 +123,10 @@ def inspect(connection: Connection[Any], mapping: Mapping) -> Inspection:
         _require_identity(table, posts, mapping)
     elif "post_no" not in columns_of(connection, FEED_POSTS) and columns_of(connection, FEED_POSTS):
         raise RefusedError(f"{FEED_POSTS} is a table of the application as well: name it in POSTS")
-    for other in (mapping.follows, mapping.likes, mapping.comments, mapping.impressions):
+    history = (mapping.likes, mapping.comments, mapping.impressions, mapping.watches)
+    for other in (mapping.follows, *history):
         if other is not None:
             _require_all(connection, str(other.name), other.columns.values())
-    if mapping.watches is not None:
-        _require_all(connection, str(mapping.watches.name), mapping.watches.columns.values())
     triggers = connection.execute(_TRIGGERS, [table]).fetchall()
     return Inspection(
         posts=posts,
@@ -147,15 +147,17 @@ def _is_marked(connection: Connection[Any], table: str) -> bool:
 
 def _require_columns(table: str, columns: Rows[str, Column], mapping: Mapping) -> None:
     named = [mapping.post_id, mapping.creator, mapping.caption, mapping.video_url, mapping.deleted]
-    missing = [name for name in named if name is not None and name not in columns]
-    if missing:
-        raise RefusedError(f"{table} has no column {', '.join(missing)}")
+    _refuse_missing(table, columns, [name for name in named if name is not None])
 
 
-def _require_all(connection: Connection[Any], table: str, names: Any) -> None:  # noqa: ANN401  # the values of a mapping
+def _require_all(connection: Connection[Any], table: str, names: Iterable[str]) -> None:
     columns = columns_of(connection, table)
     if not columns:
         raise RefusedError(f"there is no table {table}")
+    _refuse_missing(table, columns, names)
+
+
+def _refuse_missing(table: str, columns: Rows[str, Column], names: Iterable[str]) -> None:
     missing = [name for name in names if name not in columns]
     if missing:
         raise RefusedError(f"{table} has no column {', '.join(missing)}")

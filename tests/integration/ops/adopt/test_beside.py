@@ -136,6 +136,22 @@ def test_likes_and_views_are_counted_once_however_often_it_runs(
     assert outline(owner) == before
 
 
+def test_comments_and_watches_are_counted_once_as_well(
+    url: str, owner: psycopg.Connection[Any]
+) -> None:
+    owner.execute("CREATE TABLE comments AS SELECT * FROM likes LIMIT 700")
+    owner.execute(
+        "CREATE TABLE plays AS SELECT l.*, 5000 AS play_ms, 10000 AS duration_ms"
+        " FROM likes l OFFSET 4000 LIMIT 300"
+    )
+    given = {name: SETTINGS[name] for name in ("POSTS", "CREATOR", "FOLLOWS")}
+    mapping = Mapping.from_settings(given | {"COMMENTS": "comments", "WATCHES": "plays"})
+    figures = "SELECT sum(comments), sum(plays) FROM post_stats"
+    for _ in range(2):
+        assert apply(url, mapping, Console(quiet=True))
+        assert owner.execute(figures).fetchone() == (700, 1000)
+
+
 def test_undo_takes_everything_back(url: str, owner: psycopg.Connection[Any]) -> None:
     before, posts = outline(owner), rows(owner, "posts", "*")
     assert apply(url, MAPPING, Console(quiet=True))
