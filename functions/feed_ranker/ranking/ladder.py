@@ -87,6 +87,17 @@ def make_entry(
     )
 
 
+def rescored(entry: Entry, served_of_creator: int, ranker: Ranker) -> Entry:
+    """Return an entry as it scores after so many posts of its creator in the session."""
+    diversity = _rounded(ranker.diversity(served_of_creator))
+    if diversity == entry.parts.diversity:
+        return entry
+    parts = entry.parts._replace(diversity=diversity)
+    # A post with a part that was no number has sunk to 0 and stays there.
+    score = min(entry.score, _rounded(parts.total(ranker.config.weights)))
+    return entry._replace(parts=parts, score=score)
+
+
 def weight(c: Candidate, discovery: Discovery) -> float:
     """Return how likely exploration draws a post, relative to others; it is always positive."""
     return max(_rounded(discovery.weight(c)), _LEAST_WEIGHT)

@@ -19,10 +19,11 @@ from functions.feed_ranker.ranking.ladder import (
     by_age,
     by_ladder,
     make_entry,
+    rescored,
     taste_reason,
     weight,
 )
-from functions.feed_ranker.ranking.personal import weave
+from functions.feed_ranker.ranking.personal import Weaver
 from functions.feed_ranker.ranking.stream import Entry, RankedStream, fill
 from shared.models import Rung
 from shared.variants import Policy
@@ -124,7 +125,8 @@ def build(
     ranked.sort(key=stream.place)
     spare: list[Entry] = []
     if not policy.chronological:
-        ranked = weave(ranked, _personal(retrieved.unseen, ranker, discovery), page_size)
+        personal = _personal(retrieved.unseen, ranker, discovery)
+        ranked = _weaver(retrieved.unseen, ranker).weave(ranked, personal, page_size)
         if not complete:
             ranked = ranked[:length]
             placed = {entry.post_id.int for entry in ranked}
@@ -157,6 +159,15 @@ def _ranked_positions(
         ranked += [filled.entry for filled in page]
         last_creator = variety.last_creator
     return ranked
+
+
+def _weaver(candidates: Iterable[Candidate], ranker: Ranker) -> Weaver:
+    served = {c.creator_id.int: c.creator_served for c in candidates}
+
+    def scored_after(entry: Entry, count: int) -> Entry:
+        return rescored(entry, served[entry.creator_id.int] + count, ranker)
+
+    return Weaver(scored_after)
 
 
 def _personal(candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery) -> list[Entry]:
