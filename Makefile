@@ -28,9 +28,10 @@ $(VENV)/.installed: requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements/dev.txt
 	touch $@
 
-check: install  ## Formatting, lint, types, import contracts, template [20 s]
+check: install  ## Formatting, lint (Python and SQL), types, import contracts, template [20 s]
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/sqlfluff lint --quiet --processes 1 db/migrations
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.openapi --check

@@ -17,7 +17,8 @@ DECLARE
   v_made    text[] := ARRAY[
     'cohort_posts', 'creator_quality', 'engagement_queue', 'erasures', 'feature_flags', 'feed_pages',
     'feed_requests', 'feed_settings', 'feed_stats', 'feedback', 'follows', 'heat_mix', 'hot_scale', 'mux_assets',
-    'mux_events', 'mux_pace', 'mux_sweep', 'post_blocks', 'post_covisits', 'post_heat', 'post_reviews', 'post_stats', 'post_tags', 'posts',
+    'mux_events', 'mux_pace', 'mux_sweep', 'post_blocks', 'post_covisits', 'post_heat', 'post_reviews', 'post_stats',
+    'post_tags', 'posts',
     'upkeep_locks', 'upkeep_places', 'uploads', 'user_interest_signals', 'user_post_impressions',
     'viewer_allowance', 'viewer_context', 'viewer_creator_affinity', 'viewer_last_seen', 'viewer_seen',
     'viewer_tag_affinity', 'viewer_watches', 'watch_events', 'watch_norms'

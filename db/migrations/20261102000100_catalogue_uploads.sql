@@ -62,7 +62,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS uploads_by_key ON public.uploads (creator_id, 
 CREATE INDEX IF NOT EXISTS uploads_open ON public.uploads (creator_id) WHERE state = 'waiting';
 
 -- The rows that end_mux_sweep deletes, which are a small part of the table.
-CREATE INDEX IF NOT EXISTS uploads_cleared ON public.uploads (state_since) WHERE state = 'cancelled' AND next_check_at IS NULL;
+CREATE INDEX IF NOT EXISTS uploads_cleared ON public.uploads (state_since)
+  WHERE state = 'cancelled' AND next_check_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS public.mux_assets (
   asset_id    text PRIMARY KEY,

@@ -144,7 +144,8 @@ AS $$
   SELECT jsonb_build_object(
     'post_id', u.post_id, 'creator_id', u.creator_id, 'state', u.state, 'was', was, 'reason', u.reason,
     'mux_upload_id', u.mux_upload_id, 'source_asset_id', u.source_asset_id, 'cap_ms', u.cap_ms,
-    'resolution_tier', u.resolution_tier, 'playback_policy', u.playback_policy, 'created_at', extract(epoch FROM u.created_at),
+    'resolution_tier', u.resolution_tier, 'playback_policy', u.playback_policy,
+    'created_at', extract(epoch FROM u.created_at),
     'steps', vroom_private.upload_steps(u, include_polling))
   FROM uploads u
   WHERE u.post_id = post

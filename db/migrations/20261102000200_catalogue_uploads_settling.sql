@@ -192,7 +192,9 @@ BEGIN
                            ELSE coalesce(x.next_check_at, now()) END,
       playback_check_at = CASE
         WHEN u.published_asset_id IS NULL OR u.state NOT IN ('ready', 'failed') THEN NULL
-        WHEN EXISTS (SELECT FROM mux_assets a WHERE a.asset_id = u.published_asset_id AND a.status = 'deleted') THEN NULL
+        WHEN EXISTS (
+          SELECT FROM mux_assets a WHERE a.asset_id = u.published_asset_id AND a.status = 'deleted'
+        ) THEN NULL
         -- The fact that took the post down just now is confirmed soon.
         WHEN u.state = 'failed' AND u.state_since = now() THEN now()
         ELSE coalesce(x.playback_check_at, now() + interval '1 hour') END

@@ -202,7 +202,8 @@ DECLARE
   f regprocedure;
 BEGIN
   FOREACH f IN ARRAY ARRAY[
-    'public.begin_upload(uuid, uuid, text, text[], bigint, integer, text, integer, integer, integer, text, text, text, integer, integer)',
+    'public.begin_upload(uuid, uuid, text, text[], bigint, integer, text, integer, integer, integer, '
+      'text, text, text, integer, integer)',
     'public.confirm_upload(uuid, uuid, text, text)',
     'public.pause_upload(uuid, uuid)',
     'public.take_mux_turn(double precision, double precision)',

@@ -139,7 +139,8 @@ END
 $$;
 
 -- Give a claim back, because Mux made no clip. `refusal` says why Mux will never make it.
-CREATE OR REPLACE FUNCTION public.release_trim(post uuid, token uuid, refusal text, include_polling boolean) RETURNS jsonb
+CREATE OR REPLACE FUNCTION public.release_trim(post uuid, token uuid, refusal text, include_polling boolean)
+RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$

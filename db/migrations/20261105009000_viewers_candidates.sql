@@ -79,7 +79,8 @@ RETURNS TABLE (
   creator_watch_ratio double precision, creator_like_rate double precision,
   creator_report_rate double precision, creator_samples bigint,
   creator_served integer, seen_rank integer, in_session boolean, inventory integer, complete boolean,
-  creator_affinity double precision, tag_affinity double precision, heat double precision[], follows double precision, source text,
+  creator_affinity double precision, tag_affinity double precision, heat double precision[],
+  follows double precision, source text,
   filtered jsonb
 )
 LANGUAGE plpgsql STABLE
@@ -177,7 +178,8 @@ CREATE OR REPLACE FUNCTION public.feed_candidates(
   creator_watch_ratio double precision, creator_like_rate double precision,
   creator_report_rate double precision, creator_samples bigint,
   creator_served integer, seen_rank integer, in_session boolean, inventory integer, complete boolean,
-  creator_affinity double precision, tag_affinity double precision, heat double precision[], follows double precision, source text,
+  creator_affinity double precision, tag_affinity double precision, heat double precision[],
+  follows double precision, source text,
   filtered jsonb
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER

@@ -279,6 +279,9 @@ BEGIN
 END
 $$;
 
-SELECT vroom_private.open_only_to('public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb, timestamptz, bigint)', 'vroom_app');
+SELECT vroom_private.open_only_to(
+  'public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb, timestamptz, bigint)',
+  'vroom_app'
+);
 
 COMMIT;

@@ -58,7 +58,8 @@ AS $$
            coalesce(v.problem, CASE WHEN p.id IS NULL THEN 'unknown_post' END) AS problem,
            p.creator_id, vroom_private.taste_tags(p.tags) AS tags,
            coalesce(p.published_at, p.created_at) AS published_at,
-           coalesce(nullif(p.mux_duration_ms, 0), CASE WHEN v.problem IS NULL THEN r.duration_ms END)::integer AS lasts_ms
+           coalesce(nullif(p.mux_duration_ms, 0),
+                    CASE WHEN v.problem IS NULL THEN r.duration_ms END)::integer AS lasts_ms
     FROM jsonb_array_elements(batch) WITH ORDINALITY AS g(item, ord)
     CROSS JOIN LATERAL jsonb_to_record(g.item) AS r(
       event_id uuid, post_id uuid, play_ms bigint, duration_ms bigint,
@@ -143,7 +144,8 @@ AS $$
   WITH measured AS (
     SELECT w AS watch, grown_watches.at + w.index * interval '1 microsecond' AS watched_at,
            row_number() OVER in_order AS nth, s.post_id IS NULL AS is_new,
-           (s.last_at AT TIME ZONE 'UTC')::date IS DISTINCT FROM (grown_watches.at AT TIME ZONE 'UTC')::date AS is_new_day,
+           (s.last_at AT TIME ZONE 'UTC')::date
+             IS DISTINCT FROM (grown_watches.at AT TIME ZONE 'UTC')::date AS is_new_day,
            greatest(coalesce(s.best_ratio, 0), coalesce(max(w.watch_ratio) OVER earlier, 0)) AS best_before,
            w.liked AND NOT (coalesce(s.liked, false) OR coalesce(bool_or(w.liked) OVER earlier, false)) AS newly_liked,
            w.commented AND NOT (coalesce(s.commented, false)

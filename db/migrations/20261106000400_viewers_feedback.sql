@@ -29,7 +29,8 @@ BEGIN
   FROM (SELECT) one
   LEFT JOIN viewer_creator_affinity a ON a.user_id = viewer AND a.creator_id = creator;
   v_taken := ARRAY(
-    SELECT least(1.5 / greatest(1, cardinality(v_tags)), greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, lower_affinity.at), 0)))
+    SELECT least(1.5 / greatest(1, cardinality(v_tags)),
+                 greatest(0, 5 + coalesce(vroom_private.affinity_at(a.value, a.at, lower_affinity.at), 0)))
     FROM unnest(v_tags) WITH ORDINALITY AS t(tag, ord)
     LEFT JOIN viewer_tag_affinity a ON a.user_id = viewer AND a.tag = t.tag
     ORDER BY t.ord

@@ -77,7 +77,9 @@ DECLARE
   t       record;
 BEGIN
   PERFORM vroom_private.assert_viewer(viewer);
-  FOR t IN SELECT l.*, count(*) OVER () - l.place + 1 AS sharing FROM vroom_private.viewer_tables() l ORDER BY l.place LOOP
+  FOR t IN
+    SELECT l.*, count(*) OVER () - l.place + 1 AS sharing FROM vroom_private.viewer_tables() l ORDER BY l.place
+  LOOP
     v_share := v_left / t.sharing;
     EXECUTE format('SELECT count(*) FROM public.%I r WHERE r.%I = $1', t.name, t.key) INTO v_total USING viewer;
     v_rows := '{}';
@@ -142,7 +144,8 @@ BEGIN
   v_left := v_left - cardinality(v_posts);
   v_gone := v_gone || jsonb_build_object('posts', cardinality(v_posts));
   IF v_left > 0 THEN
-    UPDATE uploads u SET creator_id = gen_random_uuid(), idempotency_key = NULL, answer = NULL WHERE u.creator_id = viewer;
+    UPDATE uploads u SET creator_id = gen_random_uuid(), idempotency_key = NULL, answer = NULL
+    WHERE u.creator_id = viewer;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     v_gone := v_gone || jsonb_build_object('uploads', v_count);
     FOR t IN
@@ -236,7 +239,8 @@ BEGIN
   IF everything THEN
     v_left := v_left - vroom_private.give_reports_back(v_viewer, v_left);
     v_gone := vroom_private.erase_creator(v_viewer, v_left);
-    v_left := v_left - (SELECT coalesce(sum(c.value::integer), 0) FROM jsonb_each_text(v_gone) c WHERE c.key <> 'uploads');
+    v_left := v_left
+      - (SELECT coalesce(sum(c.value::integer), 0) FROM jsonb_each_text(v_gone) c WHERE c.key <> 'uploads');
   ELSE
     -- What was taken off affinities cannot be given back once the affinities are deleted.
     UPDATE feedback f SET taken = '{}' WHERE f.user_id = v_viewer AND f.taken <> '{}';

@@ -40,7 +40,8 @@ AS $$
     GROUP BY 1
   ),
   engaged AS (
-    SELECT w.user_id, count(*) AS watched, avg(w.watch_ratio) AS watch_ratio, avg(w.liked)::double precision AS like_rate
+    SELECT w.user_id, count(*) AS watched, avg(w.watch_ratio) AS watch_ratio,
+           avg(w.liked)::double precision AS like_rate
     FROM watched w
     GROUP BY 1
   )
