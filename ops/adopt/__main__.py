@@ -9,39 +9,32 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from local.errors import StackError
-from local.migrate import migrate
 from local.paths import MIGRATIONS
-from ops.adopt import backfill, beside, plan
-from ops.adopt.history import histories
-from ops.adopt.inspection import Inspection, RefusedError, inspect
-from ops.adopt.mapping import Mapping, MappingError
+from ops.adopt import backfill, plan
+from ops.adopt.apply import apply, check_files
+from ops.adopt.inspection import RefusedError, inspect
+from ops.adopt.mapping import MappedFile, Mapping, MappingError
 from ops.adopt.undo import undo
-from ops.adopt.verification import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psycopg import Connection
 
-    from ops.adopt.steps import Step
-
 _MEASURED = 2000  # rows that are read to estimate the time of the back-fill
-_ROLL_UP = 10_000
 
 
 def show(connection: Connection[Any], mapping: Mapping, console: Console) -> None:
     """Print the plan: what is to be done, what is done already, and how long it may take."""
     inspection = inspect(connection, mapping)
+    check_files(mapping, inspection)
     where = "beside its own columns" if inspection.beside else "in a table of the feed's own"
     console.print(f"{mapping.posts}, about {inspection.rows:,} rows: the feed's columns go {where}")
     for warning in plan.warnings(inspection, mapping):
@@ -58,90 +51,15 @@ def show(connection: Connection[Any], mapping: Mapping, console: Console) -> Non
     table.add_row("", "require of all posts what the feed needs, checked without a long lock")
     if mapping.follows is not None:
         table.add_row("", f"take over who follows whom from {mapping.follows.name}")
-    named = (mapping.impressions, mapping.watches, mapping.likes, mapping.comments)
-    for history in filter(None, named):
-        table.add_row("", f"take over what viewers did from {history.name}")
+    for kind, source in mapping.histories.items():
+        name = source.path.name if isinstance(source, MappedFile) else source.name
+        table.add_row("", f"take over what viewers did from {name} ({kind})")
+    if mapping.counts:
+        named = ", ".join(mapping.counts.values())
+        table.add_row("", f"add what {named} have beyond that to the figures, once a post")
     table.add_row("", "count on both sides, and say whether the counts agree")
     console.print(table)
     console.print("Nothing was changed. APPLY=1 carries it out, UNDO=1 takes it back.")
-
-
-def apply(url: str, mapping: Mapping, console: Console) -> bool:
-    """Carry the plan out; return whether all counts agree.
-
-    Every step can be interrupted and repeated: a second run does what is left.
-    """
-    with psycopg.connect(url, autocommit=True) as connection:
-        inspection = inspect(connection, mapping)
-        _run(connection, plan.before_migrations(connection, mapping, inspection), console)
-    applied = migrate(url)
-    console.print(f"{len(applied)} migrations applied" if applied else "migrations: nothing to do")
-    with psycopg.connect(url, autocommit=True) as connection:
-        inspection = inspect(connection, mapping)
-        _run(connection, plan.after_migrations(connection, mapping, inspection), console)
-        _fill(connection, mapping, inspection, console)
-        if inspection.beside:
-            _run(connection, beside.constraint_steps(connection), console)
-        _take_history_over(connection, mapping, inspection, console)
-        agree = True
-        for count in verify(connection, mapping, inspection):
-            word = "agree" if count.agrees else "DISAGREE"
-            console.print(f"{count.what}: {count.app:,} and {count.feed:,} {word}")
-            agree &= count.agrees
-    return agree
-
-
-def _run(connection: Connection[Any], steps: Sequence[Step], console: Console) -> None:
-    for step in steps:
-        if step.done:
-            continue
-        console.print(step.title)
-        step.run(connection)
-
-
-def _fill(
-    connection: Connection[Any], mapping: Mapping, inspection: Inspection, console: Console
-) -> None:
-    work = backfill.posts(mapping, inspection)
-    row = connection.execute(work.count).fetchone()
-    if row is None or row[0] == 0:
-        console.print(f"{work.table}: all rows are in step")
-        return
-    # A table of the feed's own has no triggers but the feed's.
-    quieted = backfill.quiet_triggers(connection) if inspection.beside else nullcontext(True)
-    with _progress(console) as progress, quieted as quiet:
-        if not quiet:
-            console.print("The application's own triggers fire for each row that is written.")
-        task = progress.add_task(work.table, total=inspection.rows or None)
-        written = work.run(connection, partial(progress.advance, task))
-    console.print(f"{work.table}: {written:,} rows brought into step")
-
-
-def _take_history_over(
-    connection: Connection[Any], mapping: Mapping, inspection: Inspection, console: Console
-) -> None:
-    post_type = inspection.posts[mapping.post_id].type
-    for history in histories(connection, mapping, post_type):
-        with _progress(console) as progress:
-            task = progress.add_task(history.kind, total=history.batches(connection))
-            written = history.run(connection, partial(progress.advance, task))
-        console.print(f"{history.kind}: {written:,} taken over from {history.table}")
-        while True:
-            row = connection.execute("SELECT count(*) FROM engagement_queue").fetchone()
-            if row is None or row[0] == 0:
-                break
-            connection.execute("SELECT * FROM roll_up(%s)", [_ROLL_UP])
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
 
 
 def _rows_per_second(connection: Connection[Any], mapping: Mapping) -> float:

@@ -50,3 +50,13 @@ def feed_id(kind: str, column: Text, column_type: str) -> Text:
     if column_type == "uuid":
         return column
     return sql.SQL("vroom_private.adopted_id({}, {}::text)").format(sql.Literal(kind), column)
+
+
+def known_id(kind: str, column: Text, column_type: str) -> Text:
+    """Return the feed's UUID for a key that it knows already, and null for any other."""
+    if column_type == "uuid":
+        return column
+    return sql.SQL(
+        "(SELECT i.feed_id FROM vroom_private.adopted_ids i"
+        " WHERE i.kind = {} AND i.app_id = {}::text)"
+    ).format(sql.Literal(kind), column)

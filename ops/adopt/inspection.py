@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ops.adopt.mapping import MappedTable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping as Rows
@@ -53,6 +55,8 @@ FEED_COLUMNS = {
     "published_at": ("timestamp with time zone", ""),
 }
 
+_NUMBERS = {"smallint", "integer", "bigint", "numeric"}
+
 
 class RefusedError(Exception):
     """The database holds something that this tool does not understand; nothing was changed."""
@@ -87,6 +91,13 @@ class Inspection:
     update_triggers: tuple[str, ...]
     beside: bool
     marked: bool
+
+    def key_types(self, mapping: Mapping) -> dict[str, str]:
+        """Return the types of the application's keys of users and of posts."""
+        return {
+            "user": self.posts[mapping.creator].type,
+            "post": self.posts[mapping.post_id].type,
+        }
 
 
 def columns_of(connection: Connection[Any], table: TableName | str) -> dict[str, Column]:
@@ -123,9 +134,9 @@ def inspect(connection: Connection[Any], mapping: Mapping) -> Inspection:
         _require_identity(table, posts, mapping)
     elif "post_no" not in columns_of(connection, FEED_POSTS) and columns_of(connection, FEED_POSTS):
         raise RefusedError(f"{FEED_POSTS} is a table of the application as well: name it in POSTS")
-    history = (mapping.likes, mapping.comments, mapping.impressions, mapping.watches)
-    for other in (mapping.follows, *history):
-        if other is not None:
+    _require_numbers(table, posts, mapping.counts.values())
+    for other in (mapping.follows, *mapping.histories.values()):
+        if isinstance(other, MappedTable):
             _require_all(connection, str(other.name), other.columns.values())
     triggers = connection.execute(_TRIGGERS, [table]).fetchall()
     return Inspection(
@@ -147,6 +158,7 @@ def _is_marked(connection: Connection[Any], table: str) -> bool:
 
 def _require_columns(table: str, columns: Rows[str, Column], mapping: Mapping) -> None:
     named = [mapping.post_id, mapping.creator, mapping.caption, mapping.video_url, mapping.deleted]
+    named += mapping.counts.values()
     _refuse_missing(table, columns, [name for name in named if name is not None])
 
 
@@ -168,6 +180,12 @@ def _require_types(table: str, columns: Rows[str, Column]) -> None:
         held = columns.get(name)
         if held is not None and held.type != kind:
             raise RefusedError(f"{table}.{name} is {held.type}, and the feed needs {kind}")
+
+
+def _require_numbers(table: str, columns: Rows[str, Column], names: Iterable[str]) -> None:
+    for name in names:
+        if columns[name].type not in _NUMBERS:
+            raise RefusedError(f"{table}.{name} is {columns[name].type}, and counts are numbers")
 
 
 def _require_identity(table: str, columns: Rows[str, Column], mapping: Mapping) -> None:

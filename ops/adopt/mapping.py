@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,10 +79,45 @@ class MappedTable:
         return cls(TableName.parse(matched["table"]), columns)
 
 
+@dataclass(frozen=True, slots=True)
+class MappedFile:
+    """A CSV file with history, and the columns in it that the feed reads.
+
+    Attributes:
+        path: The file.
+        columns: What a column is for, to its name in the first row.
+    """
+
+    path: Path
+    columns: StringMapping[str, str]
+
+
+def parse_history(
+    setting: str, text: str, defaults: StringMapping[str, str]
+) -> MappedTable | MappedFile:
+    """Read a table as `MappedTable.parse` does, or a file: its path ends in .csv.
+
+    Raises:
+        MappingError: The text is of another form.
+    """
+    path, bracket, columns = text.strip().partition("(")
+    if not path.rstrip().endswith(".csv"):
+        return MappedTable.parse(setting, text, defaults)
+    mapped = MappedTable.parse(setting, f"file{bracket}{columns}", defaults)
+    return MappedFile(Path(path.rstrip()), mapped.columns)
+
+
 _FOLLOWS = {"follower": "follower_id", "followed": "following_id"}
 _LIKES = {"user": "user_id", "post": "post_id", "at": "created_at"}
 _IMPRESSIONS = {"user": "user_id", "post": "post_id", "at": "created_at"}
 _WATCHES = {**_IMPRESSIONS, "play_ms": "play_ms", "duration_ms": "duration_ms"}
+# A setting that names a column with counts, to the figure of the feed that it is.
+_COUNTS = {
+    "VIEW_COUNT": "impressions",
+    "LIKE_COUNT": "likes",
+    "COMMENT_COUNT": "comments",
+    "SHARE_COUNT": "shares",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +136,8 @@ class Mapping:
         comments: Who commented on which post, and when.
         impressions: Who saw which post, and when.
         watches: Who watched how much of which post, and when.
+        counts: The columns in which the application counts what happened to a post, by the
+            figure that each of them is.
     """
 
     posts: TableName
@@ -109,10 +147,22 @@ class Mapping:
     video_url: str | None = None
     deleted: str | None = None
     follows: MappedTable | None = None
-    likes: MappedTable | None = None
-    comments: MappedTable | None = None
-    impressions: MappedTable | None = None
-    watches: MappedTable | None = None
+    likes: MappedTable | MappedFile | None = None
+    comments: MappedTable | MappedFile | None = None
+    impressions: MappedTable | MappedFile | None = None
+    watches: MappedTable | MappedFile | None = None
+    counts: StringMapping[str, str] = field(default_factory=dict)
+
+    @property
+    def histories(self) -> dict[str, MappedTable | MappedFile]:
+        """What there is of history, in the order in which it is taken over."""
+        named = {
+            "impressions": self.impressions,
+            "watches": self.watches,
+            "likes": self.likes,
+            "comments": self.comments,
+        }
+        return {kind: source for kind, source in named.items() if source is not None}
 
     @classmethod
     def from_settings(cls, settings: StringMapping[str, str]) -> Mapping:
@@ -131,7 +181,8 @@ class Mapping:
             "video_url": given.get("VIDEO_URL"),
             "deleted": given.get("DELETED"),
         }
-        for name in filter(None, columns.values()):
+        counts = {figure: given[name] for name, figure in _COUNTS.items() if name in given}
+        for name in filter(None, (*columns.values(), *counts.values())):
             if not _NAME.fullmatch(name):
                 raise MappingError(f"{name!r} is no name of a column")
 
@@ -139,12 +190,19 @@ class Mapping:
             text = given.get(setting)
             return None if text is None else MappedTable.parse(setting, text, defaults)
 
+        def history(
+            setting: str, defaults: StringMapping[str, str]
+        ) -> MappedTable | MappedFile | None:
+            text = given.get(setting)
+            return None if text is None else parse_history(setting, text, defaults)
+
         return cls(
             posts=TableName.parse(given["POSTS"]),
             **columns,  # type: ignore[arg-type]  # the two that are required have defaults
             follows=table("FOLLOWS", _FOLLOWS),
-            likes=table("LIKES", _LIKES),
-            comments=table("COMMENTS", _LIKES),
-            impressions=table("IMPRESSIONS", _IMPRESSIONS),
-            watches=table("WATCHES", _WATCHES),
+            likes=history("LIKES", _LIKES),
+            comments=history("COMMENTS", _LIKES),
+            impressions=history("IMPRESSIONS", _IMPRESSIONS),
+            watches=history("WATCHES", _WATCHES),
+            counts=counts,
         )

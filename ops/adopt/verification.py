@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from ops.adopt import backfill
+from ops.adopt import backfill, counts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from psycopg import Connection
 
+    from ops.adopt.history import History
     from ops.adopt.inspection import Inspection
     from ops.adopt.mapping import Mapping
     from ops.adopt.text import Text
@@ -37,13 +40,18 @@ class Count:
         return self.app == self.feed
 
 
-def verify(connection: Connection[Any], mapping: Mapping, inspection: Inspection) -> list[Count]:
+def verify(
+    connection: Connection[Any],
+    mapping: Mapping,
+    inspection: Inspection,
+    sources: Iterable[History],
+) -> list[Count]:
     """Count on both sides, in one snapshot."""
     table = sql.Identifier(mapping.posts.schema, mapping.posts.table)
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         posts = _one(connection, sql.SQL("SELECT count(*) FROM {}").format(table))
-        counts = [
+        found = [
             Count("posts, with figures", posts, _one(connection, _WITH_FIGURES)),
             Count(
                 "posts not in step", 0, _one(connection, backfill.posts(mapping, inspection).count)
@@ -62,8 +70,15 @@ def verify(connection: Connection[Any], mapping: Mapping, inspection: Inspection
                 sql.Identifier(follows.name.schema, follows.name.table),
             )
             feed = _one(connection, sql.SQL("SELECT count(*) FROM public.follows"))
-            counts.append(Count("follows", _one(connection, app), feed))
-    return counts
+            found.append(Count("follows", _one(connection, app), feed))
+        if mapping.counts:
+            found.append(Count("posts with less than their counts", 0, counts.short(connection)))
+        found += [
+            Count(f"{history.kind} of {history.source} that are missing", 0, missing)
+            for history in sources
+            for missing in [history.missing(connection)]
+        ]
+    return found
 
 
 _WITH_FIGURES = sql.SQL(

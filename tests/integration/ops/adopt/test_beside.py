@@ -16,7 +16,8 @@ from rich.console import Console
 from local.migrate import migrate
 from local.paths import MIGRATIONS
 from local.services.pgwheel import PSQL
-from ops.adopt.__main__ import apply, show
+from ops.adopt.__main__ import show
+from ops.adopt.apply import apply
 from ops.adopt.inspection import RefusedError
 from ops.adopt.mapping import Mapping
 from ops.adopt.undo import undo

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from ops.adopt.__main__ import apply
+from ops.adopt.apply import apply
 from ops.adopt.inspection import RefusedError
 from ops.adopt.mapping import Mapping
 
