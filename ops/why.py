@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _PARTS = ("engagement", "freshness", "context", "diversity")
+_EVIDENCE = ("heat", "neighbours", "taste", "momentum")
 
 _REQUEST = """
 SELECT user_id, request_id, session_id, page_no, page_size, response_time_ms, cache_hit,
@@ -150,12 +151,12 @@ def _posts(entries: Row, told: Story) -> Table:
     table.add_column("#", justify="right")
     for column in ("post", "creator", "source"):
         table.add_column(column)
-    for column in ("score", *_PARTS, "p"):
+    for column in ("score", *_PARTS, *_EVIDENCE, "p"):
         table.add_column(column, justify="right")
     table.add_column("reasons")
     for position, row in enumerate(entries["posts"]):
-        post, _, source, parts, score, followed, propensity, *more = row
-        reasons = [text for text in ("followed" if followed else "", *map(str, more)) if text]
+        post, _, source, parts, score, followed, propensity, reason, evidence = row
+        reasons = [text for text in ("followed" if followed else "", reason) if text]
         table.add_row(
             str(position),
             post,
@@ -163,10 +164,17 @@ def _posts(entries: Row, told: Story) -> Table:
             source,
             f"{score:.3f}",
             *(f"{part:.2f}" for part in parts),
+            *_spoke(evidence),
             "" if propensity is None else f"{propensity:.3g}",
             ", ".join(reasons),
         )
     return table
+
+
+def _spoke(evidence: Sequence[float]) -> list[str]:
+    """Write what spoke for a post: heat as a multiple of the average candidate's."""
+    heat, neighbours, taste, momentum = evidence
+    return [f"{2.0**heat:.3g}x", f"{neighbours:.3f}", f"{taste:+.2f}", f"{momentum:.2f}"]
 
 
 def _facts(title: str, facts: Mapping[str, object]) -> Table:

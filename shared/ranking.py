@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
+from shared.evidence import Evidence
 from shared.heat import COLD, Thermometer, momentum
 from shared.models import Connection, Device
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from shared.models import Candidate, Moment, Signals
     from shared.ranking_config import Prior, RankingConfig, Weights
@@ -98,14 +100,19 @@ class Ranker:
         self._watches: dict[int, tuple[float, ...]] = {
             c.post_id.int: self._thermometer.read(c.heat) for c in candidates
         }
-        self._wholes = tuple(
-            sum(column) + config.heat_doubt * max(len(self._watches), 1)
-            for column in zip(*self._watches.values() or (COLD,), strict=True)
+        doubt = config.heat_doubt * max(len(self._watches), 1)
+        # What one watch adds to a post's share of the heat, at each half-life.
+        self._share_of_watch = tuple(
+            weight / (sum(column) + doubt)
+            for weight, column in zip(
+                self._mix, zip(*self._watches.values() or (COLD,), strict=True), strict=True
+            )
         )
+        self._least_share = config.heat_doubt * sum(self._share_of_watch)
         self._doublings: dict[int, float] = {}
         for candidate in candidates:
             self._doublings[candidate.post_id.int] = self._reach(candidate)
-        unknown = math.log2(self.config.heat_doubt * self._share_of_one())
+        unknown = math.log2(self._least_share)
         unknown += config.follow_weight * math.log2(config.follow_doubt)
         self._best = max(
             filter(math.isfinite, self._doublings.values()),
@@ -180,22 +187,27 @@ class Ranker:
         known = watches[-1] / (watches[-1] + self.config.momentum_evidence)
         return float(known * momentum(watches, self._mix) + (1.0 - known) * young)
 
+    def evidence(self, candidate: Candidate) -> Evidence:
+        """What speaks for the post beside the parts of its score."""
+        watches = self._watches_of(candidate)
+        known = watches[-1] / (watches[-1] + self.config.momentum_evidence)
+        average = 1.0 / max(len(self._watches), 1)
+        return Evidence.of(
+            heat=math.log2(self._share_of_heat(watches) / average),
+            neighbours=candidate.follows or 0.0,
+            taste=taste(candidate, self.config.taste_half),
+            momentum=known * momentum(watches, self._mix) + (1.0 - known) * _NEUTRAL,
+        )
+
     def _reach(self, candidate: Candidate) -> float:
         """In doublings: how likely the post is watched next, by all that is known of it."""
-        watches = self._watches_of(candidate)
-        doubt = self.config.heat_doubt
-        share = sum(
-            weight * (watched + doubt) / whole
-            for weight, watched, whole in zip(self._mix, watches, self._wholes, strict=True)
-        )
+        share = self._share_of_heat(self._watches_of(candidate))
         good = 2.0 * self.quality(candidate) - 1.0
         return math.log2(share) + self.appeal(candidate) + self.config.quality_doublings * good
 
-    def _share_of_one(self) -> float:
-        """What one watch is of the heat of all candidates, by the mix."""
-        return float(
-            sum(weight / whole for weight, whole in zip(self._mix, self._wholes, strict=True))
-        )
+    def _share_of_heat(self, watches: Sequence[float]) -> float:
+        """The post's share of the heat of all candidates, by the mix."""
+        return float(self._least_share + sum(map(mul, self._share_of_watch, watches)))
 
     def _watches_of(self, candidate: Candidate) -> tuple[float, ...]:
         found = self._watches.get(candidate.post_id.int)

@@ -24,6 +24,12 @@ def _omitted(schema: dict[str, Any]) -> None:
 # A field that some answers leave out. It is never null.
 _OMITTED: Any = Field(default=None, json_schema_extra=_omitted)
 
+_REASONS = (
+    "Codes that say why this post, in order: exploration, seen_before, one of similar_to_watched, "
+    "liked_creator and liked_tags, popular_right_now, followed_creator, and the score's parts. "
+    "More may come"
+)
+
 
 class Answer(BaseModel):
     """An answer holds what is declared and nothing else."""
@@ -68,7 +74,7 @@ class FeedPost(Answer):
     source: Rung
     is_repeat: bool
     score: Annotated[float, Field(ge=0, le=1)] | None
-    reasons: Annotated[list[str], Field(description="Codes that say why this post, in order")]
+    reasons: Annotated[list[str], Field(description=_REASONS)]
 
 
 class FeedPage(Answer):

@@ -113,12 +113,23 @@ class Entry(NamedTuple):
     followed: bool
     propensity: float | None
     reason: str = ""
+    heat: float = 0.0  # doublings above the average candidate
 
     @classmethod
     def parse(cls, row: list[Any]) -> Entry:
         """Read a row of `posts` in feed_pages.entries."""
-        post, creator, source, parts, *rest = row
-        return cls(UUID(post), UUID(creator), source, Parts(*parts), *rest)
+        post, creator, source, parts, score, followed, propensity, reason, (heat, *_) = row
+        return cls(
+            UUID(post),
+            UUID(creator),
+            source,
+            Parts(*parts),
+            score,
+            followed,
+            propensity,
+            reason,
+            heat,
+        )
 
 
 @dataclass(frozen=True, slots=True)

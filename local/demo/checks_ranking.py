@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 EXPLORATION_RATE = 0.10
 MAX_PER_CREATOR = 2
+POPULAR_FROM = 2.0  # doublings
+_RANKED = frozenset({"fresh", "following", "trending"})
 _PERSONAL_EVERY = 5
 _ROUNDING = 2e-6  # parts and score are rounded to 6 digits each
 
@@ -73,6 +75,7 @@ def reasons(page: Page, entries: Sequence[Entry]) -> Iterator[Finding]:
                 ("exploration", entry.source == EXPLORE),
                 ("seen_before", post.is_repeat),
                 (entry.reason, entry.reason != ""),
+                ("popular_right_now", entry.heat >= POPULAR_FROM and entry.source in _RANKED),
                 ("followed_creator", entry.followed),
             )
             if applies

@@ -128,7 +128,7 @@ function postSection(post: Post): HTMLElement {
       ['post', post.post_id],
     ),
     values.length ? bars(values) : null,
-    make('ol', { class: 'reasons' }, ...post.reasons.map((code) => make('li', {}, make('code', {}, code), ` ${reason(code)}`))),
+    make('ol', { class: 'reasons' }, ...post.reasons.map((code) => make('li', {}, make('code', {}, code), ` ${reason(code, post.tags)}`))),
   );
 }
 

@@ -97,7 +97,7 @@ export function more(page: Page, post: Post): void {
 export function why(page: Page, post: Post): void {
   sheet(page, 'Why this video', [
     make('p', { class: 'lead' }, RUNGS[post.source] ?? post.source),
-    make('ol', { class: 'reasons' }, ...post.reasons.map((code) => make('li', {}, reason(code)))),
+    make('ol', { class: 'reasons' }, ...post.reasons.map((code) => make('li', {}, reason(code, post.tags)))),
     make(
       'p',
       { class: 'quiet' },

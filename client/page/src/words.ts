@@ -6,15 +6,17 @@ const REASONS: Record<string, string> = {
   followed_creator: 'You follow its creator.',
   similar_to_watched: 'People who finished what you finished went on to this.',
   liked_creator: 'You like what this creator makes.',
-  liked_tags: 'You like its topics.',
-  engagement: 'You are likely to watch it: people are watching it now, and it is like what you watch.',
+  liked_tags: 'You like some of its topics: ',
+  popular_right_now: 'Many people are watching it right now.',
+  engagement: 'You are likely to watch it, by how it does and by what you watch.',
   freshness: 'It is new, or it is gaining attention.',
   context: 'It suits the time of day, your device and your connection.',
   diversity: 'It brings another creator than the videos around it.',
 };
 
-export function reason(code: string): string {
-  return REASONS[code] ?? code.replaceAll('_', ' ');
+export function reason(code: string, tags: string[]): string {
+  const words = REASONS[code] ?? code.replaceAll('_', ' ');
+  return code === 'liked_tags' ? words + tags.map((tag) => `#${tag}`).join(' ') : words;
 }
 
 export const DEGRADED: Record<string, string> = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.models import Rung
+from shared.models import UNSEEN_RUNGS, Rung
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,8 @@ def _post(
 def reasons(placed: Placed, weights: Weights) -> list[str]:
     """Return the codes of why a post is shown.
 
-    What put it there comes first, then the parts of its score, those that gave most first.
+    What put it there comes first, then the parts of its score, those that gave most first. What is
+    watched now is a reason only where the ranking chose the post.
     """
     codes = []
     if placed.rung is Rung.EXPLORE:
@@ -66,6 +67,8 @@ def reasons(placed: Placed, weights: Weights) -> list[str]:
         codes.append("seen_before")
     if placed.reason:
         codes.append(placed.reason)
+    if placed.evidence.is_popular and placed.rung in UNSEEN_RUNGS:
+        codes.append("popular_right_now")
     if placed.followed:
         codes.append("followed_creator")
     gave = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from functions.feed_ranker.ranking.diversity import PageVariety
 from functions.feed_ranker.ranking.stream import Draw, RankedStream, fill, no_draw
 from shared.cooldown import CooldownRules, label_repeats
+from shared.evidence import Evidence
 from shared.models import Rung
 from shared.variants import Policy
 
@@ -35,6 +36,7 @@ class Placed(NamedTuple):
     followed: bool
     propensity: float | None = None  # of explored posts only
     reason: str = ""  # what of the viewer's taste speaks for it: a reason's code
+    evidence: Evidence = Evidence()
 
     @property
     def is_repeat(self) -> bool:
@@ -155,6 +157,7 @@ def placed(entry: Entry, rung: Rung, propensity: float | None = None) -> Placed:
         entry.followed,
         propensity,
         entry.reason,
+        entry.evidence,
     )
 
 

@@ -84,6 +84,7 @@ def make_entry(
         followed=c.followed,
         weight=weight(c, discovery),
         reason=taste_reason(c),
+        evidence=ranker.evidence(c),
     )
 
 

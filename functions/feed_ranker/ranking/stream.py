@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from shared.evidence import Evidence
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from uuid import UUID
@@ -25,6 +27,7 @@ class Entry(NamedTuple):
     followed: bool
     weight: float  # how likely exploration draws it, relative to others
     reason: str = ""  # what of the viewer's taste speaks for it: a reason's code
+    evidence: Evidence = Evidence()
 
 
 class RankedStream:

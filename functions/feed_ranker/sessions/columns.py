@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
 from functions.feed_ranker.sessions.packed_content import RAW, deflated
+from shared.evidence import Evidence, packed, unpacked
 from shared.models import Rung
 from shared.ranking import Parts
 from shared.ranking_config import Weights
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.pages.page import Placed
     from functions.feed_ranker.ranking.stream import Entry
 
-_VERSION: Final = 4
+_VERSION: Final = 5
 _HEAD: Final = struct.Struct(">BH")  # version, how many posts
 _ID: Final = 16
 _MILLIONTHS: Final = 1_000_000
@@ -43,6 +44,7 @@ class Row(NamedTuple):
     score: float
     followed: bool
     reason: str
+    evidence: Evidence
 
 
 def joined(posts_with_creators: Sequence[tuple[UUID, UUID]], document: list[Any]) -> bytes:
@@ -71,7 +73,7 @@ def split(data: bytes) -> tuple[list[tuple[UUID, UUID]], Any, bytes] | None:
 
 
 def columns_of(posts: Sequence[Entry | Placed], weights: Weights) -> list[Any]:
-    """Make columns of rungs, reasons, who is followed, and scores, then one of each part.
+    """Make columns of rungs, reasons, evidence, who is followed, and scores, then of each part.
 
     A score in whole millionths stands as its distance from what its parts give, which is next to
     nothing.
@@ -80,6 +82,7 @@ def columns_of(posts: Sequence[Entry | Placed], weights: Weights) -> list[Any]:
     return [
         [post.rung for post in posts],
         [post.reason for post in posts],
+        packed(post.evidence for post in posts),
         [int(post.followed) for post in posts],
         [
             score - _expected(post.parts, weights) if isinstance(score, int) else score
@@ -93,15 +96,16 @@ def rows_of(
     posts_with_creators: Sequence[tuple[UUID, UUID]], columns: Sequence[Any], weights: Weights
 ) -> Iterator[Row]:
     """Read the rows that `columns_of` made columns of."""
-    rungs, reasons, followed, scores, *parts = columns
+    rungs, reasons, evidence, followed, scores, *parts = columns
     shares = [read_figures(part) for part in parts]
-    for (post, creator), rung, reason, follows, packed, *own in zip(
-        posts_with_creators, rungs, reasons, followed, scores, *shares, strict=True
+    spoke = unpacked(evidence)
+    for (post, creator), rung, reason, why, follows, off, *own in zip(
+        posts_with_creators, rungs, reasons, spoke, followed, scores, *shares, strict=True
     ):
         given = Parts(*own)
-        whole = isinstance(packed, int)
-        score = (_expected(given, weights) + packed) / _MILLIONTHS if whole else packed
-        yield Row(post, creator, Rung(rung), given, score, bool(follows), reason)
+        whole = isinstance(off, int)
+        score = (_expected(given, weights) + off) / _MILLIONTHS if whole else off
+        yield Row(post, creator, Rung(rung), given, score, bool(follows), reason, why)
 
 
 def _expected(parts: Parts, weights: Weights) -> int:

@@ -19,13 +19,14 @@ from functions.feed_ranker.sessions.columns import (
     split,
     whole_figures,
 )
+from shared.evidence import Evidence
 from shared.models import Rung
 from shared.ranking import Parts
 from shared.ranking_config import Weights
 from shared.variants import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from functions.feed_ranker.sessions.packed_content import Content
 
@@ -74,6 +75,7 @@ def page_document(page: Page, *, queue_expired: bool, lasting: bool = False) -> 
                 p.followed,
                 p.propensity,
                 p.reason,
+                list(p.evidence),
             ]
             for p in page.posts
         ],
@@ -92,17 +94,7 @@ def read_document(
     known = content or {}
     policy = {**document["policy"], "weights": Weights(*document["policy"]["weights"])}
     page = Page(
-        posts=tuple(
-            Placed(
-                post_id,
-                UUID(known[post_id]["creator_id"]) if post_id in known else UUID(creator),
-                Rung(rung),
-                Parts(*parts),
-                *more,
-            )
-            for post, creator, rung, parts, *more in document["posts"]
-            for post_id in (UUID(post),)
-        ),
+        posts=tuple(_read_post(row, known) for row in document["posts"]),
         page_size=document["page_size"],
         after=_read_place(document["next"], session, page_no),
         degraded=document["degraded"],
@@ -110,6 +102,22 @@ def read_document(
         ranked_by=document["ranked_by"],
     )
     return StoredPage(page, version, document["queue_expired"])
+
+
+def _read_post(row: Sequence[Any], content: Content) -> Placed:
+    post, creator, rung, parts, score, followed, propensity, reason, evidence = row
+    post_id = UUID(post)
+    return Placed(
+        post_id,
+        UUID(content[post_id]["creator_id"] if post_id in content else creator),
+        Rung(rung),
+        Parts(*parts),
+        score,
+        followed,
+        propensity,
+        reason,
+        Evidence(*evidence),
+    )
 
 
 def pack_page(page: Page, *, queue_expired: bool) -> bytes:
@@ -139,7 +147,7 @@ def unpack_page(data: bytes, session: UUID, page_no: int, version: int) -> Store
     page_size, degraded, queue_expired, packed, ranked_by, place = head
     policy = read_policy(packed)
     posts = tuple(
-        Placed(*row[:-1], propensity, row.reason)
+        Placed(*row[:-2], propensity, row.reason, row.evidence)
         for row, propensity in zip(
             rows_of(posts_with_creators, columns, policy.weights),
             read_figures(propensities),

@@ -82,7 +82,7 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
     page_size, complete, ranked_count, revision, packed, ranked_by, fresh_until = head
     policy = read_policy(packed)
     entries = tuple(
-        Entry(*row[:-1], weight, row.reason)
+        Entry(*row[:-2], weight, row.reason, row.evidence)
         for row, weight in zip(
             rows_of(held[: len(weights)], columns, policy.weights),
             read_figures(weights),

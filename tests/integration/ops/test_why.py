@@ -91,6 +91,29 @@ def test_the_draws_are_those_of_the_page(feed: Harness, printed: Any) -> None:  
     assert [int(n) for n in re.findall(r"position (\d+) \(p =", text)] == drawn
 
 
+def test_a_page_tells_what_spoke_for_each_post_from_the_cache_too(
+    feed: Harness,
+    printed: Any,  # noqa: ANN401
+) -> None:
+    posts = feed.add_posts(300)
+    feed.execute(
+        "INSERT INTO post_heat SELECT %s, array_agg(vroom_private.hot_score(%s, 500, h))"
+        " FROM unnest(vroom_private.heat_half_lives()) AS h",
+        posts[0],
+        feed.now,
+    )
+    viewer = feed.viewer()
+    first, second = viewer.next(), viewer.next()
+    assert second["cache"] == "hit"
+    hot = next(post for post in first["posts"] if post["post_id"] == str(posts[0]))
+    assert "popular_right_now" in hot["reasons"]
+    assert sum("popular_right_now" in post["reasons"] for post in first["posts"]) == 1
+    for page in (first, second):
+        text = printed(feed, page)
+        assert "heat ┃ neighbours ┃ taste ┃ momentum" in text
+        assert len(re.findall(r"[0-9.]+x │ 0\.\d{3} │ [+-]\d\.\d{2} │ \d\.\d{2}", text)) == 12
+
+
 def test_a_refilled_page_says_so(feed: Harness, printed: Any) -> None:  # noqa: ANN401
     feed.add_posts(60)
     viewer = feed.viewer()

@@ -12,6 +12,7 @@ from functions.feed_ranker.feed.trace import by_rung
 from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import Page, Placed
 from functions.feed_ranker.playback import PlaybackUrls
+from shared.evidence import Evidence
 from shared.models import Rung
 from shared.ranking import Parts
 from shared.ranking_config import Weights
@@ -23,9 +24,24 @@ figures = st.floats(0, 1)
 
 
 def placed(
-    number: int = 1, source: Rung = Rung.FRESH, parts: Parts = PARTS, *, followed: bool = False
+    number: int = 1,
+    source: Rung = Rung.FRESH,
+    parts: Parts = PARTS,
+    *,
+    followed: bool = False,
+    reason: str = "",
+    heat: float = 0.0,
 ) -> Placed:
-    return Placed(UUID(int=number), UUID(int=100 + number), source, parts, 0.61, followed)
+    return Placed(
+        UUID(int=number),
+        UUID(int=100 + number),
+        source,
+        parts,
+        0.61,
+        followed,
+        reason=reason,
+        evidence=Evidence.of(heat, 0.0, 0.0, 0.5),
+    )
 
 
 def content(number: int = 1, **more: object) -> dict[str, Any]:
@@ -85,6 +101,18 @@ def test_what_put_a_post_there_is_named_before_the_parts_of_its_score() -> None:
     assert explored[:2] == ["exploration", "followed_creator"]
     seen = reasons(placed(source=Rung.RECYCLED, followed=True), Weights())
     assert seen[:2] == ["seen_before", "followed_creator"]
+
+
+def test_a_post_that_many_watch_now_says_so_after_what_of_the_taste_speaks_for_it() -> None:
+    hot = placed(heat=2.0, reason="liked_tags", followed=True)
+    codes = reasons(hot, Weights())
+    assert codes[:3] == ["liked_tags", "popular_right_now", "followed_creator"]
+    assert "popular_right_now" not in reasons(placed(heat=1.75), Weights())
+
+
+@pytest.mark.parametrize("source", [Rung.EXPLORE, Rung.REPEAT, Rung.RECYCLED])
+def test_being_popular_is_no_reason_where_something_else_put_the_post_there(source: Rung) -> None:
+    assert "popular_right_now" not in reasons(placed(source=source, heat=5.0), Weights())
 
 
 @given(st.builds(Parts, figures, figures, figures, figures))

@@ -31,6 +31,7 @@ from functions.feed_ranker.sessions.stored_queue import (
     posts_with_creators,
     unpack_queue,
 )
+from shared.evidence import Evidence
 from shared.models import UNSEEN_RUNGS, Rung
 from shared.ranking import Parts
 from shared.ranking_config import Weights
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 figures = st.floats(0, 1)
 parts = st.builds(Parts, figures, figures, figures, figures)
+evidence = st.builds(Evidence.of, st.floats(), st.floats(0, 1), st.floats(-1, 1), figures)
 placed = st.builds(
     Placed,
     st.uuids(),
@@ -51,6 +53,7 @@ placed = st.builds(
     figures,
     st.booleans(),
     st.none() | figures,
+    evidence=evidence,
 )
 positions = st.builds(
     Position,
@@ -77,6 +80,7 @@ entries = st.builds(
     figures,
     st.booleans(),
     figures,
+    evidence=evidence,
 )
 
 
@@ -210,7 +214,7 @@ def test_the_content_of_repeats_on_the_page_is_cached_with_the_queue() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x04", b"\x03\x00\x00", b"\x05\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
+    [b"", b"\x05", b"\x04\x00\x00", b"\x06\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
 )
 def test_what_another_release_has_packed_is_not_there(data: bytes) -> None:
     assert unpack_queue(data) is None
@@ -239,6 +243,11 @@ def worst_content(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def drawn_evidence(random: Random) -> Evidence:
+    heat, likely, taste, momentum = (random.random() for _ in range(4))
+    return Evidence.of(16 * heat - 8, likely, 2 * taste - 1, momentum)
+
+
 @pytest.mark.parametrize("count", [64, 166])
 def test_what_a_page_writes_is_bounded_whatever_its_posts_are_called(count: int) -> None:
     random = Random(2)  # noqa: S311  # no secret
@@ -248,6 +257,7 @@ def test_what_a_page_writes_is_bounded_whatever_its_posts_are_called(count: int)
             creator_id=UUID(int=random.getrandbits(128)),
             parts=Parts(*(round(random.random(), 6) for _ in range(4))),
             weight=round(random.random(), 6),
+            evidence=drawn_evidence(random),
         )
         for _ in range(count)
     )
@@ -285,6 +295,7 @@ def test_an_ordinary_page_costs_one_write_unit() -> None:
             random.random() < 0.2,
             round(random.random(), 9) if n == 7 else None,
             random.choice(("", "", "liked_tags")),
+            drawn_evidence(random),
         )
         for n in range(12)
     )

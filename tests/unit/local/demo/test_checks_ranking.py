@@ -6,7 +6,7 @@ import pytest
 
 from local.demo import checks_ranking as checks
 from local.demo.answers import Parts
-from tests.unit.local.demo.building import broken, entry, page
+from tests.unit.local.demo.building import broken, entry, page, true_reasons
 
 BETTER, WORSE = Parts(0.9, 0.5, 0.6, 1.0), Parts(0.1, 0.5, 0.6, 1.0)
 
@@ -59,6 +59,14 @@ def test_a_followed_creator_has_to_be_among_the_reasons() -> None:
     followed = [entry(0, followed=True)]
     assert broken(checks.reasons(page(followed), followed)) == set()
     assert broken(checks.reasons(page([entry(0)]), followed))
+
+
+def test_a_post_that_is_watched_far_more_has_to_say_so_where_the_ranking_chose_it() -> None:
+    hot, parts = [entry(0)._replace(heat=2.0)], true_reasons(entry(0))
+    assert broken(checks.reasons(page(hot, reasons=["popular_right_now", *parts]), hot)) == set()
+    assert broken(checks.reasons(page(hot, reasons=parts), hot))
+    drawn = [entry(0, "explore", propensity=0.01)._replace(heat=2.0)]
+    assert broken(checks.reasons(page(drawn), drawn)) == set()
 
 
 def test_a_lower_rung_before_a_higher_one_is_found() -> None:
