@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS public.feed_requests (
   degraded         text,
   variant          text,
   sources          jsonb NOT NULL DEFAULT '{}',  -- the number of the page's posts by source
-  trace            jsonb NOT NULL DEFAULT '{}',  -- candidates by rung, and dropped posts by filter
+  trace            jsonb NOT NULL DEFAULT '{}',  -- candidates by rung, and filtered posts by filter
   created_at       timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, request_id)
 );

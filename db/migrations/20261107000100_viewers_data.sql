@@ -60,15 +60,15 @@ AS $$
 $$;
 
 -- Return all that is kept of a viewer as {table: {rows, total, truncated}}, with the newest rows first and with at
--- most `most` bytes in all. What a small table leaves of its share goes to the tables after it.
-CREATE OR REPLACE FUNCTION public.viewer_data(viewer uuid, most bigint) RETURNS jsonb
+-- most `max_bytes` bytes in all. What a small table leaves of its share goes to the tables after it.
+CREATE OR REPLACE FUNCTION public.viewer_data(viewer uuid, max_bytes bigint) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
   v_found jsonb := '{}';
-  v_left  bigint := most;
+  v_left  bigint := max_bytes;
   v_share bigint;
   v_size  bigint;
   v_total bigint;
@@ -101,9 +101,9 @@ BEGIN
 END
 $$;
 
--- Delete at most `most` rows that name the viewer in one column of one table, and return how many were deleted.
+-- Delete at most `max_rows` rows that name the viewer in one column of one table, and return how many were deleted.
 -- Rows that somebody else is writing at the moment are left out, because waiting for them could end in a deadlock.
-CREATE OR REPLACE FUNCTION vroom_private.erase_rows(relation text, key text, viewer uuid, most integer)
+CREATE OR REPLACE FUNCTION vroom_private.erase_rows(relation text, key text, viewer uuid, max_rows integer)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -114,7 +114,7 @@ BEGIN
   EXECUTE format(
     'DELETE FROM public.%1$I d WHERE d.ctid = ANY (ARRAY('
     ' SELECT r.ctid FROM public.%1$I r WHERE r.%2$I = $1 LIMIT $2 FOR UPDATE SKIP LOCKED))',
-    relation, key) USING viewer, most;
+    relation, key) USING viewer, max_rows;
   GET DIAGNOSTICS v_count = ROW_COUNT;
   RETURN v_count;
 END
@@ -123,14 +123,14 @@ $$;
 -- Delete the posts of a viewer and the rows that name the viewer as a creator, and return {table: rows}. The sweep
 -- still needs the viewer's uploads to delete videos at Mux, so their rows stay, but they no longer name the
 -- viewer.
-CREATE OR REPLACE FUNCTION vroom_private.erase_creator(viewer uuid, most integer) RETURNS jsonb
+CREATE OR REPLACE FUNCTION vroom_private.erase_creator(viewer uuid, max_rows integer) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
   v_posts  uuid[];
   v_gone   jsonb := '{}';
-  v_left   integer := most;
+  v_left   integer := max_rows;
   v_count  integer;
   t        record;
 BEGIN
@@ -190,8 +190,8 @@ BEGIN
 END
 $$;
 
--- Take back what at most `most` of a viewer's reports have counted, and return how many were taken back.
-CREATE OR REPLACE FUNCTION vroom_private.give_reports_back(viewer uuid, most integer) RETURNS integer
+-- Take back what at most `max_rows` of a viewer's reports have counted, and return how many were taken back.
+CREATE OR REPLACE FUNCTION vroom_private.give_reports_back(viewer uuid, max_rows integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -201,7 +201,7 @@ BEGIN
   WITH back AS (
     UPDATE feedback f SET counted = false
     WHERE f.user_id = viewer AND f.id = ANY (ARRAY(
-      SELECT g.id FROM feedback g WHERE g.user_id = viewer AND g.counted LIMIT most))
+      SELECT g.id FROM feedback g WHERE g.user_id = viewer AND g.counted LIMIT max_rows))
     RETURNING f.post_id, f.creator_id, f.created_at
   ), queued AS (
     INSERT INTO engagement_queue (post_id, creator_id, reports)
@@ -213,10 +213,10 @@ BEGIN
 END
 $$;
 
--- Erase what is kept of a viewer, or the viewer's history alone, at most `most` rows in a call. `erased` counts
+-- Erase what is kept of a viewer, or the viewer's history alone, at most `max_rows` rows in a call. `erased` counts
 -- the rows by table. `complete` says that nothing is left. The rows of feed_pages are left to forget_sessions,
 -- because they are needed to find the items in the session cache.
-CREATE OR REPLACE FUNCTION public.erase_viewer(viewer uuid, everything boolean, most integer DEFAULT 2000)
+CREATE OR REPLACE FUNCTION public.erase_viewer(viewer uuid, everything boolean, max_rows integer DEFAULT 2000)
 RETURNS TABLE (erased jsonb, complete boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -224,7 +224,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
   v_viewer uuid := viewer;
-  v_left   integer := most;
+  v_left   integer := max_rows;
   v_gone   jsonb := '{}';
   v_had    boolean;
   v_count  integer;

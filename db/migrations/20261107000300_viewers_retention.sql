@@ -14,11 +14,11 @@ CREATE TABLE IF NOT EXISTS public.upkeep_places (
 );
 ALTER TABLE public.upkeep_places ENABLE ROW LEVEL SECURITY;
 
--- Remove the oldest rows of a table, at most `most` of them, and return how many were removed. Rows that somebody
+-- Remove the oldest rows of a table, at most `max_rows` of them, and return how many were removed. Rows that somebody
 -- else has locked stay for the next call. All of a row's `ages` must lie before `until`. The first of these
 -- columns has an index.
 CREATE OR REPLACE FUNCTION vroom_private.remove_oldest(
-  from_table regclass, ages name[], until timestamptz, most integer
+  from_table regclass, ages name[], until timestamptz, max_rows integer
 ) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -30,7 +30,7 @@ BEGIN
     'DELETE FROM %1$s t WHERE t.ctid = ANY (ARRAY('
     'SELECT o.ctid FROM %1$s o WHERE %2$s ORDER BY o.%3$I LIMIT $2 FOR UPDATE SKIP LOCKED))',
     from_table, (SELECT string_agg(format('o.%I < $1', age), ' AND ') FROM unnest(ages) AS age), ages[1])
-  USING until, most;
+  USING until, max_rows;
   GET DIAGNOSTICS v_removed = ROW_COUNT;
   RETURN v_removed;
 END
@@ -39,7 +39,7 @@ $$;
 -- Remove the heat of the posts that have not been watched for the longest time, where nothing is left of it, and
 -- return how many rows were removed. Nothing is left after 32 half-lives of 6 hours, which is 8 days for a post
 -- that was watched once.
-CREATE OR REPLACE FUNCTION vroom_private.forget_cold_posts(most integer) RETURNS integer
+CREATE OR REPLACE FUNCTION vroom_private.forget_cold_posts(max_rows integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -49,18 +49,18 @@ BEGIN
   DELETE FROM post_heat h
   WHERE h.post_id = ANY (ARRAY(
     SELECT c.post_id
-    FROM (SELECT o.post_id, o.heat[3] AS hours FROM post_heat o ORDER BY o.heat[3] LIMIT most) c
+    FROM (SELECT o.post_id, o.heat[3] AS hours FROM post_heat o ORDER BY o.heat[3] LIMIT max_rows) c
     WHERE c.hours < vroom_private.hot_score(clock_timestamp(), 1, interval '6 hours') - 32));
   GET DIAGNOSTICS v_removed = ROW_COUNT;
   RETURN v_removed;
 END
 $$;
 
--- Look at the next `most` rows of a table that refers to posts, remove those whose post no longer exists, and
+-- Look at the next `max_rows` rows of a table that refers to posts, remove those whose post no longer exists, and
 -- return how many were removed. post_columns are the columns that name posts. key_column and the last of
 -- post_columns form the primary key.
 CREATE OR REPLACE FUNCTION vroom_private.remove_orphans(
-  from_table regclass, key_column name, post_columns name[], most integer
+  from_table regclass, key_column name, post_columns name[], max_rows integer
 ) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -91,8 +91,8 @@ BEGIN
     (SELECT string_agg(format('NOT EXISTS (SELECT FROM post_stats s WHERE s.post_id = l.%I)', c), ' OR ')
      FROM unnest(post_columns) AS c))
   INTO v_looked, v_removed, v_place.last_key, v_place.last_post
-  USING v_place.last_key, v_place.last_post, most;
-  IF v_looked < most THEN  -- this was the end; the next call starts from the beginning
+  USING v_place.last_key, v_place.last_post, max_rows;
+  IF v_looked < max_rows THEN  -- this was the end; the next call starts from the beginning
     DELETE FROM upkeep_places p WHERE p.task = v_task;
   ELSE
     INSERT INTO upkeep_places VALUES (v_task, v_place.last_key, v_place.last_post)
@@ -104,9 +104,9 @@ $$;
 
 CREATE INDEX IF NOT EXISTS feedback_by_age ON public.feedback (created_at, id);
 -- Remove feedback about posts that no longer exist, because it has no effect any more, and return how many rows
--- were removed. A call looks at the next `most` rows that are older than `after`, and starts where the last call
+-- were removed. A call looks at the next `max_rows` rows that are older than `after`, and starts where the last call
 -- ended.
-CREATE OR REPLACE FUNCTION vroom_private.retire_feedback(most integer, after interval) RETURNS integer
+CREATE OR REPLACE FUNCTION vroom_private.retire_feedback(max_rows integer, after interval) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -122,7 +122,7 @@ BEGIN
     WHERE (f.created_at, f.id) > (coalesce(v_place.last_key::timestamptz, '-infinity'),
                                   coalesce(v_place.last_post, '00000000-0000-0000-0000-000000000000'))
       AND f.created_at < now() - retire_feedback.after
-    ORDER BY f.created_at, f.id LIMIT most
+    ORDER BY f.created_at, f.id LIMIT max_rows
   ), gone AS (
     DELETE FROM feedback f USING looked l
     WHERE f.user_id = l.user_id AND f.id = l.id AND l.of_post AND l.post_id IS NOT NULL
@@ -135,7 +135,7 @@ BEGIN
   LEFT JOIN (
     SELECT l.created_at, l.id FROM looked l ORDER BY l.created_at DESC, l.id DESC LIMIT 1
   ) last ON true;
-  IF v_looked < most THEN  -- this was the end; the next call starts from the beginning
+  IF v_looked < max_rows THEN  -- this was the end; the next call starts from the beginning
     DELETE FROM upkeep_places p WHERE p.task = 'feedback';
   ELSE
     INSERT INTO upkeep_places (task, last_key, last_post) VALUES ('feedback', v_place.last_key, v_place.last_post)

@@ -56,7 +56,9 @@ class ViewerData:
             CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         statement = Statement(
-            sql.FEED["viewer_data"], {"viewer": viewer, "most": _ROWS_BYTES}, lambda found: found
+            sql.FEED["viewer_data"],
+            {"viewer": viewer, "max_bytes": _ROWS_BYTES},
+            lambda found: found,
         )
         ((tables,),) = self.database.run(statement, viewer=viewer, budget_s=_BUDGET_S)
         return {
@@ -106,7 +108,8 @@ class ViewerData:
 
     def _erase_rows(self, viewer: UUID, *, everything: bool) -> tuple[dict[str, int], bool]:
         statement = Statement(
-            sql.FEED["erase_viewer"], {"viewer": viewer, "everything": everything, "most": _ROWS}
+            sql.FEED["erase_viewer"],
+            {"viewer": viewer, "everything": everything, "max_rows": _ROWS},
         )
         (((counts, complete),),) = self.database.run(statement, viewer=viewer, budget_s=_BUDGET_S)
         return counts, complete
@@ -124,7 +127,7 @@ class ViewerData:
     def _sessions(self, viewer: UUID, since: datetime) -> list[tuple[UUID, int]]:
         """Return sessions with pages since `since`, the latest first, each with its page count."""
         statement = Statement(
-            sql.FEED["viewer_sessions"], {"viewer": viewer, "since": since, "most": _SESSIONS}
+            sql.FEED["viewer_sessions"], {"viewer": viewer, "since": since, "max_rows": _SESSIONS}
         )
         (found,) = self.database.run(statement, viewer=viewer, budget_s=_BUDGET_S)
         return found

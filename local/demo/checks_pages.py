@@ -38,7 +38,9 @@ def refused(status: int, problem: Mapping[str, Any], claim: str) -> Finding:
     )
 
 
-def mended(before: Page, after: Page, removed: UUID, elsewhere: Collection[UUID]) -> list[Finding]:
+def refilled(
+    before: Page, after: Page, removed: UUID, elsewhere: Collection[UUID]
+) -> list[Finding]:
     """A replayed page without a removed post: full, else the same, refilled with unserved posts."""
     kept = [post for post in before.ids if post != removed]
     added = [post for post in after.ids if post not in before.ids]

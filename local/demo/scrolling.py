@@ -76,7 +76,7 @@ def replay(context: Context, session: Session, spared: set[UUID]) -> None:
     entries = context.observed.entries(session.viewer.id, session.id, page_no)
     context.display.page(f"Page {page_no + 1}, replayed without it", after, entries)
     elsewhere = [p for n, page in enumerate(session.pages) if n != page_no for p in page.ids]
-    context.tally.add(checks.mended(before, after, removed.post_id, elsewhere))
+    context.tally.add(checks.refilled(before, after, removed.post_id, elsewhere))
     # Its entries stay: queues that are cached know nothing of the refill's creators.
     session.pages[page_no] = after
     again = session.replay(page_no)

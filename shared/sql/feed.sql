@@ -32,7 +32,7 @@ FROM give_feedback(
   %(viewer)s, %(action)s::text, %(post_id)s::uuid, %(creator_id)s::uuid, %(undo)s);
 
 -- name: viewer_data
-SELECT viewer_data(%(viewer)s, %(most)s::bigint);
+SELECT viewer_data(%(viewer)s, %(max_bytes)s::bigint);
 
 -- name: viewer_sessions
 -- Sessions with a page since a time, the latest first.
@@ -41,13 +41,13 @@ FROM feed_pages
 WHERE user_id = %(viewer)s AND created_at > %(since)s
 GROUP BY session_id
 ORDER BY max(created_at) DESC
-LIMIT %(most)s;
+LIMIT %(max_rows)s;
 
 -- name: forget_sessions
 SELECT forget_sessions(%(viewer)s, %(sessions)s::uuid[]);
 
 -- name: erase_viewer
-SELECT erased, complete FROM erase_viewer(%(viewer)s, %(everything)s, %(most)s::integer);
+SELECT erased, complete FROM erase_viewer(%(viewer)s, %(everything)s, %(max_rows)s::integer);
 
 -- name: record_impressions
 SELECT index, outcome

@@ -31,7 +31,7 @@ class Item:
     """A stored page.
 
     Attributes:
-        version: Grows when the page is mended.
+        version: Grows when the page is refilled.
         page: The page, encoded.
         queue: The queue that was built for it, encoded; None where it came from an earlier one.
     """

@@ -103,13 +103,13 @@ class Audience:
             [change, post],
         )
 
-    def roll_up(self, most: int = 10_000, threshold: int = 5) -> Row:
+    def roll_up(self, max_rows: int = 10_000, threshold: int = 5) -> Row:
         """One batch of the roll-up, as the function calls it."""
         self.operator.execute("UPDATE feed_settings SET report_hold_threshold = %s", [threshold])
         with psycopg.connect(
             self.database.app_url, autocommit=True, row_factory=dict_row
         ) as connection:
-            row = connection.execute("SELECT * FROM roll_up(%s)", [most]).fetchone()
+            row = connection.execute("SELECT * FROM roll_up(%s)", [max_rows]).fetchone()
         assert row is not None
         return row
 

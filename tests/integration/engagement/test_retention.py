@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 PRUNE: LiteralString = "SELECT * FROM prune(%s)"
 
 
-def prune(audience: Audience, most: int = 100) -> dict[str, int]:
+def prune(audience: Audience, max_rows: int = 100) -> dict[str, int]:
     """What one call removed, by kind; kinds of which nothing went are left out."""
     with psycopg.connect(
         audience.database.app_url, autocommit=True, row_factory=dict_row
     ) as connection:
-        rows = connection.execute(PRUNE, [most]).fetchall()
+        rows = connection.execute(PRUNE, [max_rows]).fetchall()
     return {row["kind"]: row["removed"] for row in rows if row["removed"]}
 
 
@@ -72,12 +72,12 @@ def test_a_call_removes_no_more_than_it_may_and_the_oldest_first(audience: Audie
     posts = audience.add_posts(7)
     for n, post in enumerate(posts):
         impressions(audience, viewer, post, 40 + n)
-    assert prune(audience, most=3) == {"user_post_impressions": 3}
+    assert prune(audience, max_rows=3) == {"user_post_impressions": 3}
     rows = audience.rows("SELECT post_id FROM user_post_impressions")
     assert {row["post_id"] for row in rows} == set(posts[:4])
-    assert prune(audience, most=3) == {"user_post_impressions": 3}
-    assert prune(audience, most=3) == {"user_post_impressions": 1}
-    assert prune(audience, most=3) == {}
+    assert prune(audience, max_rows=3) == {"user_post_impressions": 3}
+    assert prune(audience, max_rows=3) == {"user_post_impressions": 1}
+    assert prune(audience, max_rows=3) == {}
     assert bits(audience) == 0
 
 
@@ -135,7 +135,7 @@ def test_what_tells_of_posts_that_are_gone_goes_in_bounded_steps(audience: Audie
     audience.operator.execute("DELETE FROM posts WHERE id = ANY(%s)", [gone])
     removed = 0
     for _ in range(60):
-        step = prune(audience, most=5)
+        step = prune(audience, max_rows=5)
         assert all(count <= 5 for count in step.values())
         removed += sum(step.values())
     covisits = audience.rows("SELECT post_id, next_post_id FROM post_covisits")

@@ -1,4 +1,4 @@
-"""Pages as they were written: replayed, mended, expired, and told apart by their cursors."""
+"""Pages as they were written: replayed, refilled, expired, and told apart by their cursors."""
 
 from __future__ import annotations
 

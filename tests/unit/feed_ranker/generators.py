@@ -40,7 +40,7 @@ def entry(
 
 
 @st.composite
-def queues(draw: st.DrawFn, most: int = 40) -> Queue:
+def queues(draw: st.DrawFn, max_size: int = 40) -> Queue:
     """A queue with few creators, so that variety has something to do."""
     few = st.integers(1, draw(st.integers(1, 12)))
     unseen = [
@@ -50,7 +50,7 @@ def queues(draw: st.DrawFn, most: int = 40) -> Queue:
             rung=draw(st.sampled_from(UNSEEN_RUNGS)),
             weight=draw(st.floats(1e-6, 1.0)),
         )
-        for number in range(draw(st.integers(0, most)))
+        for number in range(draw(st.integers(0, max_size)))
     ]
     seen = [
         entry(1_000 + number, creator=draw(few), rung=Rung.RECYCLED)

@@ -43,18 +43,18 @@ class FakeDatabase:
         self.time += 1.0
         self.budgets.append(budget_s)
         self.sent.append(statement)
-        most = statement.params["max_rows"]
+        max_rows = statement.params["max_rows"]
         if statement.sql == sql.FEED["prune"]:
-            return [[statement.make_row(kind, self.take(kind, most)) for kind in self.rows]]
+            return [[statement.make_row(kind, self.take(kind, max_rows)) for kind in self.rows]]
         assert statement.sql == sql.FEED["roll_up"]
         if self.busy:
             return [[statement.make_row(True, 0, 0, 0)]]
-        taken = min(most, self.queue)
+        taken = min(max_rows, self.queue)
         self.queue -= taken
         return [[statement.make_row(False, taken, taken // 2, 1)]]
 
-    def take(self, kind: str, most: int) -> int:
-        taken = min(most, self.rows[kind])
+    def take(self, kind: str, max_rows: int) -> int:
+        taken = min(max_rows, self.rows[kind])
         self.rows[kind] -= taken
         return taken
 

@@ -48,8 +48,8 @@ def afterwards(queue: Queue, page: Page, lost: frozenset[UUID] = frozenset()) ->
     return replace(queue, entries=entries, ranked_count=len(entries), seen=seen)
 
 
-def mended(queue: Queue, lost: set[int], size: int = 12) -> Page:
-    """The first page of `queue`, mended after the posts of these numbers were lost."""
+def refilled(queue: Queue, lost: set[int], size: int = 12) -> Page:
+    """The first page of `queue`, refilled after the posts of these numbers were lost."""
     page = page_of(queue, size)
     ids = frozenset(i for i in page.ids if i.int in lost)
     return refill(page, ids, afterwards(queue, page, ids), RULES)
@@ -194,18 +194,18 @@ def test_posts_of_the_page_that_retrieval_offers_again_are_not_placed_twice() ->
 def test_a_repeat_that_moves_up_before_position_6_is_called_recycled() -> None:
     page = page_of(whole(6, seen=2), size=8)
     assert [str(p.rung) for p in page.posts[6:]] == ["repeat", "repeat"]
-    again = mended(whole(6, seen=2), {3}, size=8)
+    again = refilled(whole(6, seen=2), {3}, size=8)
     assert [str(p.rung) for p in again.posts[5:]] == ["recycled", "repeat"]
     assert again.degraded == "catalogue"
 
 
 def test_a_page_whose_posts_are_all_lost_is_empty_and_says_so() -> None:
-    again = mended(whole(3), {0, 1, 2})
+    again = refilled(whole(3), {0, 1, 2})
     assert (again.posts, again.degraded) == ((), "catalogue")
 
 
 def test_a_full_page_stays_full_when_one_post_of_many_is_lost() -> None:
-    again = mended(whole(40), {4})
+    again = refilled(whole(40), {4})
     assert [i.int for i in again.ids] == [0, 1, 2, 3, 12, 5, 6, 7, 8, 9, 10, 11]
     assert again.degraded is None
 
@@ -213,5 +213,5 @@ def test_a_full_page_stays_full_when_one_post_of_many_is_lost() -> None:
 def test_posts_that_stay_are_called_what_they_were_called() -> None:
     page = page_of(whole(30, seen=30), size=50)
     assert {str(p.rung) for p in page.posts[30:]} == {"recycled"}
-    again = mended(whole(30, seen=30), {1_019}, size=50)
+    again = refilled(whole(30, seen=30), {1_019}, size=50)
     assert again.posts[:49] == page.posts[:49]

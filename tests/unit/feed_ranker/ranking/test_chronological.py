@@ -82,6 +82,6 @@ def test_a_page_that_lost_posts_is_filled_with_the_next_older_ones(
     gone = {page.ids[i] for i in lost}
     catalogue.posts = [c for c in catalogue.posts if c.post_id not in gone]
     catalogue.served = {i: at for i, at in catalogue.served.items() if i not in gone}
-    mended = refill(page, gone, queue_of(catalogue, 12), RULES)
-    assert mended.unseen_ids == [i for i in order if i not in gone][:12]
-    assert len(mended.posts) == min(12, len(catalogue.posts))
+    refilled = refill(page, gone, queue_of(catalogue, 12), RULES)
+    assert refilled.unseen_ids == [i for i in order if i not in gone][:12]
+    assert len(refilled.posts) == min(12, len(catalogue.posts))

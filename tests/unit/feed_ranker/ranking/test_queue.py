@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 @st.composite
-def unseen(draw: st.DrawFn, most: int = 40) -> list[Candidate]:
+def unseen(draw: st.DrawFn, max_size: int = 40) -> list[Candidate]:
     """Candidates of few creators, some with equal scores, some with figures that are no numbers."""
     few = draw(st.integers(1, 8))
     served = draw(st.lists(st.integers(0, 3), min_size=few, max_size=few))
-    numbers = draw(st.lists(st.integers(0, 999), unique=True, max_size=most))
+    numbers = draw(st.lists(st.integers(0, 999), unique=True, max_size=max_size))
     return [
         post(
             number,

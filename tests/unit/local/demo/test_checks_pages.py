@@ -30,11 +30,11 @@ def test_a_cursor_that_is_not_refused_as_such_is_found(
 
 def test_a_mended_page_is_full_without_the_removed_post_and_else_the_same() -> None:
     after = page([entry(n) for n in (0, 9, 2, 3)])
-    assert broken(checks.mended(BEFORE, after, post_id(1), {post_id(7)})) == set()
+    assert broken(checks.refilled(BEFORE, after, post_id(1), {post_id(7)})) == set()
 
 
 def test_a_removed_post_that_is_still_there_is_found() -> None:
-    assert broken(checks.mended(BEFORE, BEFORE, post_id(1), ())) == {
+    assert broken(checks.refilled(BEFORE, BEFORE, post_id(1), ())) == {
         "a removed post is gone from a replayed page",
         "a refilled page else stays as it was",
     }
@@ -45,9 +45,9 @@ def test_a_mended_page_that_is_short_reordered_or_repeats_is_found() -> None:
     reordered = page([entry(n) for n in (0, 9, 3, 2)])
     repeating = page([entry(n) for n in (0, 7, 2, 3)])
     refilled, same = "a replayed page is refilled", "a refilled page else stays as it was"
-    assert broken(checks.mended(BEFORE, short, post_id(1), ())) == {refilled}
-    assert broken(checks.mended(BEFORE, reordered, post_id(1), ())) == {same}
-    assert broken(checks.mended(BEFORE, repeating, post_id(1), {post_id(7)})) == {refilled}
+    assert broken(checks.refilled(BEFORE, short, post_id(1), ())) == {refilled}
+    assert broken(checks.refilled(BEFORE, reordered, post_id(1), ())) == {same}
+    assert broken(checks.refilled(BEFORE, repeating, post_id(1), {post_id(7)})) == {refilled}
 
 
 def test_a_degraded_page_has_its_word_and_repeats_nothing() -> None:
