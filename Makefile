@@ -110,7 +110,7 @@ migrate: install  ## Apply the migrations (DATABASE_URL=…)
 	@exec $(BIN)/python -m local.migrate "$(DATABASE_URL)"
 
 adopt: install  ## Let the feed move in beside an application's own posts (docs/adopt.md); APPLY=1 does it, UNDO=1 takes it back
-	@$(foreach name,POSTS ID CREATOR CAPTION VIDEO_URL DELETED FOLLOWS LIKES COMMENTS IMPRESSIONS WATCHES VIEW_COUNT LIKE_COUNT COMMENT_COUNT SHARE_COUNT APPLY UNDO,$(name)='$($(name))') \
+	@$(foreach name,POSTS ID CREATOR CAPTION VIDEO_URL DURATION_MS DELETED FOLLOWS LIKES COMMENTS IMPRESSIONS WATCHES VIEW_COUNT LIKE_COUNT COMMENT_COUNT SHARE_COUNT INGEST INGEST_PER_S MINUTES_PER_VIDEO ENCODING_PRICE STORAGE_PRICE APPLY UNDO,$(name)='$($(name))') \
 		exec $(BIN)/python -m ops.adopt "$(DATABASE_URL)"
 
 format: install  ## Rewrite the sources as the formatter wants them

@@ -99,6 +99,9 @@ class Mux(Protocol):
     ) -> Json:
         """Create an asset from the first `end_s` seconds of another one."""
 
+    def create_asset(self, settings: AssetSettings, url: str, *, budget_s: float) -> Json:
+        """Create an asset of the file at an address, which Mux fetches by itself."""
+
     def get_asset(self, asset_id: str, *, budget_s: float) -> Json | None:
         """Get an asset; None where Mux has none."""
 

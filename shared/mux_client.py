@@ -84,6 +84,11 @@ class MuxClient:
         }
         return self._data(lambda: self._assets.create_asset(body, **_timeout(budget_s)))
 
+    def create_asset(self, settings: AssetSettings, url: str, *, budget_s: float) -> Json:
+        """Create an asset of the file at an address, which Mux fetches by itself."""
+        body = {**settings.fields(), "inputs": [{"url": url}]}
+        return self._data(lambda: self._assets.create_asset(body, **_timeout(budget_s)))
+
     def get_asset(self, asset_id: str, *, budget_s: float) -> Json | None:
         """Get an asset; None where Mux has none."""
         return self._or_none(lambda: self._assets.get_asset(asset_id, **_timeout(budget_s)))

@@ -9,7 +9,7 @@ Json = dict[str, Any]
 UploadStatus = Literal["waiting", "asset_created", "errored", "cancelled", "timed_out"]
 AssetStatus = Literal["preparing", "ready", "errored"]
 Policy = Literal["public", "signed"]
-IngestType = Literal["on_demand_direct_upload", "on_demand_clip"]
+IngestType = Literal["on_demand_url", "on_demand_direct_upload", "on_demand_clip"]
 
 # The pixels of the largest frame of each tier, by Mux's price list.
 TIER_PIXELS = {"720p": 921_600, "1080p": 2_073_600, "1440p": 4_194_304, "2160p": 8_294_400}
@@ -109,6 +109,7 @@ class Asset(BaseModel):
     """An asset. A deleted one is kept, so that tests can see what was billed.
 
     Attributes:
+        input_url: The address from which Mux fetches the file. None for uploads and clips.
         clip: The start and end of a clip in seconds of the source. An end of None means its end.
         billed: True once the asset was encoded. Mux bills it from then on, deleted or not.
         deleted_at: Unix seconds. None while the asset exists.
@@ -125,6 +126,7 @@ class Asset(BaseModel):
     test: bool = False
     upload_id: str | None = None
     source_asset_id: str | None = None
+    input_url: str | None = None
     clip: tuple[float, float | None] | None = None
     playback_ids: list[PlaybackId] = Field(default_factory=list)
     track_ids: list[str] = Field(default_factory=list)
@@ -140,7 +142,7 @@ class Asset(BaseModel):
             webhook: True for the `data` of a webhook, where `created_at` is a number. In the API
                 it is a string.
         """
-        hidden = {"created_at", "clip", "track_ids", "media", "billed", "deleted_at"}
+        hidden = {"created_at", "input_url", "clip", "track_ids", "media", "billed", "deleted_at"}
         shown = self.model_dump(exclude=hidden, exclude_none=True)
         if not self.playback_ids:
             del shown["playback_ids"]
@@ -157,7 +159,7 @@ class Asset(BaseModel):
 
     def input_info(self) -> list[Json]:
         """Return what is known of the input, as Mux's `input-info` shows it."""
-        settings: Json = {}
+        settings: Json = {"url": self.input_url} if self.input_url else {}
         if self.source_asset_id:
             start, end = self.clip or (0.0, None)
             settings = {"url": f"mux://assets/{self.source_asset_id}", "start_time": start}

@@ -19,9 +19,11 @@ from local.errors import StackError
 from local.paths import MIGRATIONS
 from ops.adopt import backfill, plan
 from ops.adopt.apply import apply, check_files
+from ops.adopt.ingest import ingest, show_cost, wanted_ingestion
 from ops.adopt.inspection import RefusedError, inspect
 from ops.adopt.mapping import MappedFile, Mapping, MappingError
 from ops.adopt.undo import undo
+from shared.mux import MuxError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,11 +90,20 @@ def main(arguments: Sequence[str]) -> int:
             console.print("The feed is gone; the application's tables are as they were.")
             return 0
         mapping = Mapping.from_settings(os.environ)
+        videos = wanted_ingestion(mapping, os.environ)
         if os.environ.get("APPLY") == "1":
-            return 0 if apply(url, mapping, console) else 1
+            if videos is not None:
+                videos.require_all()
+            agree = apply(url, mapping, console)
+            if videos is not None:
+                with psycopg.connect(url, autocommit=True) as connection:
+                    ingest(connection, mapping, videos, console)
+            return 0 if agree else 1
         with psycopg.connect(url, autocommit=True) as connection:
             show(connection, mapping, console)
-    except (MappingError, RefusedError, StackError, psycopg.Error) as error:
+            if videos is not None:
+                show_cost(connection, mapping, videos, console)
+    except (MappingError, RefusedError, StackError, MuxError, psycopg.Error) as error:
         console.print(f"Not adopted: {error}", markup=False)
         return 1
     return 0

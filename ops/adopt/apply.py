@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from local.migrate import migrate
 from ops.adopt import backfill, beside, counts, plan
@@ -15,6 +14,7 @@ from ops.adopt.csv_file import read_rows
 from ops.adopt.history import histories
 from ops.adopt.inspection import inspect
 from ops.adopt.mapping import MappedFile
+from ops.adopt.progress import progress_bar
 from ops.adopt.verification import verify
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _fill(
         return
     # A table of the feed's own has no triggers but the feed's.
     quieted = backfill.quiet_triggers(connection) if inspection.beside else nullcontext(True)
-    with _progress(console) as progress, quieted as quiet:
+    with progress_bar(console) as progress, quieted as quiet:
         if not quiet:
             console.print("The application's own triggers fire for each row that is written.")
         task = progress.add_task(work.table, total=inspection.rows or None)
@@ -105,7 +105,7 @@ def _take_history_over(
     counts.prepare(connection)
     found = histories(connection, mapping, inspection)
     for history in found:
-        with _progress(console) as progress:
+        with progress_bar(console) as progress:
             task = progress.add_task(history.kind, total=history.batches(connection))
             taken = history.run(connection, partial(progress.advance, task))
         console.print(f"{history.kind} from {history.source}: {taken}", markup=False)
@@ -115,14 +115,3 @@ def _take_history_over(
                 break
             connection.execute("SELECT * FROM roll_up(%s)", [_ROLL_UP])
     return found
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )

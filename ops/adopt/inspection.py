@@ -134,7 +134,7 @@ def inspect(connection: Connection[Any], mapping: Mapping) -> Inspection:
         _require_identity(table, posts, mapping)
     elif "post_no" not in columns_of(connection, FEED_POSTS) and columns_of(connection, FEED_POSTS):
         raise RefusedError(f"{FEED_POSTS} is a table of the application as well: name it in POSTS")
-    _require_numbers(table, posts, mapping.counts.values())
+    _require_numbers(table, posts, [*mapping.counts.values(), *filter(None, [mapping.duration_ms])])
     for other in (mapping.follows, *mapping.histories.values()):
         if isinstance(other, MappedTable):
             _require_all(connection, str(other.name), other.columns.values())
@@ -158,7 +158,7 @@ def _is_marked(connection: Connection[Any], table: str) -> bool:
 
 def _require_columns(table: str, columns: Rows[str, Column], mapping: Mapping) -> None:
     named = [mapping.post_id, mapping.creator, mapping.caption, mapping.video_url, mapping.deleted]
-    named += mapping.counts.values()
+    named += [mapping.duration_ms, *mapping.counts.values()]
     _refuse_missing(table, columns, [name for name in named if name is not None])
 
 
@@ -185,7 +185,7 @@ def _require_types(table: str, columns: Rows[str, Column]) -> None:
 def _require_numbers(table: str, columns: Rows[str, Column], names: Iterable[str]) -> None:
     for name in names:
         if columns[name].type not in _NUMBERS:
-            raise RefusedError(f"{table}.{name} is {columns[name].type}, and counts are numbers")
+            raise RefusedError(f"{table}.{name} is {columns[name].type}, not a number")
 
 
 def _require_identity(table: str, columns: Rows[str, Column], mapping: Mapping) -> None:

@@ -130,6 +130,7 @@ class Mapping:
         creator: The column that names a post's creator.
         caption: The column that holds what a creator wrote, if there is one.
         video_url: The column that holds the address of the video, if there is one.
+        duration_ms: The column that holds the length of the video, if there is one.
         deleted: The column that is set (a time or true) once a post is deleted, if there is one.
         follows: Who follows whom.
         likes: Who liked which post, and when.
@@ -145,6 +146,7 @@ class Mapping:
     creator: str = "creator_id"
     caption: str | None = None
     video_url: str | None = None
+    duration_ms: str | None = None
     deleted: str | None = None
     follows: MappedTable | None = None
     likes: MappedTable | MappedFile | None = None
@@ -179,6 +181,7 @@ class Mapping:
             "creator": given.get("CREATOR", "creator_id"),
             "caption": given.get("CAPTION"),
             "video_url": given.get("VIDEO_URL"),
+            "duration_ms": given.get("DURATION_MS"),
             "deleted": given.get("DELETED"),
         }
         counts = {figure: given[name] for name, figure in _COUNTS.items() if name in given}

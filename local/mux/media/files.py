@@ -1,8 +1,9 @@
-"""The media files: uploaded files, and the streams made from them."""
+"""The media files: uploaded files, files at addresses, and the streams made from them."""
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from local.mux.media.encode import RENDITION
 from local.mux.records import Asset
@@ -14,11 +15,24 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self._uploads = folder / "uploads"
         self._streams = folder / "streams"
+        self._addresses = folder / "addresses"
         self._make_folders()
 
     def upload(self, upload_id: str) -> Path:
         """Return the path of an uploaded file, which may be incomplete."""
         return self._uploads / upload_id
+
+    def at_address(self, url: str) -> Path:
+        """Return the path of the file that stands for the one at an address.
+
+        The stand-in fetches nothing from anywhere. The file at `https://host/a/b.mp4` is
+        `addresses/host/a/b.mp4` in its folder.
+        """
+        parts = urlsplit(url)
+        steps = PurePosixPath(unquote(parts.path).replace("\0", "")).parts
+        below = [step for step in steps if step not in {"/", "//", "..", "."}]
+        host = (parts.hostname or "").strip(".").replace("/", "")
+        return self._addresses.joinpath(host, *below)
 
     def received(self, upload_id: str) -> int:
         """Return the number of bytes of an upload that have arrived."""
@@ -40,10 +54,12 @@ class Files:
         return self._streams / asset_id
 
     def source(self, asset: Asset) -> Path:
-        """Return the file that clips are cut from: the uploaded file, or else the stream."""
-        return (
-            self.upload(asset.upload_id) if asset.upload_id else self.stream(asset.id) / RENDITION
-        )
+        """Return the file that streams are made from: the one that came, or else the stream."""
+        if asset.upload_id:
+            return self.upload(asset.upload_id)
+        if asset.input_url:
+            return self.at_address(asset.input_url)
+        return self.stream(asset.id) / RENDITION
 
     def delete(self, asset: Asset) -> None:
         """Delete all files of an asset."""

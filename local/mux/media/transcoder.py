@@ -54,6 +54,9 @@ class Transcoder:
             self._state.fail_asset(asset.id, "The input could not be processed")
             return
         origin = self._state.assets.get(asset.source_asset_id or asset.id, asset)
+        if origin.input_url and not self._files.source(origin).is_file():
+            self._state.fail_asset(asset.id, "The input could not be downloaded")
+            return
         try:
             media = await make_stream(
                 self._files.source(origin), self._files.stream(asset.id), asset.clip

@@ -1,6 +1,7 @@
 """Models of the requests, which refuse what Mux refuses."""
 
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -71,6 +72,15 @@ class PlaybackIdSettings(Fields):
     """The body of a request for a playback id."""
 
     policy: Policy = "public"
+
+
+def is_web_address(url: str) -> bool:
+    """Return whether an address is one of http or https and names a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def parse(model: type[Model], body: object) -> Model:

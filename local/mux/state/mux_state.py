@@ -89,16 +89,36 @@ class MuxState(RecordSet):
         return asset
 
     def create_asset(self, body: object) -> Asset:
-        """Create a clip of an asset. Other inputs are refused.
+        """Create an asset from an address, or a clip of another asset.
+
+        Whether the address leads to a video shows later, as with Mux: the asset ends as errored
+        where it does not.
 
         Raises:
-            InvalidParametersError: A field breaks its rule, the source is unknown or not ready,
-                or the clip would be shorter than 0.5 s.
+            InvalidParametersError: A field breaks its rule, the address is not of http or https,
+                or the clip's source is not there (see `_new_clip`).
         """
         settings = fields.parse(fields.AssetSettings, body)
-        if not settings.inputs or not (settings.inputs[0].url or "").startswith(CLIP_SCHEME):
-            raise InvalidParametersError(f"inputs: the stand-in takes only {CLIP_SCHEME}ASSET_ID")
-        clip = settings.inputs[0]
+        if not settings.inputs or len(settings.inputs) > 1:
+            raise InvalidParametersError("inputs: the stand-in takes one")
+        url = settings.inputs[0].url or ""
+        if url.startswith(CLIP_SCHEME):
+            return self._new_clip(settings, settings.inputs[0])
+        if not fields.is_web_address(url):
+            raise InvalidParametersError("inputs: the url is not of http or https")
+        asset = self._new_asset(settings, ingest_type="on_demand_url")
+        asset.input_url = url
+        self.assets[asset.id] = asset
+        self._asset_changed(asset, "created")
+        return asset
+
+    def _new_clip(self, settings: fields.AssetSettings, clip: fields.Input) -> Asset:
+        """Create a clip of an asset.
+
+        Raises:
+            InvalidParametersError: The source is unknown or not ready, or the clip would be
+                shorter than 0.5 s.
+        """
         source_id = (clip.url or "").removeprefix(CLIP_SCHEME)
         source = self.assets.get(source_id)
         if source is None or source.deleted_at is not None:

@@ -123,6 +123,12 @@ class StateMux:
         body = settings.fields() | {"inputs": [{"url": url, "start_time": 0.0, "end_time": end_s}]}
         return self._call("create_clip", lambda: self.mux_state.create_asset(body).view(), budget_s)
 
+    def create_asset(self, settings: AssetSettings, url: str, *, budget_s: float) -> Json:
+        body = settings.fields() | {"inputs": [{"url": url}]}
+        return self._call(
+            "create_asset", lambda: self.mux_state.create_asset(body).view(), budget_s
+        )
+
     def get_asset(self, asset_id: str, *, budget_s: float) -> Json | None:
         return self._or_none("get_asset", lambda: self.mux_state.asset(asset_id).view(), budget_s)
 

@@ -206,7 +206,7 @@ def test_history_that_the_feed_has_forgotten_is_not_counted_anew(
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({"VIEW_COUNT": "title"}, "title is text, and counts are numbers"),
+        ({"VIEW_COUNT": "title"}, "title is text, not a number"),
         ({"LIKE_COUNT": "hearts"}, "no column hearts"),
     ],
 )

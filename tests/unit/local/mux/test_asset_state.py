@@ -71,10 +71,25 @@ def test_a_clip_of_half_a_second_is_made(state: MuxState) -> None:
 
 
 def test_other_inputs_and_missing_ones_are_refused(state: MuxState) -> None:
-    refused: list[object] = [None, [], [{"url": "https://example.com/a.mp4"}], [{}]]
+    web = {"url": "https://example.com/a.mp4"}
+    refused: list[object] = [None, [], [{}], [web, web]]
+    refused += [
+        [{"url": url}] for url in ("", "a.mp4", "ftp://example.com/a", "https://", "http://[")
+    ]
     for inputs in refused:
         with pytest.raises(InvalidParametersError):
             state.create_asset({"inputs": inputs})
+
+
+def test_an_asset_is_made_of_the_file_at_an_address(state: MuxState) -> None:
+    url = "https://example.com/a.mp4"
+    asset = state.create_asset({"inputs": [{"url": url}], "passthrough": "p"})
+    view = asset.view()
+    assert (view["status"], view["passthrough"]) == ("preparing", "p")
+    assert view["ingest_type"] == "on_demand_url"
+    assert "input_url" not in view
+    assert asset.input_info()[0]["settings"] == {"url": url}
+    assert state.events[-1]["type"] == "video.asset.created"
 
 
 def test_a_clip_needs_a_source_that_is_ready_and_there(state: MuxState) -> None:
