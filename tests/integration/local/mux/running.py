@@ -106,6 +106,7 @@ class Running:
         ready = self.process.stdout.readline().split()
         assert ready[0] == "ready"
         self.url = ready[1]
+        self.state_dir = state_dir
         self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
         configuration = mux_python.Configuration(
             host=self.url, username=TOKEN_ID, password=TOKEN_SECRET

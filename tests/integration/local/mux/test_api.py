@@ -1,10 +1,21 @@
+import shutil
 from pathlib import Path
+from uuid import UUID
 
 import mux_python
 import pytest
 
 from local.mux.webhooks.sender import sign
-from tests.integration.local.mux.running import TIMEOUT, WEBHOOK_SECRET, Receiver, Running
+from shared.mux import AssetSettings, MuxRefusedError
+from shared.mux_client import MuxClient
+from tests.integration.local.mux.running import (
+    TIMEOUT,
+    TOKEN_ID,
+    TOKEN_SECRET,
+    WEBHOOK_SECRET,
+    Receiver,
+    Running,
+)
 from tests.media import media_seconds
 
 
@@ -32,6 +43,32 @@ def test_an_uploaded_video_becomes_a_ready_asset_and_its_webhooks_are_signed(
         signature = received.headers["mux-signature"]
         timestamp = int(signature.partition(",")[0].removeprefix("t="))
         assert signature == sign(WEBHOOK_SECRET, received.body, timestamp)
+
+
+def test_the_file_at_an_address_becomes_an_asset_where_there_is_one(
+    mux: Running, videos: dict[str, Path]
+) -> None:
+    folder = mux.state_dir / "media" / "addresses" / "cdn.example.com" / "a b"
+    folder.mkdir(parents=True)
+    shutil.copy(videos["short"], folder / "1.mp4")
+    client = MuxClient(mux.url, TOKEN_ID, TOKEN_SECRET)
+    post = UUID(int=7)
+    settings = AssetSettings(post, post, "1080p", "basic")
+    addresses = (
+        "https://CDN.example.com/a%20b/1.mp4?token=x",
+        "https://cdn.example.com/../cdn.example.com/none.mp4",
+    )
+    made = [client.create_asset(settings, address, budget_s=10) for address in addresses]
+    mux.settle()
+    there, missing = (client.get_asset(asset["id"], budget_s=10) for asset in made)
+    assert there is not None
+    assert missing is not None
+    assert (there["status"], there["ingest_type"]) == ("ready", "on_demand_url")
+    assert there["duration"] == pytest.approx(4, abs=0.1)
+    assert (missing["status"], missing["passthrough"]) == ("errored", str(post))
+    with pytest.raises(MuxRefusedError) as refused:
+        client.create_asset(settings, "file:///etc/passwd", budget_s=10)
+    assert refused.value.code == 400
 
 
 def test_a_clip_of_a_long_video_is_cut_and_outlives_its_source(
