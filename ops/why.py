@@ -133,8 +133,15 @@ def _ranked(told: Story) -> dict[str, object]:
         "for discovery": trace.get("for_discovery", "?"),
         "flags": _counts(trace.get("flags")),
         "weights": _counts(weights),
+        "decided by": _decided(trace.get("decided")),
         "exploration": _exploration(told, policy),
     }
+
+
+def _decided(shares: Sequence[float] | None) -> str:
+    """Name the parts of the score by how far they set the candidates apart."""
+    named = zip(_PARTS, shares or (), strict=False)
+    return ", ".join(f"{part} {share:.0%}" for part, share in named) or "nothing"
 
 
 def _exploration(told: Story, policy: Mapping[str, Any]) -> str:

@@ -159,6 +159,7 @@ class Container:
         removed = done.pop("removed")
         self.report.work("RollUp", done)
         self.report.work("Removed", removed)
+        self.report.mix(self.database.ranking.learnt_mix)
         return {**done, "removed": removed}
 
 

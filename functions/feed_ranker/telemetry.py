@@ -6,14 +6,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.heat import SCALES
 from shared.models import Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from functions.feed_ranker.feed.request import Served
     from functions.feed_ranker.pages.cursor import Position
     from shared.observability import Telemetry
+    from shared.ranking import Parts
 
 # Of rows in batches; a name of a client's own would make a metric of its own.
 _FIELDS: Final = frozenset(
@@ -61,9 +63,21 @@ class FeedTelemetry:
         for word in _DEGRADED:
             # Also where it is not so: the average is then the share of pages, for the alarms.
             count(f"Degraded{word.title()}", served.degraded == word)
+        self.decided(served.decided)
         count("FillFailures", served.underfilled)
         if served.underfilled:
             self.telemetry.logger.error("page shorter than promised", page_no=at.page_no)
+
+    def decided(self, shares: Parts | None) -> None:
+        """Tell how much each part of the score decided in a ranking, in shares that sum to 1."""
+        if shares is not None:
+            for part, share in shares._asdict().items():
+                self.telemetry.count(f"DecidedBy{part.title()}", share)
+
+    def mix(self, weights: Sequence[float]) -> None:
+        """Tell how much attention counts at each time scale, as it was learnt."""
+        for scale, weight in zip(SCALES, weights, strict=True):
+            self.telemetry.count(f"HeatMix{scale.title()}", weight)
 
     def no_page(self, at: Position, reason: str) -> None:
         """Tell that a request got no page, and why."""

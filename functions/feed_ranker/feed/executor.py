@@ -161,4 +161,5 @@ def _answer(
         degraded="cache" if cache.gone else page.degraded,
         withdrawn=len(work.withdrawn),
         underfilled=(outcome.eligible or 0) > len(page.posts),
+        decided=draft.ranked.queue.decided if draft.ranked else None,
     )

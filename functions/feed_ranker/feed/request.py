@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.pages.page import Page
     from functions.feed_ranker.sessions.packed_content import Content
     from shared.models import Moment
+    from shared.ranking import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Served:
         degraded: The word for what the page lacks of the promise; None where it lacks nothing.
         withdrawn: How many posts turned out, while it was made, not to be shown.
         underfilled: Whether it is shorter than promised: more posts may be shown than it holds.
+        decided: The share of each part of the score in what set the candidates apart, where the
+            request ranked them; None where it did not, and where no part decided anything.
     """
 
     page: Page
@@ -60,6 +63,7 @@ class Served:
     degraded: str | None
     withdrawn: int = 0
     underfilled: bool = False
+    decided: Parts | None = None
 
 
 class NoPageReason(StrEnum):

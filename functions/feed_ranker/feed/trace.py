@@ -58,6 +58,7 @@ def of_queue(retrieved: Retrieved, queue: Queue, decision: Decision) -> dict[str
     `found` counts candidates by rung, and `found_by` by the walk that found them first; `filtered`
     counts what the walks met and left out, by filter. `complete` says whether no other unseen post
     exists. `ranked` counts the posts that ranking would show, `for_discovery` the others.
+    `decided` holds the share of each part of the score in what set the candidates apart.
     """
     candidates = [*retrieved.unseen, *retrieved.seen]
     return {
@@ -68,6 +69,7 @@ def of_queue(retrieved: Retrieved, queue: Queue, decision: Decision) -> dict[str
         "ranked": queue.ranked_count,
         "for_discovery": len(queue.entries) - queue.ranked_count,
         "flags": dict(decision.flags),
+        "decided": [round(share, 3) for share in queue.decided or ()],
     }
 
 

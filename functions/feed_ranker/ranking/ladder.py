@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from functions.feed_ranker.ranking.exploration import Discovery
+    from functions.feed_ranker.ranking.influence import Influence
 
 _LEAST_WEIGHT = 1e-6  # every unseen post can be drawn
 _LIKED = 0.25  # affinity from which it is a reason for a post
@@ -33,9 +34,14 @@ def by_age(
 
 
 def by_ladder(
-    candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery
+    candidates: Iterable[Candidate],
+    ranker: Ranker,
+    discovery: Discovery,
+    influence: Influence | None = None,
 ) -> Iterator[Entry]:
     """Give the posts rung by rung, the best score first.
+
+    `influence` takes in the parts of each rung that was scored.
 
     A creator's next post is scored after the one before it was given. The diversity part only ever
     falls as a creator's posts are given, so the first post of the heap whose part is up to date is
@@ -53,6 +59,8 @@ def by_ladder(
             count = taken[c.creator_id.int]
             parts = ranker.parts(c, count)
             heap.append((-parts.total(weights), c.post_id, count, parts, c))
+        if influence is not None:
+            influence.note(parts for _, _, _, parts, _ in heap)
         heapq.heapify(heap)
         while heap:
             _, post_id, seen_taken, parts, c = heap[0]

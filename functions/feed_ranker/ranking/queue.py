@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from functions.feed_ranker.ranking.diversity import PageVariety
+from functions.feed_ranker.ranking.influence import Influence
 from functions.feed_ranker.ranking.ladder import (
     by_age,
     by_ladder,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from functions.feed_ranker.ranking.exploration import Discovery
     from shared.models import Candidate, Retrieved
-    from shared.ranking import Ranker
+    from shared.ranking import Parts, Ranker
 
 _PAGES = 4  # of a queue: more than anybody watches in the minute that it lives
 _PAGES_USED_UP_EARLY = 10  # of the next one, where the last was used up while it lived
@@ -57,6 +58,8 @@ class Queue:
         revision: The revision of the viewer's feedback that the ranking knew.
         policy: The policy that it was ranked under.
         ranked_by: The request that ranked it.
+        decided: The share of each part of the score in what set its candidates apart; None where
+            no part decided anything, and of a cached queue.
     """
 
     entries: tuple[Entry, ...]
@@ -67,6 +70,7 @@ class Queue:
     revision: int = 0
     policy: Policy = field(default_factory=Policy)
     ranked_by: str = ""
+    decided: Parts | None = None
 
     def left(self, used: int) -> dict[int, Entry]:
         """Return the entries whose bit in `used` is not set, by index and in order."""
@@ -114,8 +118,12 @@ def build(
         length: How many ranked positions; None takes `ranked_length` of the page size.
     """
     policy, length = policy or Policy(), length or ranked_length(page_size)
-    arrange = by_age if policy.chronological else by_ladder
-    stream = RankedStream(arrange(retrieved.unseen, ranker, discovery))
+    influence = Influence(ranker.config.weights)
+    stream = RankedStream(
+        by_age(retrieved.unseen, ranker, discovery)
+        if policy.chronological
+        else by_ladder(retrieved.unseen, ranker, discovery, influence)
+    )
     ranked = _ranked_positions(
         stream, length, page_size, last_creator, limited=not policy.chronological
     )
@@ -143,6 +151,7 @@ def build(
         page_size=page_size,
         revision=retrieved.revision,
         policy=policy,
+        decided=influence.shares(),
     )
 
 

@@ -59,6 +59,7 @@ def test_a_page_ranked_anew_tells_all_of_itself(feed: Harness, printed: Any) -> 
         "queue ranked anew",
         "seen 30",
         f"seed {page['session_id']}/0",
+        "decided by │ engagement ",
     ):
         assert shown in text
     for post in page["posts"]:

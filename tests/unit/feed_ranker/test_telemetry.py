@@ -29,7 +29,7 @@ class Notes:
         self.logger = SimpleNamespace(info=line, warning=line, error=line)
 
     def count(self, name: str, value: float = 1) -> None:
-        self.counts[name] += int(value)
+        self.counts[name] += value  # type: ignore[assignment]  # shares are fractions
 
 
 def page_of(*rungs: Rung, ranked_by: str = "me") -> Page:
@@ -147,3 +147,27 @@ def test_a_request_without_a_page_is_counted_by_its_reason() -> None:
     FeedTelemetry(cast("Telemetry", notes)).no_page(Position(SESSION), "queue_too_old")
     assert notes.counts["NoPageQueueTooOld"] == 1
     assert notes.lines == [("no page", {"page_no": 0, "reason": "queue_too_old"})]
+
+
+def test_what_decided_a_ranking_is_told_in_shares_where_the_request_ranked() -> None:
+    page = served(Rung.FRESH)
+    assert not [name for name in told(page).counts if name.startswith("DecidedBy")]
+    ranked = replace(page, decided=Parts(0.5, 0.25, 0.25, 0.0))
+    counts = told(ranked).counts
+    assert {name: counts[name] for name in counts if name.startswith("DecidedBy")} == {
+        "DecidedByEngagement": 0.5,
+        "DecidedByFreshness": 0.25,
+        "DecidedByContext": 0.25,
+        "DecidedByDiversity": 0.0,
+    }
+
+
+def test_the_learnt_mix_is_told_by_time_scale() -> None:
+    notes = Notes()
+    FeedTelemetry(cast("Telemetry", notes)).mix((0.1, 0.2, 0.3, 0.4))
+    assert notes.counts == {
+        "HeatMixMinutes": 0.1,
+        "HeatMixHour": 0.2,
+        "HeatMixHours": 0.3,
+        "HeatMixDay": 0.4,
+    }

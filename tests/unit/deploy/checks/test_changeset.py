@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from deploy.checks.translation import ROOT, STAGES, main, parameters_of, read_template, translate
 from functions.feed_ranker import telemetry
 from functions.feed_ranker.upkeep import UpkeepResult
+from shared.heat import SCALES
+from shared.ranking import Parts
 from tests.unit.deploy.checks.reading import FUNCTIONS, of_type, one, texts
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def test_what_is_watched(resources: dict[str, Any]) -> None:
         "FillFailuresAlarm",
         "FunctionThrottlesAlarm",
         "MuxWebhookErrorsAlarm",
+        "OnePartDecidesAlarm",
         "RollUpBehindAlarm",
         "TableThrottlesAlarm",
         "WebhookFailuresAlarm",
@@ -96,6 +99,8 @@ def test_every_metric_of_our_own_is_one_that_the_code_makes(resources: dict[str,
     made |= {f"Upload{state}" for state in ("Ready", "Failed")}
     made |= {f"Degraded{word.title()}" for word in telemetry._DEGRADED}
     made |= {f"RollUp{field.name.title()}" for field in fields(UpkeepResult)}
+    made |= {f"DecidedBy{part.title()}" for part in Parts._fields}
+    made |= {f"HeatMix{scale.title()}" for scale in SCALES}
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     named = {name for alarm in alarms.values() for name in own_metrics(alarm)}
     widgets = json.loads(one(resources, "AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Sub"])
