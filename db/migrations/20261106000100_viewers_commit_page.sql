@@ -226,9 +226,7 @@ DECLARE
   v_viewer    uuid := viewer;
   v_session   uuid := session;
   v_version   integer;
-  v_entries   jsonb;
   v_stored    uuid[];
-  v_shown     uuid[];
   v_withdrawn uuid[];
   v_seen      uuid[];
 BEGIN
@@ -236,22 +234,15 @@ BEGIN
   -- Only one transaction at a time writes pages of a session. Two pages written at once could hold the same post.
   PERFORM pg_advisory_xact_lock(hashtextextended(v_viewer::text || v_session::text, 0));
 
-  SELECT f.version, f.entries, f.post_ids INTO v_version, v_entries, v_stored
+  SELECT f.version, f.post_ids INTO v_version, v_stored
   FROM feed_pages f
   WHERE f.user_id = v_viewer AND f.session_id = v_session AND f.page_no = page;
 
-  v_shown := CASE WHEN v_version IS NULL OR v_version = expected THEN shown ELSE v_stored END;
-  v_withdrawn := vroom_private.no_longer_eligible(v_viewer, v_shown);
-
   IF v_version IS NOT NULL AND v_version <> expected THEN
-    IF cardinality(v_withdrawn) = 0 THEN
-      PERFORM vroom_private.log_request(v_viewer, v_session, page, request);
-    END IF;
-    RETURN QUERY SELECT 'existing', v_version, v_entries, v_withdrawn, '{}'::uuid[],
-      vroom_private.posts_as_shown(ARRAY(SELECT unnest(v_stored) EXCEPT SELECT unnest(v_withdrawn))), NULL,
-      vroom_private.eligible_where_short(v_viewer, v_entries, v_stored);
+    RETURN QUERY SELECT * FROM vroom_private.existing_page(v_viewer, v_session, page, request);
     RETURN;
   END IF;
+  v_withdrawn := vroom_private.no_longer_eligible(v_viewer, shown);
 
   IF v_version IS NULL AND commit_page.revision <> vroom_private.feedback_revision(v_viewer) THEN
     RETURN QUERY SELECT 'outdated', 0, '[]'::jsonb, '{}'::uuid[], '{}'::uuid[], '[]'::jsonb, NULL, NULL::integer;

@@ -59,9 +59,9 @@ def _of_pages(results: Mapping[str, Any]) -> Iterator[Target]:
     both = [*first.values(), *following.values()]
     trips = "most_round_trips"
     yield Target(
-        "next page: round trips", max(f[trips] for f in following.values()), 3, counted=True
+        "next page: round trips", max(f[trips] for f in following.values()), 2, counted=True
     )
-    yield Target("first page: round trips", max(f[trips] for f in first.values()), 5, counted=True)
+    yield Target("first page: round trips", max(f[trips] for f in first.values()), 3, counted=True)
     for name, figures in following.items():
         yield Target(f"next page p50 / floor, {name}", figures["of_floor"], 1.5)
     yield Target("first page p50 / floor, typical", first["typical"]["of_floor"], 2.5)

@@ -67,9 +67,10 @@ class Container:
         self.viewer_data = ViewerData(self.database, store)
         cache = Cache(store, settings.session_cache_ttl_seconds)
         retrieval = Retrieval(self.database, self.cooldown, settings.fresh_window, self.budget_s)
-        builder = QueueBuilder(retrieval, self.database, settings.new_post_quota)
+        ledger = Ledger(self.database, self.budget_s)
+        builder = QueueBuilder(retrieval, ledger, self.database, settings.new_post_quota)
         self.feed = Feed(
-            ledger=Ledger(self.database, self.budget_s),
+            ledger=ledger,
             cache=cache,
             drafter=Drafter(builder, settings.cooldown),
             cooldown=self.cooldown,

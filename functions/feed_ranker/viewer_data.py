@@ -150,7 +150,11 @@ class ViewerData:
 
 def _rows(session: UUID, items: dict[int, Item]) -> Iterator[dict[str, Any]]:
     for page_no, item in sorted(items.items(), reverse=True):
-        found = unpack_page(item.page, session, page_no, item.version)
+        found = (
+            unpack_page(item.page, session, page_no, item.version)
+            if item.page is not None and item.version is not None
+            else None
+        )
         row: dict[str, Any] = {
             "session_id": str(session),
             "page_no": page_no,

@@ -9,7 +9,11 @@ SELECT complete, post_id, creator_id, rung, published_at, duration_ms, impressio
 FROM feed_candidates(
   %(viewer)s, %(session)s, %(want)s, %(page_size)s, %(cooldown)s, %(fresh_window)s, %(at)s,
   %(served_ids)s::uuid[], %(served_order)s::integer[], newest => %(newest)s,
-  context => %(context)s::text);
+  context => %(context)s::text)
+-- Nothing is looked for where the page stands already.
+WHERE %(unless_page)s::integer IS NULL OR NOT EXISTS (
+  SELECT FROM feed_pages
+  WHERE user_id = %(viewer)s AND session_id = %(session)s AND page_no = %(unless_page)s::integer);
 
 -- name: signals
 SELECT like_rate, avg_watch_ratio, comment_rate, share_rate, freshness_preference, samples
@@ -21,6 +25,10 @@ SELECT status, version, entries, withdrawn, no_longer_unseen, posts, content_col
 FROM commit_page(
   %(viewer)s, %(session)s, %(page_no)s, %(expected)s, %(shown)s::uuid[], %(described)s,
   %(claimed_unseen)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s, %(revision)s::bigint);
+
+-- name: standing_page
+SELECT status, version, entries, withdrawn, no_longer_unseen, posts, content_columns, eligible
+FROM standing_page(%(viewer)s, %(session)s, %(page_no)s, %(request)s);
 
 -- name: feedback_revision
 -- What a ranking knows of the viewer's feedback; commit_page holds queues against it.

@@ -9,6 +9,7 @@ from functions.feed_ranker.feed.work import Draft, RankedQueue
 from functions.feed_ranker.pages.page import Page, assemble, degradation
 from functions.feed_ranker.pages.refill import refill
 from functions.feed_ranker.ranking.exploration import Explorer
+from functions.feed_ranker.sessions.ledger import AlreadyWritten
 from shared.observability import span
 
 if TYPE_CHECKING:
@@ -32,8 +33,13 @@ class Drafter:
     builder: QueueBuilder
     cooldown: CooldownRules
 
-    def draft(self, request: FeedRequest, work: Work, cache: CacheForRequest) -> Draft:
+    def draft(
+        self, request: FeedRequest, work: Work, cache: CacheForRequest
+    ) -> Draft | AlreadyWritten:
         """Draft the page that `request` asks for, as far as `work` has come.
+
+        Returns:
+            The draft. Where a queue would have to be ranked, and the page stands already, the page.
 
         Raises:
             DatabaseUnavailableError: Retrieval did not answer within its budget.
@@ -44,19 +50,23 @@ class Drafter:
         page = self.assemble(request, ranked, work) if ranked else None
         if ranked is None or page is None or page.variety_exhausted:
             early = ranked is None and _used_up_early(request, work)
-            ranked = self.builder.build(request, cache, used_up_early=early)
+            found = self.builder.build(request, cache, used_up_early=early)
+            if isinstance(found, AlreadyWritten):
+                return found
+            ranked = found
             page = self.assemble(request, ranked, work)
         return Draft(
             page,
             ranked,
             stored=None,
             claimed_unseen=frozenset(page.unseen_ids),
+            follows_from_queue=_follows(page, ranked, work),
         )
 
     def assemble(self, request: FeedRequest, ranked: RankedQueue, work: Work) -> Page:
         """Take the page from a queue."""
         at, queue = request.at, ranked.queue
-        if ranked.is_new:
+        if ranked.is_new or ranked.is_own:
             at = replace(at, queue_page_no=at.page_no, used=0)
         explorer = Explorer(at.session, at.page_no, queue.policy.exploration_rate)
         with span("page"):
@@ -68,9 +78,9 @@ class Drafter:
         """Return the cached queue, where its ranked posts fill the page."""
         if work.queue is None:
             return None
-        ranked = RankedQueue(work.queue)
+        ranked = RankedQueue(work.queue, is_own=work.queue_is_own)
         without, count = ranked.without(work), work.queue.ranked_count
-        left = work.queue.left(request.at.used).items()
+        left = work.queue.left(0 if ranked.is_own else request.at.used).items()
         fitting = [i for i, e in left if i < count and e.post_id not in without]
         return ranked if len(fitting) >= request.page_size else None
 
@@ -83,7 +93,7 @@ class Drafter:
             # What it lacked when Postgres was gone is made up for by now.
             whole = replace(page, degraded=degradation(page.posts, page.page_size))
             return Draft(whole, None, stored, claimed_unseen=frozenset())
-        ranked = self.builder.build(
+        ranked = self.builder.rank(
             replace(request, page_size=page.page_size), cache, refilling=True
         )
         refilled = refill(page, work.withdrawn, ranked.queue, self.cooldown)
@@ -99,3 +109,16 @@ def _used_up_early(request: FeedRequest, work: Work) -> bool:
     """Return whether the viewer has used up a queue that still lived and once held such a page."""
     queue = work.queue
     return queue is not None and queue.ranked_count >= request.page_size and not queue.complete
+
+
+def _follows(page: Page, ranked: RankedQueue, work: Work) -> bool:
+    """Return whether the page is what anybody would take from the queue at this place.
+
+    A queue is stored without the posts that repeat, and nobody else knows what this request has
+    found out about its posts.
+    """
+    return (
+        page.page_size == ranked.queue.page_size
+        and not ranked.without(work)
+        and not any(post.is_repeat for post in page.posts)
+    )

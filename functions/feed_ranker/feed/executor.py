@@ -14,7 +14,13 @@ from functions.feed_ranker.feed.off_ledger import OffLedger
 from functions.feed_ranker.feed.request import FeedRequest, NoPageReason, Served
 from functions.feed_ranker.feed.work import Draft, Work
 from functions.feed_ranker.sessions.cache import Cache, CacheEntry, CacheForRequest
-from functions.feed_ranker.sessions.ledger import AlreadyWritten, Committed, Submission
+from functions.feed_ranker.sessions.ledger import (
+    AlreadyWritten,
+    Committed,
+    FeedbackChanged,
+    Refused,
+    Submission,
+)
 from functions.feed_ranker.sessions.stored_page import StoredPage
 from functions.feed_ranker.sessions.stored_queue import CachedQueue, pack_queue, posts_with_creators
 from shared.errors import DatabaseUnavailableError, UnavailableError
@@ -52,21 +58,35 @@ class Feed:
             UnavailableError: Neither Postgres nor the cache can give one; its reason says why.
         """
         cache = CacheForRequest(self.cache, request.viewer, request.moment.now)
-        entry = _locate(request, cache)
+        entry = _locate(request, cache) if request.at.page_no > 0 else None
         work = _begin(request, entry, cache)
         for _ in range(_MOST_ATTEMPTS):
             try:
-                draft = self.drafter.draft(request, work, cache)
-                outcome = self._commit(request, draft, work, cache)
+                outcome = self._attempt(request, work, cache)
             except DatabaseUnavailableError:
+                entry = entry or _locate(request, cache)
                 return OffLedger(self.cache, self.drafter).page(request, entry, work)
-            if isinstance(outcome, Committed):
-                self._remember(request, entry, draft, outcome, work, cache)
-                return _answer(draft, outcome, work, cache)
-            if isinstance(outcome, AlreadyWritten) and outcome.holds:
-                return _answer(draft, outcome, work, cache)
+            if isinstance(outcome, tuple):
+                draft, committed = outcome
+                self._remember(request, entry or CacheEntry(), draft, committed, work, cache)
+                return _answer(draft, committed, work, cache)
+            if isinstance(outcome, AlreadyWritten):
+                if outcome.holds:
+                    return _already_written(outcome, work, cache)
+                # It is refilled, and the cache may hold a queue beside it.
+                entry = entry or _locate(request, cache)
             work = work.after(outcome)
         raise UnavailableError(reason=NoPageReason.POSTS_KEEP_CHANGING)
+
+    def _attempt(
+        self, request: FeedRequest, work: Work, cache: CacheForRequest
+    ) -> tuple[Draft, Committed] | AlreadyWritten | Refused | FeedbackChanged:
+        """Draft the page and commit it; return the draft with the commit that took it."""
+        draft = self.drafter.draft(request, work, cache)
+        if isinstance(draft, AlreadyWritten):
+            return draft
+        outcome = self._commit(request, draft, work, cache)
+        return (draft, outcome) if isinstance(outcome, Committed) else outcome
 
     def _commit(
         self, request: FeedRequest, draft: Draft, work: Work, cache: CacheForRequest
@@ -103,25 +123,26 @@ class Feed:
         work: Work,
         cache: CacheForRequest,
     ) -> None:
-        """Put what was committed into the cache, where the cache does not hold it already.
+        """Put what was committed into the cache, where nothing else tells it.
 
-        A refilled page keeps the queue that is stored with it. Where the cache was not read, or did
-        not hold the version that was refilled, nobody knows that queue, and the item is left alone.
+        A queue that was ranked for the page is stored. The page itself is stored only where it does
+        not follow from its queue: without Postgres nobody could tell it then. A page that was
+        refilled keeps the queue beside it. Most pages write nothing.
         """
-        expected = draft.stored.version if draft.stored else 0
-        queue = None
+        queue = entry.own_queue
         if draft.stored is not None:
-            known = entry.stored is not None and entry.stored.version == expected
-            if outcome.version == expected or not known:
+            if outcome.version == draft.stored.version or draft.is_unchanged:
                 return
-            queue = entry.own_queue
         elif draft.new_queue is not None:
             fresh_until = self.cache.fresh_until(request.moment.now)
             columns = outcome.content_columns or "{}"
             queue = pack_queue(CachedQueue.of(draft.new_queue, draft.page, columns, fresh_until))
+        elif draft.follows_from_queue:
+            return
+        follows = draft.follows_from_queue and draft.stored is None
         stored = StoredPage(draft.page, outcome.version, _queue_expired(draft, work))
         with span("cache"):
-            cache.remember(stored, queue, expected=expected)
+            cache.remember(draft.page, None if follows else stored, queue, expected=entry.version)
 
 
 def _locate(request: FeedRequest, cache: CacheForRequest) -> CacheEntry:
@@ -132,12 +153,23 @@ def _locate(request: FeedRequest, cache: CacheForRequest) -> CacheEntry:
         return cache.read(request.at)
 
 
-def _begin(request: FeedRequest, entry: CacheEntry, cache: CacheForRequest) -> Work:
-    """Begin with the page that stands, or with the queue if it has not expired."""
+def _begin(request: FeedRequest, entry: CacheEntry | None, cache: CacheForRequest) -> Work:
+    """Begin with the page that is stored, or with the queue if it has not expired.
+
+    The cache is not asked about a session's first page: if that page stands, the ledger gives it
+    in the round trip that would otherwise bring candidates.
+    """
+    if entry is None:
+        return Work(stored=None, queue=None, queue_expired=False)
     held, now = entry.queue, request.moment.now.timestamp()
-    queue = held.ranked if held is not None and now < held.fresh_until else None
-    expired = request.at.page_no > 0 and queue is None and not cache.gone
-    return Work(stored=entry.stored, queue=queue, queue_expired=expired)
+    queue = held if held is not None and now < held.fresh_until else None
+    expired = queue is None and not cache.gone
+    return Work(
+        stored=entry.stored,
+        queue=queue.ranked if queue else None,
+        queue_expired=expired,
+        queue_is_own=entry.own_queue is not None,
+    )
 
 
 def _queue_expired(draft: Draft, work: Work) -> bool:
@@ -145,19 +177,28 @@ def _queue_expired(draft: Draft, work: Work) -> bool:
     return draft.stored.queue_expired if draft.stored else work.queue_expired
 
 
-def _answer(
-    draft: Draft, outcome: Committed | AlreadyWritten, work: Work, cache: CacheForRequest
-) -> Served:
+def _answer(draft: Draft, outcome: Committed, work: Work, cache: CacheForRequest) -> Served:
     """Say what the request is answered, and how it came about."""
-    if isinstance(outcome, AlreadyWritten):
-        page, expired, from_cache = outcome.stored.page, outcome.stored.queue_expired, True
-    else:
-        page, expired, from_cache = draft.page, _queue_expired(draft, work), not draft.new_queue
+    page = draft.page
     return Served(
         page,
         outcome.content,
-        from_cache=from_cache,
-        queue_expired=expired,
+        from_cache=not draft.new_queue,
+        queue_expired=_queue_expired(draft, work),
+        degraded="cache" if cache.gone else page.degraded,
+        withdrawn=len(work.withdrawn),
+        underfilled=(outcome.eligible or 0) > len(page.posts),
+    )
+
+
+def _already_written(outcome: AlreadyWritten, work: Work, cache: CacheForRequest) -> Served:
+    """Answer with the page that stands."""
+    page = outcome.stored.page
+    return Served(
+        page,
+        outcome.content,
+        from_cache=True,
+        queue_expired=outcome.stored.queue_expired,
         degraded="cache" if cache.gone else page.degraded,
         withdrawn=len(work.withdrawn),
         underfilled=(outcome.eligible or 0) > len(page.posts),

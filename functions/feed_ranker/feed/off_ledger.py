@@ -41,7 +41,7 @@ class OffLedger:
         """
         cached = self._usable_queue(request, entry)
         content = cached.content
-        page = entry.stored.page if entry.stored else self._write(request, cached, work)
+        page = entry.stored.page if entry.stored else self._write(request, entry, cached, work)
         posts = tuple(p for p in page.posts if p.post_id in content)
         if not posts:
             raise UnavailableError(reason=NoPageReason.PAGE_CONTENT_UNKNOWN)
@@ -64,12 +64,28 @@ class OffLedger:
             raise UnavailableError(reason=NoPageReason.FEEDBACK_NOT_IN_QUEUE)
         return entry.queue
 
-    def _write(self, request: FeedRequest, cached: CachedQueue, work: Work) -> Page:
-        """Take the page from the queue, and write it to the cache alone."""
-        page = self.drafter.assemble(request, RankedQueue(cached.ranked), work)
-        posts = tuple(p for p in page.posts if p.post_id in cached.content)
+    def _write(
+        self, request: FeedRequest, entry: CacheEntry, cached: CachedQueue, work: Work
+    ) -> Page:
+        """Take the page from the queue, and write it to the cache alone.
+
+        The ledger may hold the page already, though nobody can ask it. Then the page follows from
+        the queue at the size that the queue was arranged for, or else it is stored in the cache.
+        So it is taken at that size, and a request for less is answered with its first posts.
+        """
+        ranked = RankedQueue(cached.ranked, is_own=entry.own_queue is not None)
+        arranged = replace(request, page_size=cached.ranked.page_size)
+        page = self.drafter.assemble(arranged, ranked, work)
+        posts = tuple(p for p in page.posts if p.post_id in cached.content)[: request.page_size]
         if not posts:
             raise UnavailableError(reason=NoPageReason.QUEUE_USED_UP)
         after = replace(page.after, cache_only_pages=True)
-        page = replace(page, posts=posts, degraded="database", after=after)
-        return self.cache.write_alone(request.viewer, page, request.moment.now) or page
+        page = replace(
+            page,
+            posts=posts,
+            page_size=request.page_size,
+            degraded="database",
+            after=after,
+        )
+        now = request.moment.now
+        return self.cache.write_alone(request.viewer, page, entry.own_queue, now) or page

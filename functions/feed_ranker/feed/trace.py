@@ -47,6 +47,19 @@ def of_request(
     }
 
 
+def of_replay(request: FeedRequest, *, cache_gone: bool) -> dict[str, Any]:
+    """Describe a request that is answered with the page that stands; the ledger adds the rest."""
+    return {
+        "request_id": request.request_id,
+        "page_size": request.page_size,
+        "elapsed_ms": round(request.elapsed_ms(), 3),
+        "cache_hit": True,
+        "degraded": "cache" if cache_gone else None,
+        "device": request.moment.device,
+        "daypart": request.moment.daypart,
+    }
+
+
 def by_rung(page: Page) -> dict[str, int]:
     """Count the posts of a page by their rung."""
     return dict(Counter(str(post.rung) for post in page.posts))

@@ -23,11 +23,13 @@ class RankedQueue:
     Attributes:
         queue: The queue.
         is_new: Whether it was ranked for this request.
+        is_own: Whether it was ranked for this very page, so that the page begins it.
         trace: How it came about, where it is new.
     """
 
     queue: Queue
     is_new: bool = False
+    is_own: bool = False
     trace: Mapping[str, Any] = field(default_factory=dict)
 
     def without(self, work: Work) -> frozenset[UUID]:
@@ -45,12 +47,19 @@ class Draft:
             page is checked as it stands.
         stored: The page that stands and that this one replaces; None where none does.
         claimed_unseen: Posts that must not have been seen or served meanwhile.
+        follows_from_queue: Whether anybody who has the queue and the cursor gets the same page.
     """
 
     page: Page
     ranked: RankedQueue | None
     stored: StoredPage | None
     claimed_unseen: frozenset[UUID]
+    follows_from_queue: bool = False
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it holds the posts of the page that stands."""
+        return self.stored is not None and self.stored.page.posts == self.page.posts
 
     @property
     def new_queue(self) -> Queue | None:
@@ -67,6 +76,7 @@ class Work:
         stored: The page that stands, if one does.
         queue: The cached queue that the page can be taken from; None where it has to be ranked.
         queue_expired: Whether the cursor's queue had expired.
+        queue_is_own: Whether that queue was ranked for this very page.
         withdrawn: Posts that turned out not to be shown.
         no_longer_unseen: Posts that the cached queue still takes for unseen. They may be shown as
             repeats, which only a new retrieval can say.
@@ -75,6 +85,7 @@ class Work:
     stored: StoredPage | None
     queue: Queue | None
     queue_expired: bool
+    queue_is_own: bool = False
     withdrawn: frozenset[UUID] = frozenset()
     no_longer_unseen: frozenset[UUID] = frozenset()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared import sql
 from shared.models import Candidate, Retrieved, Signals
@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
     from uuid import UUID
+
+
+class Found(NamedTuple):
+    """What a round trip has brought.
+
+    Attributes:
+        retrieved: The candidates.
+        signals: How the viewer engages.
+        instead: The rows of the statement that was to be answered instead; empty where it found
+            none.
+    """
+
+    retrieved: Retrieved
+    signals: Signals
+    instead: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +57,9 @@ class Retrieval:
         served: Mapping[UUID, int],
         context: str | None = None,
         newest: bool = False,
-    ) -> tuple[Retrieved, Signals]:
+        unless: Statement | None = None,
+        unless_page: int | None = None,
+    ) -> Found:
         """Return candidates for the viewer's next posts, and how the viewer engages.
 
         Args:
@@ -54,6 +71,9 @@ class Retrieval:
             served: Posts served that Postgres may not know of, with their order.
             context: Device and daypart, `phone/evening`; None takes those of the last page.
             newest: Whether to take the newest unseen posts alone, for a chronological feed.
+            unless: Asks for page `unless_page` of the session, along with the rest. Where that
+                page stands, no candidate is looked for.
+            unless_page: None looks for candidates whatever stands.
 
         Raises:
             DatabaseUnavailableError: Postgres did not answer within the budget.
@@ -72,14 +92,16 @@ class Retrieval:
                 "served_order": list(served.values()),
                 "newest": newest,
                 "context": context,
+                "unless_page": unless_page,
             },
             _candidate,
         )
         signals = Statement(sql.FEED["signals"], {"viewer": viewer}, Signals)
         # Read first: feedback that comes between the statements makes the queue outdated at once.
         revision = Statement(sql.FEED["feedback_revision"], {"viewer": viewer}, int)
-        (revised,), rows, known = self.database.run(
-            revision, candidates, signals, viewer=viewer, budget_s=self.budget_s
+        before = [unless] if unless else []
+        *instead, (revised,), rows, known = self.database.run(
+            *before, revision, candidates, signals, viewer=viewer, budget_s=self.budget_s
         )
         retrieved = Retrieved.of(
             [candidate for candidate, _, _ in rows],
@@ -87,7 +109,8 @@ class Retrieval:
             revision=revised,
             filtered=rows[0][2] if rows else {},
         )
-        return retrieved, known[0] if known else Signals()
+        signal = known[0] if known else Signals()
+        return Found(retrieved, signal, instead[0] if instead else [])
 
 
 def _candidate(complete: object, *columns: object) -> tuple[Candidate, bool, object]:

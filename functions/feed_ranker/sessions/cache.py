@@ -27,14 +27,19 @@ class CacheEntry:
     """What the cache holds for one request.
 
     Attributes:
-        stored: The page, if it was written before.
+        stored: The page, where it is stored.
         queue: The queue that the page is, or was, taken from.
-        own_queue: The bytes of the queue that is stored with the page, if one is.
+        own_queue: The bytes of the queue that was ranked for this very page, if one was.
     """
 
     stored: StoredPage | None = None
     queue: CachedQueue | None = None
     own_queue: bytes | None = None
+
+    @property
+    def version(self) -> int:
+        """The version that a write of the page may replace."""
+        return self.stored.version if self.stored else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Cache:
     ttl_s: int
 
     def read(self, viewer: UUID, at: Position, now: datetime) -> CacheEntry:
-        """Read page `at`, where it was written, and the queue that it is taken from, in one call.
+        """Read page `at`, where it is stored, and the queue that it is taken from, in one call.
 
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
@@ -60,13 +65,13 @@ class Cache:
         holder = own if own is not None and own.queue is not None else items.get(at.queue_page_no)
         # Another release may have written either in a form of its own: then it is not there.
         return CacheEntry(
-            stored=unpack_page(own.page, at.session, at.page_no, own.version) if own else None,
+            stored=_unpacked(own, at.session, at.page_no) if own else None,
             queue=unpack_queue(holder.queue) if holder and holder.queue else None,
             own_queue=own.queue if own else None,
         )
 
     def served(self, viewer: UUID, session: UUID, now: datetime) -> dict[UUID, int]:
-        """Return every post on a cached page of a session, with its last place in the session.
+        """Return every post on a stored page of a session, with its last place in the session.
 
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
@@ -74,7 +79,7 @@ class Cache:
         places: dict[UUID, int] = {}
         items = self.store.read_all(viewer, session, _seconds(now))
         for page_no, item in sorted(items.items()):
-            found = unpack_page(item.page, session, page_no, item.version)
+            found = _unpacked(item, session, page_no)
             for position, post_id in enumerate(found.page.ids if found else (), start=1):
                 places[post_id] = page_no * PLACES_PER_PAGE + position
         return places
@@ -82,22 +87,33 @@ class Cache:
     def write(
         self,
         viewer: UUID,
-        stored: StoredPage,
+        page: Page,
+        stored: StoredPage | None,
         queue: bytes | None,
         *,
         expected: int,
         now: datetime,
     ) -> None:
-        """Write a page that the ledger has committed, with the queue that belongs to it.
+        """Write what is to be stored of a page that the ledger has committed.
 
         A page that another request wrote meanwhile is left alone: the ledger gave both the same.
+
+        Args:
+            viewer: Whose page it is.
+            page: The page.
+            stored: The same page, where it does not follow from its queue.
+            queue: The queue that was ranked for it, if one was.
+            expected: The version that this one replaces; 0 where the ledger knew none.
+            now: When.
 
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
         """
-        self._put(viewer, stored, queue, expected, now)
+        self._put(viewer, page, stored, queue, expected, now)
 
-    def write_alone(self, viewer: UUID, page: Page, now: datetime) -> Page | None:
+    def write_alone(
+        self, viewer: UUID, page: Page, queue: bytes | None, now: datetime
+    ) -> Page | None:
         """Write a page that no ledger knows, since Postgres is gone.
 
         Returns:
@@ -107,10 +123,11 @@ class Cache:
             CacheUnavailableError: DynamoDB did not answer within the budget, or a page stands that
                 this release cannot read.
         """
-        other = self._put(viewer, StoredPage(page, 1, queue_expired=False), None, 0, now)
+        stored = StoredPage(page, 0, queue_expired=False)
+        other = self._put(viewer, page, stored, queue, None, now)
         if other is None:
             return None
-        found = unpack_page(other.page, page.after.session, page.page_no, other.version)
+        found = _unpacked(other, page.after.session, page.page_no)
         if found is None:
             raise CacheUnavailableError
         return found.page
@@ -139,22 +156,18 @@ class Cache:
     def _put(
         self,
         viewer: UUID,
-        stored: StoredPage,
+        page: Page,
+        stored: StoredPage | None,
         queue: bytes | None,
-        expected: int,
+        expected: int | None,
         now: datetime,
     ) -> Item | None:
-        page = stored.page
-        item = Item(
-            stored.version,
-            pack_page(page, queue_expired=stored.queue_expired),
-            queue,
-        )
+        packed = pack_page(stored.page, queue_expired=stored.queue_expired) if stored else None
         return self.store.write(
             viewer,
             page.after.session,
             page.page_no,
-            item,
+            Item(stored.version if stored else None, packed, queue),
             expected=expected,
             expires_at=_seconds(now) + SESSION_S,
             now=_seconds(now),
@@ -191,13 +204,24 @@ class CacheForRequest:
                 self.gone = True
         return {}
 
-    def remember(self, stored: StoredPage, queue: bytes | None, *, expected: int) -> None:
-        """Write a committed page and its queue, if the cache answers."""
+    def remember(
+        self, page: Page, stored: StoredPage | None, queue: bytes | None, *, expected: int
+    ) -> None:
+        """Write what is to be stored of a committed page, if the cache answers."""
         if not self.gone:
             try:
-                self._cache.write(self._viewer, stored, queue, expected=expected, now=self._now)
+                self._cache.write(
+                    self._viewer, page, stored, queue, expected=expected, now=self._now
+                )
             except CacheUnavailableError:
                 self.gone = True
+
+
+def _unpacked(item: Item, session: UUID, page_no: int) -> StoredPage | None:
+    """Return the page that an item holds; None where it holds none that this release can read."""
+    if item.page is None or item.version is None:
+        return None
+    return unpack_page(item.page, session, page_no, item.version)
 
 
 def _seconds(now: datetime) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from functions.feed_ranker.pages.cursor import Position
     from functions.feed_ranker.pages.page import Page
 
 
@@ -123,6 +124,23 @@ Outcome = Committed | AlreadyWritten | Refused | FeedbackChanged
 
 
 @dataclass(frozen=True, slots=True)
+class PageThatStands:
+    """The question whether a page stands, to be asked along with others.
+
+    Attributes:
+        statement: Its rows are none where the page does not stand.
+        at: Which page of which session.
+    """
+
+    statement: Statement
+    at: Position
+
+    def read(self, row: CommitRow) -> AlreadyWritten:
+        """Read the row that it was answered."""
+        return _already_written(self.at.session, self.at.page_no, row)
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Writes pages.
 
@@ -144,6 +162,28 @@ class Ledger:
             _statement(submission), viewer=submission.viewer, budget_s=self.budget_s
         )
         return _outcome(submission, row)
+
+    def page_that_stands(
+        self, viewer: UUID, at: Position, request: Mapping[str, Any]
+    ) -> PageThatStands:
+        """Return the question whether page `at` stands.
+
+        Args:
+            viewer: Whose page it is.
+            at: Which page of which session.
+            request: The row of feed_requests, which is written where the page is answered.
+        """
+        statement = Statement(
+            sql.FEED["standing_page"],
+            {
+                "viewer": viewer,
+                "session": at.session,
+                "page_no": at.page_no,
+                "request": Json(request),
+            },
+            CommitRow,
+        )
+        return PageThatStands(statement, at)
 
 
 def _statement(submission: Submission) -> Statement:
@@ -168,17 +208,20 @@ def _statement(submission: Submission) -> Statement:
     )
 
 
-def _outcome(submission: Submission, row: CommitRow) -> Outcome:
+def _already_written(session: UUID, page_no: int, row: CommitRow) -> AlreadyWritten:
     content = content_by_id(row.posts)
+    stored = read_document(row.document, session, page_no, row.version, content)
+    return AlreadyWritten(stored, frozenset(row.withdrawn), content, row.eligible)
+
+
+def _outcome(submission: Submission, row: CommitRow) -> Outcome:
     match row.status:
         case "committed":
+            content = content_by_id(row.posts)
             return Committed(row.version, content, row.content_columns, row.eligible)
         case "existing":
             page = submission.page
-            stored = read_document(
-                row.document, page.after.session, page.page_no, row.version, content
-            )
-            return AlreadyWritten(stored, frozenset(row.withdrawn), content, row.eligible)
+            return _already_written(page.after.session, page.page_no, row)
         case "rejected":
             return Refused(frozenset(row.withdrawn), frozenset(row.no_longer_unseen))
         case "outdated":

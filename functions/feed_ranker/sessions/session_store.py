@@ -1,8 +1,9 @@
-"""Session store: what a session was shown and will be shown, until it expires.
+"""Session store: what a session will be shown, and was shown where nothing else tells it.
 
-Each page has an item of its own. `page` is the page as it was served. Where the page was ranked
-anew, `queue` stands beside it: the next pages are taken from that. DynamoDB deletes expired items
-late, so expiry is checked on every read.
+A page may have an item. `queue` is the queue that was ranked for this page, from which the page
+and those after it are taken. `page` is the page itself. It is stored only where it does not follow
+from its queue, or where the ledger does not know it; only such an item has a `version`. DynamoDB
+deletes expired items late, so expiry is checked on every read.
 """
 
 from __future__ import annotations
@@ -28,16 +29,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A stored page.
+    """What is stored of a page.
 
     Attributes:
-        version: Grows when the page is refilled.
-        page: The page, encoded.
-        queue: The queue that was built for it, encoded; None where it came from an earlier one.
+        version: The page's version in the ledger. It is 0 for a page that the ledger does not
+            know, and None where no page is stored.
+        page: The page, encoded; None where it follows from its queue.
+        queue: The queue that was ranked for it, encoded; None where it came from an earlier one.
     """
 
-    version: int
-    page: bytes
+    version: int | None
+    page: bytes | None
     queue: bytes | None
 
 
@@ -141,18 +143,18 @@ class SessionStore:
         page: int,
         item: Item,
         *,
-        expected: int,
+        expected: int | None,
         expires_at: int,
         now: int,
     ) -> Item | None:
-        """Write a page, once.
+        """Write what is to be stored of a page, unless another version of it is stored.
 
         Args:
             viewer: Whose.
             session: Of which session.
             page: Its number.
             item: What to store.
-            expected: The version that it replaces; 0 where none may be there.
+            expected: The version of a page that it may replace; None where it may replace none.
             expires_at: Unix seconds after which it is no longer read.
             now: Unix seconds.
 
@@ -162,24 +164,15 @@ class SessionStore:
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
         """
-        values: dict[str, AttributeValueTypeDef] = {
-            ":now": {"N": str(now)},
-            ":expected": {"N": str(expected)},
-        }
-        attributes: dict[str, AttributeValueTypeDef] = {
-            **_key(viewer, session, page),
-            "version": {"N": str(item.version)},
-            "page": {"B": item.page},
-            "expires_at": {"N": str(expires_at)},
-        }
-        if item.queue is not None:
-            attributes["queue"] = {"B": item.queue}
+        condition = "attribute_not_exists(version) OR expires_at <= :now"
+        values: dict[str, AttributeValueTypeDef] = {":now": {"N": str(now)}}
+        if expected is not None:
+            condition += " OR version = :expected"
+            values[":expected"] = {"N": str(expected)}
         request: PutItemInputTypeDef = {
             "TableName": self._table,
-            "Item": attributes,
-            "ConditionExpression": (
-                "attribute_not_exists(pk) OR expires_at <= :now OR version = :expected"
-            ),
+            "Item": _attributes(viewer, session, page, item, expires_at),
+            "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -188,6 +181,22 @@ class SessionStore:
         except ConditionFailed as failed:
             return _item(failed.item)
         return None
+
+
+def _attributes(
+    viewer: UUID, session: UUID, page: int, item: Item, expires_at: int
+) -> dict[str, AttributeValueTypeDef]:
+    attributes: dict[str, AttributeValueTypeDef] = {
+        **_key(viewer, session, page),
+        "expires_at": {"N": str(expires_at)},
+    }
+    if item.version is not None:
+        attributes["version"] = {"N": str(item.version)}
+    if item.page is not None:
+        attributes["page"] = {"B": item.page}
+    if item.queue is not None:
+        attributes["queue"] = {"B": item.queue}
+    return attributes
 
 
 def _key(viewer: UUID, session: UUID, page: int) -> dict[str, AttributeValueTypeDef]:
@@ -204,7 +213,7 @@ def _alive(found: list[dict[str, Any]], now: int) -> dict[int, Item]:
 
 def _item(found: dict[str, Any]) -> Item:
     return Item(
-        version=int(found["version"]["N"]),
-        page=bytes(found["page"]["B"]),
+        version=int(found["version"]["N"]) if "version" in found else None,
+        page=bytes(found["page"]["B"]) if "page" in found else None,
         queue=bytes(found["queue"]["B"]) if "queue" in found else None,
     )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
+    from mypy_boto3_dynamodb import DynamoDBClient
+
     from functions.feed_ranker.container import Container
     from shared.postgres import Statement
 
@@ -86,6 +88,67 @@ def test_without_postgres_the_cached_queue_serves_on(
     after = [viewer.next() for _ in range(6)]
     assert all(page["degraded"] is None for page in after)
     assert_no_repeat_while_unserved(viewer.pages, 300)
+
+
+def test_pages_that_follow_from_their_queue_are_the_same_without_postgres(
+    feed: Harness, without_database: Container, dynamodb: DynamoDBClient
+) -> None:
+    feed.add_posts(400)
+    viewer = feed.viewer()
+    cursors = [page["next_cursor"] for page in viewer.scroll(4)]
+    assert len(dynamodb.scan(TableName=feed.table)["Items"]) == 1, "the first page's queue"
+    for cursor, page in zip(cursors, viewer.pages[1:], strict=False):
+        replay = viewer.page(cursor=cursor, container=without_database)
+        assert ids(replay) == ids(page)
+    again = [viewer.page(cursor=cursor) for cursor in cursors[:-1]]
+    assert [as_shown(page) for page in again] == [as_shown(page) for page in viewer.pages[1:]]
+
+
+@pytest.mark.parametrize("size", [1, 6, 20])
+def test_another_size_asked_for_without_postgres_changes_no_page_that_stands(
+    feed: Harness, without_database: Container, size: int
+) -> None:
+    feed.add_posts(400)
+    viewer = feed.viewer()
+    first, second = viewer.next(), viewer.next()
+    replay = viewer.page(size, cursor=first["next_cursor"], container=without_database)
+    assert ids(replay) == ids(second)[:size]
+    again = viewer.page(cursor=first["next_cursor"])
+    assert as_shown(again) == as_shown(second)
+
+
+@pytest.mark.parametrize("size", [6, 20])
+def test_a_page_of_another_size_than_its_queues_is_the_same_without_postgres(
+    feed: Harness, without_database: Container, size: int
+) -> None:
+    feed.add_posts(400)
+    viewer = feed.viewer()
+    first, second = viewer.next(), viewer.next(size)
+    replay = viewer.page(size, cursor=first["next_cursor"], container=without_database)
+    assert ids(replay) == ids(second)
+
+
+def test_a_post_that_was_withdrawn_does_not_come_back_when_postgres_goes(
+    feed: Harness, without_database: Container
+) -> None:
+    feed.add_posts(400)
+    viewer = feed.viewer()
+    first, second = viewer.next(), viewer.next()
+    gone = ids(second)[3]
+    feed.execute("UPDATE posts SET visibility = 'removed' WHERE id = %s", gone)
+    refilled = viewer.page(cursor=first["next_cursor"])
+    kept = [post for post in ids(second) if post != gone]
+    assert [post for post in ids(refilled) if post in kept] == kept
+    replay = viewer.page(cursor=first["next_cursor"], container=without_database)
+    assert gone not in ids(replay)
+    third_at = viewer.cursor
+    coming = ids(viewer.page(cursor=third_at, container=without_database))
+    feed.execute("UPDATE posts SET visibility = 'removed' WHERE id = %s", coming[0])
+    third = viewer.page(cursor=third_at)
+    assert coming[0] not in ids(third)
+    replay = viewer.page(cursor=third_at, container=without_database)
+    assert ids(replay) == [post for post in ids(third) if post in ids(replay)]
+    assert coming[0] not in ids(replay)
 
 
 def test_pages_served_without_postgres_are_not_served_again_after_a_stale_queue(

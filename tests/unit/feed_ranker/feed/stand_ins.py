@@ -45,7 +45,8 @@ class ScriptedDatabase:
     """A catalogue of posts, and commits that end as the script says; `committed` without one.
 
     Attributes:
-        calls: Shared with the store: `retrieve` and `commit`, in order.
+        calls: Shared with the store: `retrieve` and `commit`, in order; `find` where a page that
+            stands is answered in the place of candidates.
         posts: The numbers of the eligible posts; those that are withdrawn leave it.
         seen: The numbers of those that the viewer has seen on another device.
         script: What the next commits answer.
@@ -61,6 +62,8 @@ class ScriptedDatabase:
     revision: int = 0
     commits: list[dict[str, Any]] = field(default_factory=list)
     stored: dict[int, list[UUID]] = field(default_factory=dict)
+    documents: dict[int, dict[str, Any]] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
 
     def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
         assert viewer is not None
@@ -71,6 +74,16 @@ class ScriptedDatabase:
         ]
 
     def _rows(self, name: str, statement: Statement) -> Sequence[Sequence[Any]]:
+        if name == "standing_page":
+            if self.gone:
+                self.calls.append("retrieve")
+                raise DatabaseUnavailableError
+            if statement.params["page_no"] not in self.stored:
+                return []
+            self.calls.append("find")
+            return [self._standing(statement.params["page_no"])]
+        if name == "candidates" and statement.params["unless_page"] in self.stored:
+            return []
         if name in {"candidates", "commit_page"}:
             self.calls.append({"candidates": "retrieve", "commit_page": "commit"}[name])
             if self.gone:
@@ -89,6 +102,18 @@ class ScriptedDatabase:
             return [self._commit(statement.params)]
         return {"feedback_revision": [(self.revision,)], "signals": []}[name]
 
+    def _standing(self, page_no: int) -> Sequence[Any]:
+        reply = self.script.pop(0) if self.script else Reply("existing")
+        if reply.status == "gone":
+            raise DatabaseUnavailableError
+        shown = self.stored[page_no]
+        withdrawn = [shown[place] for place in reply.withdrawn]
+        self.posts = [n for n in self.posts if UUID(int=n) not in withdrawn]
+        content = [content_of(i) for i in shown if i not in withdrawn]
+        eligible = None if len(shown) >= SIZE else min(SIZE, len(self.posts))
+        document, version = self.documents[page_no], self.versions[page_no]
+        return "existing", version, document, withdrawn, [], content, None, eligible
+
     def _commit(self, given: Any) -> Sequence[Any]:  # noqa: ANN401  # a statement's parameters
         reply = self.script.pop(0) if self.script else Reply()
         if reply.status == "gone":
@@ -102,7 +127,9 @@ class ScriptedDatabase:
         version = reply.version or given["expected"]
         if reply.status == "committed" and self.stored.get(given["page_no"]) != shown:
             self.stored[given["page_no"]] = shown
+            self.documents[given["page_no"]] = given["described"].obj
             version += 1
+            self.versions[given["page_no"]] = version
         content = [content_of(i) for i in shown if i not in withdrawn]
         columns = json.dumps(columns_of(given["hydrate"])) if given["hydrate"] else None
         eligible = None if len(shown) >= SIZE else min(SIZE, len(self.posts))
@@ -151,14 +178,14 @@ class MemoryStore:
         return dict(self.items)
 
     def write(
-        self, viewer: UUID, session: UUID, page: int, item: Item, **condition: int
+        self, viewer: UUID, session: UUID, page: int, item: Item, **condition: int | None
     ) -> Item | None:
         del viewer, session
         self._call("write")
         if self.before_write is not None:
             self.items[page] = self.before_write
         found = self.items.get(page)
-        if found is not None and found.version != condition["expected"]:
+        if found is not None and found.version not in {None, condition["expected"]}:
             return found
         self.items[page] = item
         return None

@@ -54,8 +54,9 @@ class Session:
         flags = cast("FlagReader", _Unflagged(self.database))
         cache = Cache(cast("SessionStore", self.store), ttl_s=60)
         retrieval = Retrieval(flags, timedelta(days=30), timedelta(days=7), 1.0)
-        drafter = Drafter(QueueBuilder(retrieval, flags), CooldownRules())
-        self.feed = Feed(Ledger(flags, 1.0), cache, drafter, timedelta(days=30))
+        ledger = Ledger(flags, 1.0)
+        drafter = Drafter(QueueBuilder(retrieval, ledger, flags), CooldownRules())
+        self.feed = Feed(ledger, cache, drafter, timedelta(days=30))
 
     def page(self, at: Position | None = None, size: int = SIZE) -> Served:
         at = at or self.at
@@ -132,6 +133,23 @@ def begun(session: Session) -> None:
 def again(session: Session) -> None:
     session.begins()
     session.asks_again()
+
+
+def again_later(session: Session) -> None:
+    """The second page is asked for once more."""
+    session.begins()
+    at = session.at
+    page = session.page().page
+    document = page_document(page, queue_expired=False, lasting=True)
+    session.database.script = [Reply("existing", document=document, version=1)]
+    session.at = at
+    session.calls.clear()
+
+
+def again_much_later(session: Session) -> None:
+    again_later(session)
+    session.database.script = []
+    session.waits(61)
 
 
 def again_without_cache_item(session: Session) -> None:
@@ -237,7 +255,7 @@ TABLE = [
             lambda s: s.store.gone.add("write"), "retrieve commit write", degraded="cache"),
     Outcome("a first page while Postgres is gone", database_gone_at_first, "retrieve",
             reason="nothing_cached"),
-    Outcome("the next page, from the queue", begun, "read commit write", from_cache=True),
+    Outcome("the next page, from the queue", begun, "read commit", from_cache=True),
     Outcome("a post lost late, the queue has others", begun, "read commit commit write",
             (REJECTED,), from_cache=True),
     Outcome("posts lost late twice, the queue has others", begun, "read commit commit commit write",
@@ -253,25 +271,28 @@ TABLE = [
             (OUTDATED,)),
     Outcome("another request was first", others_page, "read commit", from_cache=True),
     Outcome("another request was first, its page has lost a post", others_page_with_a_lost_post,
-            "read commit read all retrieve commit", from_cache=True),
+            "read commit read all retrieve commit write", from_cache=True),
     Outcome("posts lost without end", begun, "", (REJECTED,) * 40, reason="posts_keep_changing"),
     Outcome("the queue has expired", expired, "read retrieve commit write", queue_expired=True),
     Outcome("the cache has forgotten", forgotten, "read retrieve commit write", queue_expired=True),
     Outcome("another page size than the queue's", other_size, "read commit write", from_cache=True),
     Outcome("the cache is gone", cache_gone, "read retrieve commit", degraded="cache"),
-    Outcome("the cache cannot be written", cache_cannot_be_written, "read commit write",
-            from_cache=True, degraded="cache"),
-    Outcome("a retry", again, "read commit", from_cache=True),
-    Outcome("a retry, a post lost since", again, "read commit read all retrieve commit write",
-            (REJECTED,), from_cache=True),
+    Outcome("the cache cannot be written", cache_cannot_be_written, "read commit commit write",
+            (REJECTED,), from_cache=True, degraded="cache"),
+    Outcome("a retry of the first page", again, "find", from_cache=True),
+    Outcome("a retry of the first page, a post lost since", again,
+            "find read read all retrieve commit write", (REJECTED,), from_cache=True),
+    Outcome("a retry of a later page", again_later, "read commit", from_cache=True),
+    Outcome("a retry of a later page whose queue has expired", again_much_later, "read find",
+            from_cache=True),
     Outcome("a retry, posts lost without end", again, "", (REJECTED,) * 40,
             reason="posts_keep_changing"),
     Outcome("a retry of what the cache has forgotten", again_without_cache_item,
-            "read retrieve commit write"),
+            "find", from_cache=True),
     Outcome("Postgres is gone", database_gone, "read commit write", from_cache=True,
             degraded="database"),
-    Outcome("Postgres is gone, a retry", database_gone_and_again, "read commit", from_cache=True,
-            degraded="database"),
+    Outcome("Postgres is gone, a retry", database_gone_and_again, "retrieve read write",
+            from_cache=True, degraded="database"),
     Outcome("Postgres is gone, another request was first", database_gone_in_a_race,
             "read commit write", from_cache=True, degraded="database"),
     Outcome("Postgres goes while a queue is ranked anew", expired,
