@@ -96,6 +96,10 @@ class Retrieval:
             },
             _candidate,
         )
+        return self._ask(viewer, candidates, unless)
+
+    def _ask(self, viewer: UUID, candidates: Statement, unless: Statement | None) -> Found:
+        """Ask for candidates and signals, and for what would make them needless."""
         signals = Statement(sql.FEED["signals"], {"viewer": viewer}, Signals)
         # Read first: feedback that comes between the statements makes the queue outdated at once.
         revision = Statement(sql.FEED["feedback_revision"], {"viewer": viewer}, int)
