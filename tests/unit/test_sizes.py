@@ -27,7 +27,6 @@ LONGER = {
     "db/migrations/20261107000100_viewers_data.sql": (
         "export, erasure and reset go through one list of tables, and have to agree on it"
     ),
-    "public.commit_page": "one transaction whose checks have to be read together",
     "vroom_private.describe_found": "a list of columns, one a line",
 }
 
