@@ -188,6 +188,7 @@ def _answer(draft: Draft, outcome: Committed, work: Work, cache: CacheForRequest
         degraded="cache" if cache.gone else page.degraded,
         withdrawn=len(work.withdrawn),
         underfilled=(outcome.eligible or 0) > len(page.posts),
+        decided=draft.ranked.queue.decided if draft.ranked else None,
     )
 
 
@@ -202,5 +203,4 @@ def _already_written(outcome: AlreadyWritten, work: Work, cache: CacheForRequest
         degraded="cache" if cache.gone else page.degraded,
         withdrawn=len(work.withdrawn),
         underfilled=(outcome.eligible or 0) > len(page.posts),
-        decided=draft.ranked.queue.decided if draft.ranked else None,
     )
