@@ -56,7 +56,7 @@ openapi: install  ## Write docs/openapi.json anew from the handlers' models
 client: install  ## Build the client and its page (Node 20 or later, or the one of a wheel)
 	$(BIN)/python -m local.node build
 
-simulate: install  ## A simulated population through the feed (WHAT=feeds, life, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS) [8 min]
+simulate: install  ## A simulated population through the feed (WHAT=feeds, life, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS; AGAINST=<commit>) [8 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.simulation $(WHAT)
 
 replay: install  ## A timed log through the feed, judged beside simple rankings (LOG=…, WINDOW hours, EVENTS, EXPLORATION) [30 s with SMALL=1]
