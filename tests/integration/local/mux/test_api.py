@@ -282,7 +282,7 @@ def test_what_is_unknown_is_404_and_a_second_deletion_too(
         ("uploads", b"\xff", 400),
         ("uploads", b'{"timeout": 1}', 400),
         ("uploads", b'{"new_asset_settings": {"max_resolution_tier": "720p"}}', 422),
-        ("assets", b'{"inputs": [{"url": "https://example.com/a.mp4"}]}', 400),
+        ("assets", b'{"inputs": [{"url": "ftp://example.com/a.mp4"}]}', 400),
         ("nothing", b"{}", 404),
     ],
 )
