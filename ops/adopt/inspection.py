@@ -192,8 +192,9 @@ def _require_identity(table: str, columns: Rows[str, Column], mapping: Mapping) 
     if mapping.post_id != "id" or columns["id"].type != "uuid":
         kind = columns[mapping.post_id].type
         raise RefusedError(
-            f"{table}.{mapping.post_id} is {kind}, and the feed's own table of posts has this name."
-            " Move the application's table into another schema or give it another name first"
+            f"{table}.{mapping.post_id} is {kind}, and the feed's table of this name is keyed by"
+            " UUIDs in a column id. Move the application's table into another schema first, where"
+            " it finds it by its search_path (docs/adopt.md, Names that the feed has as well)"
         )
     if columns[mapping.creator].type != "uuid":
         kind = columns[mapping.creator].type

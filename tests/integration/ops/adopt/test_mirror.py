@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from rich.console import Console
 
 from ops.adopt.apply import apply
@@ -87,5 +88,34 @@ def test_a_table_named_as_the_feed_s_own_but_keyed_by_numbers_is_refused(
 ) -> None:
     owner.execute("ALTER TABLE videos RENAME TO posts")
     mapping = Mapping.from_settings(SETTINGS | {"POSTS": "public.posts"})
-    with pytest.raises(RefusedError, match=r"public\.posts\.id is bigint"):
+    with pytest.raises(RefusedError, match=r"public\.posts\.id is bigint.*search_path"):
         apply(empty_database, mapping, Console(quiet=True))
+
+
+def test_such_a_table_moves_into_a_schema_where_the_application_s_statements_find_it(
+    empty_database: str, owner: psycopg.Connection[Any]
+) -> None:
+    owner.execute("ALTER TABLE videos RENAME TO posts")
+    owner.execute("CREATE INDEX posts_by_owner ON posts (owner_id)")
+    with owner.transaction():
+        owner.execute("CREATE SCHEMA app")
+        owner.execute("ALTER TABLE public.posts SET SCHEMA app")
+        name = sql.Identifier(owner.info.dbname)
+        owner.execute(sql.SQL("ALTER DATABASE {} SET search_path = app, public").format(name))
+    mapping = Mapping.from_settings(SETTINGS | {"POSTS": "app.posts"})
+    assert apply(empty_database, mapping, Console(quiet=True))
+    with psycopg.connect(empty_database, autocommit=True) as app:
+        app.execute("INSERT INTO posts (id, owner_id, title) VALUES (9001, 4, 'new')")
+        app.execute("UPDATE posts SET title = 'edited' WHERE id = 7")
+        assert app.execute("SELECT count(*) FROM posts WHERE owner_id = 4").fetchone() == (51,)
+        # The feed's own functions find the feed's table all the same.
+        app.execute("UPDATE public.posts SET mux_ready = true, mux_playback_id = 'p'")
+        page = app.execute("SELECT post_id FROM get_personalized_feed(gen_random_uuid(), 12, NULL)")
+        assert len(page.fetchall()) == 12
+    found = owner.execute(
+        "SELECT i.app_id, p.caption FROM vroom_private.adopted_ids i"
+        " JOIN public.posts p ON p.id = i.feed_id"
+        " WHERE i.kind = 'post' AND i.app_id IN ('7', '9001') ORDER BY 1"
+    ).fetchall()
+    assert found == [("7", "edited"), ("9001", "new")]
+    assert apply(empty_database, mapping, Console(quiet=True))
