@@ -41,8 +41,8 @@ check: install  ## Formatting, lint (Python and SQL), types, import contracts, t
 test: install  ## The whole test suite
 	exec $(BIN)/pytest --numprocesses auto --dist loadfile
 
-test-versions: install  ## The tests that speak to Postgres on versions 15 to 18 (VERSIONS="15 18")
-	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m tests.versions $(VERSIONS)
+test-versions: install  ## The tests that speak to Postgres on versions 15 to 18 (VERSIONS="15 18", SUITES="database feed") [4 min a version]
+	STATE_DIR=$(STATE_DIR) SUITES="$(SUITES)" exec $(BIN)/python -m tests.versions $(VERSIONS)
 
 demo: install  ## The main job once, start to finish [30 s]
 	exec $(BIN)/python -m local.demo

@@ -1,7 +1,7 @@
 """Run tests on several versions of Postgres: `python -m tests.versions [VERSION …] [-- PYTEST …]`.
 
-Without versions it takes every supported one; without arguments for pytest it runs what speaks to
-Postgres. A version that cannot be had is skipped with a word.
+Without versions it takes every supported one. Without arguments for pytest it runs what speaks to
+Postgres, or of that the folders of `tests/integration` that SUITES names. A version that cannot be had is skipped with a word.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 from local.services.postgres import embedded_postgres
 from tests.versions.servers import SUPPORTED, UnavailableServerError, server_binaries
 
-_SUITES = [f"tests/integration/{name}" for name in ("database", "engagement", "feed", "uploads")]
+_ALL = ("database", "engagement", "feed", "uploads", "ops/adopt")
+_SUITES = [f"tests/integration/{name}" for name in os.environ.get("SUITES", "").split() or _ALL]
 
 
 def run(version: int, arguments: list[str], cache: Path) -> int:
