@@ -1,7 +1,8 @@
 """Run tests on several versions of Postgres: `python -m tests.versions [VERSION …] [-- PYTEST …]`.
 
 Without versions it takes every supported one. Without arguments for pytest it runs what speaks to
-Postgres, or of that the folders of `tests/integration` that SUITES names. A version that cannot be had is skipped with a word.
+Postgres, or of that the folders of `tests/integration` that SUITES names. A version that cannot be
+had is skipped with a word.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ def items_naming(client: DynamoDBClient, table: str, wanted: UUID) -> list[str]:
 def texts_within(data: bytes) -> list[str]:
     """The compressed texts that follow a version, a count and as many pairs of ids."""
     version, count = struct.unpack_from(">BH", data)
-    assert version == 4
+    assert version == 5
     texts, rest = [], data[3 + 32 * count :]
     while rest:
         stream = zlib.decompressobj(-15)
