@@ -36,7 +36,7 @@ _FITTING_SECONDS = (
 )
 _FITTING_HOURS = [hour for hour, _ in _FITTING_SECONDS]
 _SCREEN_STRETCH = {Device.PHONE: 1.0, Device.TABLET: 1.5, Device.DESKTOP: 1.5, Device.TV: 2.5}
-_FIT_WIDTH = 1.2  # standard deviation of the log-normal fit, in nats: about a factor of 3
+_FIT_WIDTH = 2.4  # standard deviation of the log-normal fit, in nats: about a factor of 11
 # Seconds of video after which a connection makes half of the viewers wait.
 _PATIENCE_S = {
     Connection.WIFI: 600.0,
@@ -97,6 +97,7 @@ class Ranker:
         self._patience_s = _PATIENCE_S[moment.connection]
         self._thermometer = Thermometer(moment.now)
         self._mix = config.mix
+        self._follow = config.neighbour_share
         self._watches: dict[int, tuple[float, ...]] = {
             c.post_id.int: self._thermometer.read(c.heat) for c in candidates
         }
@@ -112,8 +113,7 @@ class Ranker:
         self._doublings: dict[int, float] = {}
         for candidate in candidates:
             self._doublings[candidate.post_id.int] = self._reach(candidate)
-        unknown = math.log2(self._least_share)
-        unknown += config.follow_weight * math.log2(config.follow_doubt)
+        unknown = math.log2((1.0 - self._follow) * self._least_share)
         self._best = max(
             filter(math.isfinite, self._doublings.values()),
             default=unknown + 0.5 * config.heat_range,
@@ -170,10 +170,8 @@ class Ranker:
 
     def appeal(self, candidate: Candidate) -> float:
         """How far a post is this viewer's own, in doublings: by neighbours and by taste."""
-        config = self.config
-        follows = math.log2((candidate.follows or 0.0) + config.follow_doubt)
-        return config.follow_weight * follows + config.taste_doublings * taste(
-            candidate, config.taste_half
+        return self._likely(candidate, self._least_share) + self.config.taste_doublings * taste(
+            candidate, self.config.taste_half
         )
 
     def freshness(self, candidate: Candidate) -> float:
@@ -201,9 +199,17 @@ class Ranker:
 
     def _reach(self, candidate: Candidate) -> float:
         """In doublings: how likely the post is watched next, by all that is known of it."""
-        share = self._share_of_heat(self._watches_of(candidate))
-        good = 2.0 * self.quality(candidate) - 1.0
-        return math.log2(share) + self.appeal(candidate) + self.config.quality_doublings * good
+        config = self.config
+        return (
+            self._likely(candidate, self._share_of_heat(self._watches_of(candidate)))
+            + config.taste_doublings * taste(candidate, config.taste_half)
+            + config.quality_doublings * (2.0 * self.quality(candidate) - 1.0)
+        )
+
+    def _likely(self, candidate: Candidate, share: float) -> float:
+        """In doublings: how likely the post comes next, by its share of the heat and neighbours."""
+        follows = max(candidate.follows or 0.0, 0.0)
+        return math.log2((1.0 - self._follow) * share + self._follow * follows)
 
     def _share_of_heat(self, watches: Sequence[float]) -> float:
         """The post's share of the heat of all candidates, by the mix."""

@@ -63,7 +63,7 @@ class RankingConfig:
     followed_lift: float = 0.30
     # The engagement part counts in doublings of how likely a post is watched next. It is 0 from so
     # many doublings below the best candidate on.
-    heat_range: float = 6.0
+    heat_range: float = 4.0
     heat_doubt: float = 1.0  # watches that each candidate is given before any was counted
     # The weights of the heat's half-lives, as `shared.heat` has them; and those that a flag pins:
     # where one of these is positive, they are in force, and what is learnt is not.
@@ -72,15 +72,18 @@ class RankingConfig:
     mix_hour: float = 0.0
     mix_hours: float = 0.0
     mix_day: float = 0.0
-    # Doublings for each doubling of what neighbours say, and how likely a post is of which they
-    # say nothing.
-    follow_weight: float = 0.5
-    follow_doubt: float = 0.003
+    # How often the next post is one that viewers of the same last posts went on to, as learnt; and
+    # the same where a flag pins it. What is left goes by the heat.
+    learnt_neighbours: float = 0.25
+    neighbours: float = 0.0
+    # What the learnt odds are multiplied by. They are learnt from all that is watched. What is
+    # ranked are posts that the viewer has not seen, and of these the hottest are soon few.
+    neighbour_lift: float = 3.0
     # Doublings that taste adds for what is liked without end, or takes for what is disliked so; and
     # the affinity that does half of that.
-    taste_doublings: float = 3.0
-    taste_half: float = 0.5
-    quality_doublings: float = 2.0  # likewise for a post that does well wherever it is shown
+    taste_doublings: float = 2.0
+    taste_half: float = 2.0
+    quality_doublings: float = 1.0  # likewise for a post that does well wherever it is shown
     momentum_evidence: float = 3.0  # watches of a day from which half of freshness is momentum
     tolerated_reports: float = 0.02  # the creator's report rate that halves their record
     freshness_half_life_h: float = 48.0
@@ -121,17 +124,21 @@ class RankingConfig:
         whole = sum(chosen)
         return tuple(weight / whole for weight in chosen)
 
+    @property
+    def neighbour_share(self) -> float:
+        """How much neighbours count beside the heat, in [0, 1)."""
+        learnt = self.learnt_neighbours
+        odds = self.neighbour_lift * learnt
+        return self.neighbours or odds / (1.0 - learnt + odds)
+
     def _check_reach(self) -> None:
-        if not (
-            self.heat_range > 0
-            and self.heat_doubt > 0
-            and self.follow_doubt > 0
-            and self.momentum_evidence > 0
-        ):
-            raise ValueError("heat range, the doubts and momentum's evidence must be positive")
-        pulls = (self.follow_weight, self.taste_doublings, self.quality_doublings)
+        if not (self.heat_range > 0 and self.heat_doubt > 0 and self.momentum_evidence > 0):
+            raise ValueError("heat range, heat doubt and momentum's evidence must be positive")
+        pulls = (self.neighbour_lift, self.taste_doublings, self.quality_doublings)
         if not all(pull >= 0 for pull in pulls):
-            raise ValueError("the weights of neighbours, taste and quality must not be negative")
+            raise ValueError("the weights of taste and quality must not be negative")
+        if not (0 <= self.neighbours < 1 and 0 <= self.learnt_neighbours < 1):
+            raise ValueError("the share of neighbours must lie in [0, 1)")
         pinned = (self.mix_minutes, self.mix_hour, self.mix_hours, self.mix_day)
         if not all(0 <= weight <= 1 for weight in (*pinned, *self.learnt_mix)):
             raise ValueError("the weights of half-lives must lie in [0, 1]")
@@ -156,7 +163,15 @@ def with_norms(config: RankingConfig, norms: Iterable[WatchNorm]) -> RankingConf
 
 
 def with_mix(config: RankingConfig, mix: Sequence[float]) -> RankingConfig:
-    """`config` with the mix of half-lives as learnt; one that cannot be changes nothing."""
-    if len(mix) != len(config.learnt_mix) or not all(0.0 <= w <= 1.0 for w in mix) or not sum(mix):
+    """`config` with the mix of half-lives as learnt; one that cannot be changes nothing.
+
+    Where one more number follows, it is the learnt share of neighbours.
+    """
+    weights, rest = mix[: len(config.learnt_mix)], mix[len(config.learnt_mix) :]
+    possible = len(weights) == len(config.learnt_mix) and sum(weights) > 0 and len(rest) <= 1
+    if not (
+        possible and all(0.0 <= w <= 1.0 for w in weights) and all(0.0 <= r < 1.0 for r in rest)
+    ):
         return config
-    return replace(config, learnt_mix=tuple(mix))
+    neighbours = rest[0] if rest else config.learnt_neighbours
+    return replace(config, learnt_mix=tuple(weights), learnt_neighbours=neighbours)

@@ -64,6 +64,8 @@ CREATE TABLE IF NOT EXISTS public.heat_mix (
              CHECK (cardinality(weights) = 4 AND 0 < ALL (weights)),
   totals     double precision[],  -- the heat of all posts together, decayed forward; null: there is none yet
   reward     double precision NOT NULL DEFAULT 0.5 CHECK (reward BETWEEN 0 AND 1),  -- of an impression, on average
+  -- how often the next post is one that viewers of the same last posts went on to; the rest goes by the heat
+  neighbours double precision NOT NULL DEFAULT 0.25 CHECK (neighbours BETWEEN 0 AND 0.9),
   learning   boolean NOT NULL DEFAULT true,
   updated_at timestamptz NOT NULL DEFAULT now()
 );

@@ -1,9 +1,7 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand, and some kinds of server have no use for this
--- file. These lines then stop it, too.
+-- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
-DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
 -- Return whether a video was played beyond its end. A full watch may end a little after the stated duration,
 -- because sound lasts until the end of its last packet (21 to 42 ms were measured) and players count roughly.
@@ -125,7 +123,7 @@ BEGIN
       watched_at     timestamptz,
       is_first       boolean,           -- the viewer's first watch of the post
       is_vote        boolean,           -- the viewer's first watch of the post on this day (UTC)
-      first_finished boolean,
+      first_half     boolean,           -- it is the first in which at least half of the post was watched
       ratio          double precision,  -- by how much the viewer's best ratio grew
       likes          integer,
       comments       integer,
@@ -163,7 +161,7 @@ AS $$
   )
   SELECT array_agg((
     m.watch, m.watched_at, m.is_new AND m.nth = 1, m.is_new_day AND m.nth = 1,
-    (m.watch).watch_ratio >= 0.9 AND m.best_before < 0.9, g.ratio,
+    (m.watch).watch_ratio >= 0.5 AND m.best_before < 0.5, g.ratio,
     m.newly_liked::integer, m.newly_commented::integer, m.newly_shared::integer,
     vroom_private.is_replay((m.watch).play_ms, (m.watch).lasts_ms)::integer,
     g.ratio + 2 * m.newly_liked::integer + 3 * m.newly_commented::integer + 4 * m.newly_shared::integer
@@ -180,22 +178,22 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   INSERT INTO viewer_watches AS k (
-    user_id, post_id, best_ratio, liked, commented, shared, plays, finished_at, last_at)
+    user_id, post_id, best_ratio, liked, commented, shared, plays, half_watched_at, last_at)
   SELECT viewer, (g.watch).post_id, max((g.watch).watch_ratio), bool_or((g.watch).liked),
          bool_or((g.watch).commented), bool_or((g.watch).shared), sum(1 + g.loops),
-         max(g.watched_at) FILTER (WHERE (g.watch).watch_ratio >= 0.9), keep_watches.at
+         max(g.watched_at) FILTER (WHERE (g.watch).watch_ratio >= 0.5), keep_watches.at
   FROM unnest(grown) AS g
   GROUP BY (g.watch).post_id ORDER BY (g.watch).post_id
   ON CONFLICT (user_id, post_id) DO UPDATE
   SET best_ratio = greatest(k.best_ratio, excluded.best_ratio), liked = k.liked OR excluded.liked,
       commented = k.commented OR excluded.commented, shared = k.shared OR excluded.shared,
-      plays = k.plays + excluded.plays, finished_at = greatest(k.finished_at, excluded.finished_at),
+      plays = k.plays + excluded.plays, half_watched_at = greatest(k.half_watched_at, excluded.half_watched_at),
       last_at = greatest(k.last_at, excluded.last_at)
 $$;
 
 -- Queue what watches add for the roll-up, as far as the viewer's allowance goes. In the moving averages of a
 -- creator, a viewer has one vote for each post and day. This function is called before keep_watches, because it
--- reads what the viewer had finished before.
+-- reads what the viewer had watched before. What goes together are posts of which at least half was watched.
 CREATE OR REPLACE FUNCTION vroom_private.queue_watches(
   viewer uuid, grown vroom_private.grown_watch[], at timestamptz
 ) RETURNS void
@@ -216,18 +214,18 @@ BEGIN
          (NOT g.is_first)::integer + g.loops, g.ratio, g.likes, g.comments, g.shares, g.weight,
          CASE WHEN g.is_vote THEN (g.watch).watch_ratio END, CASE WHEN g.is_vote THEN (g.watch).liked END,
          (g.watch).lasts_ms,
-         CASE WHEN g.first_finished THEN ARRAY(
+         CASE WHEN g.first_half THEN ARRAY(
            SELECT f.post_id
            FROM (
-             SELECT (b.watch).post_id AS post_id, b.watched_at AS finished_at FROM unnest(grown) AS b
-             WHERE (b.watch).index < (g.watch).index AND (b.watch).watch_ratio >= 0.9
+             SELECT (b.watch).post_id AS post_id, b.watched_at AS half_watched_at FROM unnest(grown) AS b
+             WHERE (b.watch).index < (g.watch).index AND (b.watch).watch_ratio >= 0.5
              UNION ALL
-             (SELECT k.post_id, k.finished_at FROM viewer_watches k
-              WHERE k.user_id = v_viewer AND k.finished_at > v_at - interval '30 minutes'
-              ORDER BY k.finished_at DESC LIMIT 4)
+             (SELECT k.post_id, k.half_watched_at FROM viewer_watches k
+              WHERE k.user_id = v_viewer AND k.half_watched_at > v_at - interval '30 minutes'
+              ORDER BY k.half_watched_at DESC LIMIT 4)
            ) f
            WHERE f.post_id <> (g.watch).post_id
-           GROUP BY f.post_id ORDER BY max(f.finished_at) DESC LIMIT 3
+           GROUP BY f.post_id ORDER BY max(f.half_watched_at) DESC LIMIT 3
          ) ELSE '{}' END,
          CASE WHEN g.weight >= 0.9 THEN v_cohorts ELSE '{}' END
   FROM unnest(grown) AS g

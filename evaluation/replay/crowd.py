@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TOGETHER_S = 1_800.0  # watches of a viewer within it follow one another
 _BEFORE = 3  # posts that a watch follows
 _LAST = 5  # posts of a viewer from which neighbours are asked
-_FADING = 0.7  # what a neighbour of the post before the last counts
+FADING = 0.7  # what a neighbour of the post before the last counts
 _HISTORY = 400_000  # watches before the window from which is learnt
 
 
@@ -68,7 +68,7 @@ def neighbours(
         after = covisits.after(post, now_s, most)
         whole = sum(after.values()) + doubt
         for other, value in after.items():
-            found[other] += _FADING**place * value / whole
+            found[other] += FADING**place * value / whole
     return found
 
 

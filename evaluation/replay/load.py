@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from evaluation.replay.log import Log
     from evaluation.replay.window import Window
 
-FINISHED = 0.9  # the watch ratio from which the product takes a post for finished
+WATCHED = 0.5  # the watch ratio from which a watch makes co-visits, as record_watches has it
 _TOGETHER_S = 1_800.0
-_FOLLOWED = 3  # posts finished before, of which a co-visit is counted
+_FOLLOWED = 3  # posts watched before, of which a co-visit is counted
 _LIKE_WEIGHT = 2.0  # of the hot score, as record_watches has it
 _BATCH = 50
-_ROLLED = 10_000
+_ROLLED = 2_000  # events of one roll-up: few, so that what it learns is as late as in operation
 TYPICAL_MS = 60_000  # of a post of which the log says no length
 _INSERT_POST = """
 INSERT INTO posts (id, creator_id, caption, tags, mux_ready, mux_playback_id, mux_duration_ms,
@@ -205,7 +205,7 @@ def _events(world: World, history: int) -> Iterator[tuple[Any, ...]]:
     log = world.log
     best: dict[tuple[int, int], float] = {}
     liked: set[tuple[int, int]] = set()
-    finished: defaultdict[int, deque[tuple[float, int]]] = defaultdict(lambda: deque(maxlen=4))
+    watched: defaultdict[int, deque[tuple[float, int]]] = defaultdict(lambda: deque(maxlen=4))
     first = max(world.window.begins - history, 0)
     for row in range(world.window.begins):
         viewer, post = int(log.viewer[row]), int(log.post[row])
@@ -214,14 +214,14 @@ def _events(world: World, history: int) -> Iterator[tuple[Any, ...]]:
         grown = max(ratio - (before or 0.0), 0.0)
         likes = int(bool(log.liked[row]) and (viewer, post) not in liked)
         after: list[UUID] = []
-        if ratio >= FINISHED > (before or 0.0):
-            for then_s, other in reversed(finished[viewer]):
+        if ratio >= WATCHED > (before or 0.0):
+            for then_s, other in reversed(watched[viewer]):
                 known = world.posts[other]
                 if at_s - then_s <= _TOGETHER_S and other != post and known not in after:
                     after.append(known)
             after = after[:_FOLLOWED]
-        if ratio >= FINISHED:
-            finished[viewer].append((at_s, post))
+        if ratio >= WATCHED:
+            watched[viewer].append((at_s, post))
         if likes:
             liked.add((viewer, post))
         best[viewer, post] = max(ratio, before or 0.0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evaluation.replay.baselines import top
-from evaluation.replay.crowd import Crowd, neighbours
+from evaluation.replay.crowd import FADING, Crowd, neighbours
 from evaluation.replay.metrics import PAGE
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class Settings:
         doubt: Watches that each candidate is given before any was counted.
         range_doublings: How many doublings below the best the engagement part reaches 0.
         covisits_s: Half-lives of the co-visits.
-        follow: Doublings for each doubling of what the neighbours say.
-        follow_doubt: What the neighbours say of a post that they say nothing of.
+        follow: How much the neighbours count; what is left goes by the heat.
+        follow_doubt: Co-visits that a post needs before half of what they say is believed.
         freshness: The weight of momentum against 0.40 for engagement.
         candidates: How many are found by each scale.
         personal: Every so many positions one is taken by the neighbours alone; 0: none.
@@ -48,10 +48,10 @@ class Settings:
     learning: float = 0.05
     floor: float = 0.03
     doubt: float = 1.0
-    range_doublings: float = 6.0
+    range_doublings: float = 4.0
     covisits_s: tuple[float, ...] = (7_200.0, 172_800.0)
-    follow: float = 0.5
-    follow_doubt: float = 0.003
+    follow: float = 0.35
+    follow_doubt: float = 5.0
     freshness: float = 0.30
     candidates: int = 60
     personal: int = 6
@@ -107,8 +107,10 @@ class Recipe:
         settings = self.settings
         follow = np.zeros(len(open_posts))
         for covisits in crowd.covisits.values():
-            for post, likely in neighbours(covisits, last, at_s).items():
-                follow[post] += likely / len(crowd.covisits)
+            for post, likely in neighbours(covisits, last, at_s, settings.follow_doubt).items():
+                follow[post] += (
+                    likely / len(crowd.covisits) / sum(FADING**n for n in range(len(last)))
+                )
         found = np.zeros(len(open_posts), dtype=bool)
         for heat in crowd.heat:
             found[top(heat, open_posts, settings.candidates)] = True
@@ -116,8 +118,9 @@ class Recipe:
         at = np.flatnonzero(found & open_posts)
         heat = crowd.heat[:, at]
         shares = (heat + settings.doubt) / (heat.sum(axis=1) + settings.doubt * len(at))[:, None]
-        doublings = np.log2(self.weights @ shares)
-        doublings += settings.follow * np.log2(follow[at] + settings.follow_doubt)
+        doublings = np.log2(
+            (1.0 - settings.follow) * (self.weights @ shares) + settings.follow * follow[at]
+        )
         engagement = np.clip(1.0 + (doublings - doublings.max()) / settings.range_doublings, 0, 1)
         rates = (heat + 0.25) / np.array(settings.scales_s)[:, None]
         now = self.weights @ rates

@@ -53,7 +53,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: watches
 -- One in three of what was seen lately was watched, half of that to its end.
-INSERT INTO viewer_watches (user_id, post_id, best_ratio, liked, plays, finished_at, last_at)
+INSERT INTO viewer_watches (user_id, post_id, best_ratio, liked, plays, half_watched_at, last_at)
 SELECT l.user_id, l.post_id, CASE WHEN l.nth %% 2 = 0 THEN 1.0 ELSE 0.4 END, l.nth %% 11 = 0, 1,
        CASE WHEN l.nth %% 2 = 0 THEN l.seen_at END, l.seen_at
 FROM (

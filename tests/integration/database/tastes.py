@@ -33,7 +33,7 @@ def finish(connection: Connection, viewer: UUID, posts: Sequence[UUID]) -> None:
     """The viewer has watched posts to their end, the first the longest ago."""
     for minutes, post in enumerate(reversed(posts)):
         connection.execute(
-            "INSERT INTO viewer_watches (user_id, post_id, best_ratio, plays, finished_at)"
+            "INSERT INTO viewer_watches (user_id, post_id, best_ratio, plays, half_watched_at)"
             " VALUES (%s, %s, 1, 1, %s)",
             [viewer, post, AT - timedelta(minutes=minutes)],
         )

@@ -54,7 +54,7 @@ TASTE: LiteralString = """
     UNION ALL SELECT id, 'all', 5 FROM v
   ),
   finished AS (
-    INSERT INTO viewer_watches (user_id, post_id, best_ratio, finished_at)
+    INSERT INTO viewer_watches (user_id, post_id, best_ratio, half_watched_at)
     SELECT v.id, p.id, 1, now() - p.post_no * interval '1 second' FROM v, posts p
     WHERE p.post_no BETWEEN 50 AND 350
   ),

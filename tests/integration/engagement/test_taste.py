@@ -128,13 +128,13 @@ def test_the_300_strongest_affinities_are_kept(audience: Audience) -> None:
     assert {"old 1", "old 2"}.isdisjoint(kept)
 
 
-def test_what_is_finished_within_half_an_hour_after_another_goes_with_it(
+def test_what_is_half_watched_within_half_an_hour_after_another_goes_with_it(
     audience: Audience,
 ) -> None:
     viewer = uuid4()
     a, b, c, d, e = audience.add_posts(5)
     at = NOW - timedelta(hours=2)
-    audience.record(viewer, [watch(a, 1.0), watch(b, 0.95), watch(c, 0.5)], at)
+    audience.record(viewer, [watch(a, 1.0), watch(b, 0.5), watch(c, 0.45)], at)
     audience.record(viewer, [watch(d, 1.0), watch(c, 1.0)], at + timedelta(minutes=20))
     audience.record(viewer, [watch(e, 1.0)], at + timedelta(minutes=35))
     audience.record(viewer, [watch(e, 1.0), watch(a, 0.2)], at + timedelta(minutes=36))

@@ -100,5 +100,5 @@ def test_evidence_tells_neighbours_taste_and_momentum_of_each_post() -> None:
     found = told(posts)
     assert found[1].neighbours == 0.25
     assert found[1].momentum > 0.9, "all of its watches have come just now"
-    assert (found[2].taste, found[3].taste) == (0.516, -0.516)
+    assert (found[2].taste, found[3].taste) == (0.194, -0.194)
     assert found[2].momentum == 0.5, "of a post that nobody watched it says nothing"

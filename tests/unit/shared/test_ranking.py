@@ -362,8 +362,9 @@ def test_each_doubling_below_the_best_costs_the_same() -> None:
 
 
 def test_what_others_went_on_to_and_what_is_liked_outweigh_some_heat() -> None:
-    hotter, followed, liked = hot(1, 3, 3, 3, 3), post(2, follows=0.2), post(3, tag_affinity=4.0)
-    ranker = Ranker(RankingConfig(), Signals(), MOMENT, [hotter, followed, liked])
+    hotter, followed, liked = hot(1, 1, 1, 1, 1), post(2, follows=0.2), post(3, tag_affinity=4.0)
+    others = [hot(n, 1, 1, 1, 1) for n in range(10, 50)]
+    ranker = Ranker(RankingConfig(), Signals(), MOMENT, [hotter, followed, liked, *others])
     assert ranker.engagement(followed) > ranker.engagement(hotter)
     assert ranker.engagement(liked) > ranker.engagement(hotter)
     assert ranker.appeal(post(4)) < min(ranker.appeal(followed), ranker.appeal(liked))

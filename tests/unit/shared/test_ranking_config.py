@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from shared.models import Candidate, Signals, WatchNorm
 from shared.ranking import Ranker
-from shared.ranking_config import Prior, RankingConfig, Weights, with_mix, with_norms
+from shared.ranking_config import (
+    Prior,
+    RankingConfig,
+    Weights,
+    with_mix,
+    with_norms,
+)
 from tests.unit.shared.generators import MOMENT, candidates
 
 
@@ -68,7 +74,10 @@ def test_weights_outside_0_to_1_are_refused(values: tuple[float, ...]) -> None:
         ({"taste_doublings": -0.1}, "must not be negative"),
         ({"taste_doublings": math.nan}, "must not be negative"),
         ({"heat_range": 0.0}, "heat range"),
-        ({"follow_doubt": 0.0}, "doubts"),
+        ({"heat_doubt": 0.0}, "heat doubt"),
+        ({"neighbours": 1.0}, "share of neighbours"),
+        ({"learnt_neighbours": -0.1}, "share of neighbours"),
+        ({"neighbour_lift": -1.0}, "must not be negative"),
         ({"mix_day": 1.5}, "half-lives"),
         ({"mix_hour": math.nan}, "half-lives"),
         ({"learnt_mix": (1.0, 0.0)}, "each half-life"),
@@ -105,8 +114,9 @@ configs = st.builds(
     taste_doublings=st.floats(0, 100),
     heat_range=positive,
     heat_doubt=positive,
-    follow_doubt=positive,
-    follow_weight=st.floats(0, 100),
+    learnt_neighbours=st.floats(0, 0.99),
+    neighbours=st.floats(0, 0.99),
+    neighbour_lift=st.floats(0, 100),
     taste_half=positive,
     tolerated_reports=positive,
 )
@@ -174,3 +184,14 @@ def test_a_pinned_mix_is_in_force_whatever_is_learnt() -> None:
     assert with_mix(RankingConfig(), [0.1, 0.2, 0.3, 0.4]).mix == pytest.approx(
         (0.1, 0.2, 0.3, 0.4)
     )
+
+
+def test_the_share_of_neighbours_is_the_learnt_odds_lifted_unless_a_flag_pins_it() -> None:
+    config, mix = RankingConfig(neighbour_lift=3.0), [0.25] * 4
+    assert with_mix(config, [*mix, 0.25]).neighbour_share == pytest.approx(0.5)
+    assert with_mix(config, [*mix, 0.0]).neighbour_share == 0.0
+    assert with_mix(config, mix).learnt_neighbours == config.learnt_neighbours
+    for unusable in ([*mix, -0.1], [*mix, 1.0], [*mix, math.nan], [*mix, 0.2, 0.2]):
+        assert with_mix(config, unusable) is config
+    pinned = with_mix(RankingConfig(neighbours=0.4), [*mix, 0.25])
+    assert pinned.neighbour_share == 0.4

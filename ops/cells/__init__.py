@@ -1,1 +1,0 @@
-"""Cells: viewer servers that get the catalogue by replication, and send back what viewers do."""

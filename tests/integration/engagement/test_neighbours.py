@@ -1,0 +1,91 @@
+"""How much neighbours count beside the heat, as the roll-up learns it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from tests.integration.engagement.audience import Audience, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def share(audience: Audience) -> float:
+    (row,) = audience.rows("SELECT neighbours FROM heat_mix")
+    return float(row["neighbours"])
+
+
+def follow(audience: Audience, posts: Sequence[UUID], ago: timedelta = timedelta(0)) -> None:
+    """One viewer watches posts one after another."""
+    audience.record(uuid4(), [watch(post, 1.0) for post in posts], NOW - ago)
+
+
+def test_viewers_who_go_on_to_the_same_post_teach_that_neighbours_count(
+    audience: Audience,
+) -> None:
+    first, second, *hot = audience.add_posts(12)
+    for post in hot * 10:
+        follow(audience, [post], timedelta(minutes=2))
+    for _ in range(20):
+        follow(audience, [first, second], timedelta(minutes=1))
+    audience.roll_up()
+    before = share(audience)
+    for _ in range(3):
+        for _ in range(100):
+            follow(audience, [first, second])
+        audience.roll_up()
+    assert share(audience) > before + 0.05
+
+
+def test_viewers_who_go_on_to_what_is_hot_teach_that_neighbours_count_little(
+    audience: Audience,
+) -> None:
+    hot, *others = audience.add_posts(40)
+    for _ in range(60):
+        follow(audience, [hot], timedelta(minutes=1))
+    audience.roll_up()
+    before = share(audience)
+    for turn in range(3):
+        for n in range(13):
+            follow(audience, [others[13 * turn + n], hot])
+        audience.roll_up()
+    assert share(audience) < before
+
+
+def test_a_flood_moves_the_share_by_a_twentieth_at_most_and_within_its_bounds(
+    audience: Audience,
+) -> None:
+    first, second = audience.add_posts(2)
+    follow(audience, [first, second], timedelta(hours=1))
+    audience.roll_up()
+    before = share(audience)
+    for _ in range(400):
+        follow(audience, [first, second])
+    audience.roll_up()
+    assert before - 0.05 <= share(audience) <= before + 0.05
+    audience.rows("UPDATE heat_mix SET neighbours = 0.75 RETURNING neighbours")
+    for _ in range(200):
+        follow(audience, [first, second])
+    audience.roll_up()
+    assert share(audience) <= 0.75
+
+
+def test_nothing_is_learnt_of_neighbours_while_the_learning_is_off_or_nobody_goes_on(
+    audience: Audience,
+) -> None:
+    first, second = audience.add_posts(2)
+    follow(audience, [first])
+    audience.roll_up()
+    before = share(audience)
+    follow(audience, [second])
+    audience.roll_up()
+    assert share(audience) == before
+    audience.rows("SELECT set_heat_mix(NULL, false)")
+    for _ in range(20):
+        follow(audience, [first, second])
+    audience.roll_up()
+    assert share(audience) == before
