@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate cells adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
 help:  ## List the targets; in brackets how long they take on two cores
@@ -56,7 +56,7 @@ openapi: install  ## Write docs/openapi.json anew from the handlers' models
 client: install  ## Build the client and its page (Node 20 or later, or the one of a wheel)
 	$(BIN)/python -m local.node build
 
-simulate: install  ## A simulated population through the feed (WHAT=feeds, life, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS) [8 min]
+simulate: install  ## A simulated population through the feed (WHAT=feeds, life, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS; AGAINST=<commit>) [8 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.simulation $(WHAT)
 
 replay: install  ## A timed log through the feed, judged beside simple rankings (LOG=…, WINDOW hours, EVENTS, EXPLORATION) [30 s with SMALL=1]
@@ -106,8 +106,12 @@ experiment: install  ## What an experiment has shown (NAME=…, DAYS=30, DATABAS
 why: install  ## Why a request was answered as it was (REQUEST=…, DATABASE_URL=…)
 	@exec $(BIN)/python -m ops.why "$(REQUEST)"
 
-migrate: install  ## Apply the migrations (DATABASE_URL=…)
-	@exec $(BIN)/python -m local.migrate "$(DATABASE_URL)"
+migrate: install  ## Apply the migrations (DATABASE_URL=…; KIND=catalogue or viewers)
+	@exec $(BIN)/python -m local.migrate "$(DATABASE_URL)" $(KIND)
+
+cells: install  ## Connect a cell to a catalogue, both ways (CATALOGUE=…, CELL=…, NUMBER=1; DISCONNECT=1); again: nothing happens
+	@$(foreach name,CATALOGUE CELL NUMBER DISCONNECT CATALOGUE_FOR_CELL CELL_FOR_CATALOGUE,$(name)='$($(name))') \
+		exec $(BIN)/python -m ops.cells
 
 adopt: install  ## Let the feed move in beside an application's own posts (docs/adopt.md); APPLY=1 does it, UNDO=1 takes it back
 	@$(foreach name,POSTS ID CREATOR CAPTION VIDEO_URL DURATION_MS DELETED FOLLOWS LIKES COMMENTS IMPRESSIONS WATCHES VIEW_COUNT LIKE_COUNT COMMENT_COUNT SHARE_COUNT INGEST INGEST_PER_S MINUTES_PER_VIDEO ENCODING_PRICE STORAGE_PRICE APPLY UNDO,$(name)='$($(name))') \

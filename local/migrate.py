@@ -1,13 +1,15 @@
-"""Apply db/migrations to a Postgres: `python -m local.migrate URL`.
+"""Apply db/migrations to a Postgres: `python -m local.migrate URL [KIND]`.
 
 The files are plain SQL and forward only. Each is applied as a whole in one transaction, as
 `psql -f` would apply it. The table `vroom_migrations` notes which files were applied.
+
+A server has a kind: `both`, `catalogue` or `viewers` (docs/scaling.md). The second word of a file's
+name says to which kind it belongs.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 import sys
@@ -21,6 +23,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from local.errors import StackError
 from local.paths import MIGRATIONS
+from local.verifiers import is_verifier_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +48,10 @@ SELECT rolcanlogin, rolcanlogin AND has_table_privilege('pg_catalog.pg_authid', 
 FROM pg_catalog.pg_roles WHERE rolname = %s
 """
 _VERIFIER = "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname = %s"
-_SCRAM = re.compile(r"SCRAM-SHA-256\$(\d+):([^$:]+)\$([^$:]+):[^$:]+")
+_KINDS = ("both", "catalogue", "viewers")
+_HAS_KIND = "SELECT to_regclass('vroom_private.server') IS NOT NULL"
+_KIND = "SELECT kind FROM vroom_private.server"
+_SET_KIND = "SELECT set_config('vroom.kind', %s, true)"
 _KNOWN = "SELECT true FROM public.vroom_migrations WHERE name = %s"
 _NOTE = "INSERT INTO public.vroom_migrations (name) VALUES (%s)"
 
@@ -59,7 +65,12 @@ def without_transaction(text: str) -> str:
     return re.sub(r"\ABEGIN;\n|^COMMIT;\s*\Z", "", text, flags=re.MULTILINE)
 
 
-def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
+def belongs(name: str, kind: str) -> bool:
+    """Tell whether a file, by its name without `.sql`, belongs to a kind of server."""
+    return kind == "both" or name.split("_")[1] in {"both", kind}
+
+
+def migrate(url: str, folder: Path = MIGRATIONS, kind: str | None = None) -> list[str]:
     """Apply the migrations that a database lacks, in the order of their names.
 
     Several runs at once are safe: each file is applied by one of them. Nothing outlives a run on
@@ -68,6 +79,7 @@ def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
     Args:
         url: A libpq URL (`postgresql://…`, query parameters included) of the schema's owner.
         folder: The folder of `*.sql` files.
+        kind: The kind of server; None is the kind that the server has, and `both` for a new one.
 
     Returns:
         The names of the files that this run applied, without `.sql`.
@@ -75,8 +87,10 @@ def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
     Raises:
         psycopg.Error: There is no connection, or a migration failed. What it did is rolled back;
             the files before it stay applied.
-        StackError: The URL cannot be read.
+        StackError: The URL cannot be read, there is no such kind, or the server has another one.
     """
+    if kind is not None and kind not in _KINDS:
+        raise StackError(f"KIND={kind} is none of {', '.join(_KINDS)}.")
     try:
         conninfo_to_dict(url)
     except psycopg.ProgrammingError:
@@ -85,13 +99,30 @@ def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
     # No statement is prepared: behind a pooler the next one may meet another server connection.
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         with _locked(connection):
+            kind = _chosen_kind(connection, kind)
             connection.execute(_BOOKKEEPING)
-        return [file.stem for file in sorted(folder.glob("*.sql")) if _apply_once(connection, file)]
+        files = [file for file in sorted(folder.glob("*.sql")) if belongs(file.stem, kind)]
+        return [file.stem for file in files if _apply_once(connection, file, kind)]
 
 
-def _apply_once(connection: psycopg.Connection, file: Path) -> bool:
+def _chosen_kind(connection: psycopg.Connection, wanted: str | None) -> str:
+    """Return the kind of the server, which stays what it was.
+
+    Raises:
+        StackError: Another kind is wanted than the server has.
+    """
+    row = connection.execute(_HAS_KIND).fetchone()
+    found = connection.execute(_KIND).fetchone() if row is not None and row[0] else None
+    has = str(found[0]) if found is not None else None
+    if has is not None and wanted is not None and has != wanted:
+        raise StackError(f"This is a server of kind {has}, and KIND={wanted} was asked for.")
+    return has or wanted or "both"
+
+
+def _apply_once(connection: psycopg.Connection, file: Path, kind: str) -> bool:
     """Apply one file in one transaction, as a whole. Return whether it was still to be applied."""
     with _locked(connection):
+        connection.execute(_SET_KIND, [kind])
         if connection.execute(_KNOWN, [file.stem]).fetchone():
             return False
         # Without parameters, psycopg sends the text as it is: nothing splits or reads it.
@@ -193,35 +224,17 @@ def _knows(connection: psycopg.Connection, role: str, password: str, url: str) -
     return True
 
 
-def is_verifier_of(verifier: str, password: str) -> bool:
-    """Tell whether a SCRAM verifier, as Postgres stores it, is that of an ASCII password.
-
-    Its form is `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>` (RFC 5803).
-    """
-    found = _SCRAM.fullmatch(verifier)
-    if found is None:
-        return False
-    iterations, salt, stored = found.groups()
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), _bytes(salt), int(iterations))
-    key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
-    return hmac.compare_digest(key, _bytes(stored))
-
-
-def _bytes(text: str) -> bytes:
-    return base64.b64decode(text)
-
-
 def _url_safe(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def main(arguments: list[str]) -> int:
-    """Migrate the database whose URL is the only argument. Return the exit status."""
-    if len(arguments) != 1 or not arguments[0]:
-        print("Usage: python -m local.migrate postgresql://…", file=sys.stderr)
+    """Migrate the database of a URL, and of a kind if one is given. Return the exit status."""
+    if len(arguments) not in {1, 2} or not arguments[0]:
+        print("Usage: python -m local.migrate postgresql://… [KIND]", file=sys.stderr)
         return 2
     try:
-        applied = migrate(arguments[0])
+        applied = migrate(arguments[0], kind=arguments[1] if arguments[1:] else None)
     except (psycopg.Error, StackError) as error:
         print(f"Not migrated: {error}", file=sys.stderr)
         return 1

@@ -168,11 +168,10 @@ BEGIN
 END
 $$;
 
--- Raise an error unless the caller may act for a viewer. Every SECURITY DEFINER function that acts for a viewer
--- calls this function first. The caller's claims must name that viewer. A caller without claims passes only as an
--- operator: the effective role of the session must be a member of the schema's owner (current_user in here), as in
--- psql for troubleshooting.
-CREATE OR REPLACE FUNCTION vroom_private.assert_viewer(viewer uuid) RETURNS void
+-- Raise an error unless the caller may act for a viewer. The caller's claims must name that viewer. A caller without
+-- claims passes only as an operator: the effective role of the session must be a member of the schema's owner
+-- (current_user in here), as in psql for troubleshooting. SECURITY DEFINER functions about uploads call this first.
+CREATE OR REPLACE FUNCTION vroom_private.assert_claims(viewer uuid) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -187,6 +186,18 @@ BEGIN
     RETURN;
   END IF;
   RAISE EXCEPTION 'the request''s claims do not name this viewer' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
+-- Raise an error unless the caller may act for a viewer, and the viewer belongs to this server (assert_here). Every
+-- other SECURITY DEFINER function that acts for a viewer calls this function first.
+CREATE OR REPLACE FUNCTION vroom_private.assert_viewer(viewer uuid) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM vroom_private.assert_claims(viewer);
+  PERFORM vroom_private.assert_here(viewer);
 END
 $$;
 

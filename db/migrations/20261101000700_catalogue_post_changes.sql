@@ -1,7 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('catalogue'); END $$;
 
 -- The triggers in this file keep post_blocks, creator_quality, post_stats and post_tags in step with posts, within
 -- the transaction that changes posts. A post that is taken down is therefore gone from retrieval with the commit.

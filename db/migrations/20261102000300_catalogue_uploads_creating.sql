@@ -1,7 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('catalogue'); END $$;
 
 -- The functions in this file are for create_upload. They begin an upload, tie it to the upload at Mux, tell its
 -- state, and give it up.
@@ -48,7 +50,7 @@ DECLARE
   v_free    timestamptz;
   u         uploads;
 BEGIN
-  PERFORM vroom_private.assert_viewer(v_viewer);
+  PERFORM vroom_private.assert_claims(v_viewer);
   -- Only one request of a viewer works at a time. Otherwise two requests could both find the last place free.
   PERFORM pg_advisory_xact_lock(hashtextextended('uploads/' || v_viewer::text, 0));
   SELECT * INTO u FROM uploads x WHERE x.post_id = post AND x.creator_id = v_viewer;
@@ -96,7 +98,7 @@ AS $$
 DECLARE
   v_open boolean;
 BEGIN
-  PERFORM vroom_private.assert_viewer(viewer);
+  PERFORM vroom_private.assert_claims(viewer);
   UPDATE uploads u
   SET mux_upload_id = mux_upload, mux_upload_status = coalesce(u.mux_upload_status, 'waiting'),
       answer = coalesce(u.answer, answered)
@@ -135,7 +137,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-  PERFORM vroom_private.assert_viewer(viewer);
+  PERFORM vroom_private.assert_claims(viewer);
   UPDATE uploads u SET making_until = now()
   WHERE u.post_id = post AND u.creator_id = viewer AND u.answer IS NULL;
 END
@@ -148,7 +150,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-  PERFORM vroom_private.assert_viewer(viewer);
+  PERFORM vroom_private.assert_claims(viewer);
   DELETE FROM uploads u
   WHERE certain AND u.post_id = post AND u.creator_id = viewer AND u.mux_upload_id IS NULL;
   PERFORM FROM uploads u WHERE u.post_id = post FOR UPDATE;
@@ -167,7 +169,7 @@ DECLARE
   v_viewer uuid := viewer;
   v_post   uuid := post;
 BEGIN
-  PERFORM vroom_private.assert_viewer(v_viewer);
+  PERFORM vroom_private.assert_claims(v_viewer);
   RETURN QUERY SELECT u.state, u.reason, u.detail FROM uploads u WHERE u.post_id = v_post AND u.creator_id = v_viewer;
 END
 $$;
@@ -184,7 +186,7 @@ DECLARE
   v_viewer uuid := viewer;
   v_post   uuid := post;
 BEGIN
-  PERFORM vroom_private.assert_viewer(v_viewer);
+  PERFORM vroom_private.assert_claims(v_viewer);
   -- The upload's row is locked first, as in all other transactions. The other order could end in a deadlock.
   PERFORM FROM uploads u WHERE u.post_id = v_post AND u.creator_id = v_viewer FOR UPDATE;
   IF NOT FOUND THEN

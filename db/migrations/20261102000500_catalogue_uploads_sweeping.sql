@@ -1,7 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('catalogue'); END $$;
 
 -- The functions in this file are for the sweep of mux_webhook. They claim what is due, compare Mux's list of
 -- assets with ours, and renew addresses.

@@ -1,15 +1,17 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('catalogue'); END $$;
 
 -- The roll-up counts what viewers did into the figures that all viewers share. Events leave the queue in the
 -- transaction that counts them, so each event is counted exactly once, however a run ends. Only one run works at a
 -- time. Viewers who add to the queue meanwhile never wait for it.
 
 -- Take the oldest events off the queue, max_rows of them (10,000 at most), in their order. `taken` leaves out the
--- events of posts that no longer exist, and is null where no event remains. `events` counts all events that left
--- the queue.
+-- events of posts and of creators that no longer exist, and is null where no event remains. `events` counts all
+-- events that left the queue.
 CREATE OR REPLACE FUNCTION vroom_private.take_events(
   max_rows integer, OUT events integer, OUT taken public.engagement_queue[]
 )
@@ -26,8 +28,25 @@ AS $$
   SELECT count(*)::integer,
          array_agg(g.event ORDER BY (g.event).queue_no)
            FILTER (WHERE (g.event).post_id IS NULL  -- the event is a report of the creator as a whole
+                       AND NOT EXISTS (
+                         SELECT FROM vroom_private.erased_creators e
+                         WHERE e.creator_id = (g.event).creator_id AND e.erased_at > (g.event).at)
                      OR EXISTS (SELECT FROM post_stats s WHERE s.post_id = (g.event).post_id))
   FROM gone g
+$$;
+
+-- Let reports not count that a cell has sent before it knew that somebody has reviewed the post. max_rows is that of
+-- take_events.
+CREATE OR REPLACE FUNCTION vroom_private.drop_late_reports(max_rows integer) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  UPDATE engagement_queue q SET reports = 0
+  FROM post_reviews r
+  WHERE r.post_id = q.post_id AND r.counted_from > q.at AND q.reports <> 0
+    AND q.queue_no = ANY (ARRAY(
+      SELECT o.queue_no FROM engagement_queue o ORDER BY o.queue_no LIMIT least(10000, greatest(0, max_rows))))
+    AND EXISTS (SELECT FROM vroom_private.cells)
 $$;
 
 -- Count the oldest events of the queue, max_rows of them (10,000 at most). Posts that have reached the number of
@@ -50,6 +69,7 @@ BEGIN
   IF NOT busy THEN
     v_half_life := vroom_private.hold_hot_half_life();
     PERFORM vroom_private.publish_due(max_rows);
+    PERFORM vroom_private.drop_late_reports(max_rows);
     SELECT t.events, t.taken INTO events, v_taken FROM vroom_private.take_events(max_rows) AS t;
     IF v_taken IS NOT NULL THEN
       held := vroom_private.hold_reported(v_taken, (SELECT f.report_hold_threshold FROM feed_settings f));
@@ -92,6 +112,7 @@ BEGIN
 END
 $$;
 
+SELECT vroom_private.open_only_to('vroom_private.drop_late_reports(integer)', NULL);
 SELECT vroom_private.open_only_to('public.roll_up(integer)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.set_hot_half_life(interval)', NULL);
 

@@ -1,7 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
 -- This file keeps what a viewer saw. The viewer comes first in the key of every table here, so that the tables can
 -- be hash-distributed by viewer. No query on a hot path reads the rows of several viewers.
@@ -180,6 +182,9 @@ AS $$
 DECLARE
   v_viewers uuid[] := ARRAY(SELECT DISTINCT i.user_id FROM new_impressions i);
 BEGIN
+  IF vroom_private.is_move() THEN
+    RETURN NULL;  -- the rows that this trigger writes are moved as well
+  END IF;
   PERFORM vroom_private.lock_histories(v_viewers);
   v_viewers := ARRAY(SELECT v.id FROM unnest(v_viewers) AS v(id) WHERE vroom_private.counts_for_others(v.id));
 
@@ -228,6 +233,9 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
+  IF vroom_private.is_move() THEN
+    RETURN NULL;
+  END IF;
   PERFORM vroom_private.lock_histories(ARRAY(SELECT DISTINCT i.user_id FROM old_impressions i));
   -- A viewer who removes impressions before their time could add them again, and so count for a post once more.
   PERFORM vroom_private.mark_forgotten(recent.viewers, now() + f.cooldown)
@@ -282,6 +290,8 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE TRIGGER impressions_0_here BEFORE INSERT OR UPDATE OR DELETE ON public.user_post_impressions
+  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.assert_caller_here();
 CREATE OR REPLACE TRIGGER impressions_0_times BEFORE INSERT OR UPDATE ON public.user_post_impressions
   FOR EACH ROW EXECUTE FUNCTION vroom_private.correct_times();
 

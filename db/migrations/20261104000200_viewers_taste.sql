@@ -1,7 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
 -- This file keeps whom a viewer follows, what they watched and asked for, and what is learnt of them.
 --
@@ -109,9 +111,17 @@ CREATE TABLE IF NOT EXISTS public.feedback (
 CREATE UNIQUE INDEX IF NOT EXISTS feedback_once ON public.feedback (user_id, action, target);
 CREATE INDEX IF NOT EXISTS feedback_in_force ON public.feedback (user_id, action) WHERE undone_at IS NULL;
 CREATE INDEX IF NOT EXISTS feedback_revisions ON public.feedback (user_id, revision);
+CREATE INDEX IF NOT EXISTS feedback_by_age ON public.feedback (created_at, id);  -- retire_feedback reads it
 CREATE INDEX IF NOT EXISTS feedback_reports ON public.feedback (post_id) WHERE counted;  -- reported_posts reads it
 
 SELECT vroom_private.protect('public.follows');
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM vroom_private.adopted_tables a WHERE a.name = 'public.follows') THEN
+    CREATE OR REPLACE TRIGGER follows_here BEFORE INSERT OR UPDATE OR DELETE ON public.follows
+      FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.assert_caller_here();
+  END IF;
+END $$;
 ALTER TABLE public.user_interest_signals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.watch_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.viewer_watches ENABLE ROW LEVEL SECURITY;

@@ -1,7 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
 -- Keep posts of creators whom the viewer follows: first the newest posts of those who published last. Where these
 -- and the fresh posts do not fill a ranking of `length` posts, all posts of followed creators are searched by

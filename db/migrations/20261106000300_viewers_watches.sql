@@ -1,7 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
 -- Return whether a video was played beyond its end. A full watch may end a little after the stated duration,
 -- because sound lasts until the end of its last packet (21 to 42 ms were measured) and players count roughly.

@@ -1,7 +1,9 @@
 BEGIN;
 
--- The first file refuses a database that it does not understand. This line then stops this file, too.
+-- The first file refuses a database that it does not understand, and some kinds of server have no use for this
+-- file. These lines then stop it, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
+DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
 -- This file shows viewers what is kept of them, and erases it.
 --
@@ -13,7 +15,6 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 CREATE INDEX IF NOT EXISTS follows_by_creator ON public.follows (creator_id);
 CREATE INDEX IF NOT EXISTS feedback_by_creator ON public.feedback (creator_id);
 CREATE INDEX IF NOT EXISTS viewer_creator_affinity_by_creator ON public.viewer_creator_affinity (creator_id);
-CREATE INDEX IF NOT EXISTS uploads_by_creator ON public.uploads (creator_id);
 
 -- Return every table that names a viewer, the column that names the viewer, and the column by which the newest
 -- rows are found. The order is that of an export, in which the shorter tables come first.
@@ -101,68 +102,59 @@ BEGIN
 END
 $$;
 
--- Delete at most `max_rows` rows that name the viewer in one column of one table, and return how many were deleted.
--- Rows that somebody else is writing at the moment are left out, because waiting for them could end in a deadlock.
-CREATE OR REPLACE FUNCTION vroom_private.erase_rows(relation text, key text, viewer uuid, max_rows integer)
-RETURNS integer
+-- Delete at most `max_rows` rows of other viewers that name a creator, and return {table: rows}.
+CREATE OR REPLACE FUNCTION vroom_private.erase_names(creator uuid, max_rows integer) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-  v_count integer;
-BEGIN
-  EXECUTE format(
-    'DELETE FROM public.%1$I d WHERE d.ctid = ANY (ARRAY('
-    ' SELECT r.ctid FROM public.%1$I r WHERE r.%2$I = $1 LIMIT $2 FOR UPDATE SKIP LOCKED))',
-    relation, key) USING viewer, max_rows;
-  GET DIAGNOSTICS v_count = ROW_COUNT;
-  RETURN v_count;
-END
-$$;
-
--- Delete the posts of a viewer and the rows that name the viewer as a creator, and return {table: rows}. The sweep
--- still needs the viewer's uploads to delete videos at Mux, so their rows stay, but they no longer name the
--- viewer.
-CREATE OR REPLACE FUNCTION vroom_private.erase_creator(viewer uuid, max_rows integer) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, public, pg_temp
-AS $$
-DECLARE
-  v_posts  uuid[];
   v_gone   jsonb := '{}';
   v_left   integer := max_rows;
   v_count  integer;
   t        record;
 BEGIN
-  -- The roll-up adds to the figures of these posts and of this creator, so it must not run while they are deleted.
-  PERFORM vroom_private.lock_task('roll_up');
-  v_posts := ARRAY(SELECT p.id FROM posts p WHERE p.creator_id = viewer ORDER BY p.id LIMIT least(v_left, 200));
-  -- Uploads are locked first, as in all other transactions. The other order could end in a deadlock.
-  PERFORM FROM uploads u WHERE u.post_id = ANY (v_posts) OR u.creator_id = viewer ORDER BY u.post_id FOR UPDATE;
-  DELETE FROM post_reviews r WHERE r.post_id = ANY (v_posts);
-  DELETE FROM posts p WHERE p.id = ANY (v_posts);
-  v_left := v_left - cardinality(v_posts);
-  v_gone := v_gone || jsonb_build_object('posts', cardinality(v_posts));
-  IF v_left > 0 THEN
-    UPDATE uploads u SET creator_id = gen_random_uuid(), idempotency_key = NULL, answer = NULL
-    WHERE u.creator_id = viewer;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    v_gone := v_gone || jsonb_build_object('uploads', v_count);
-    FOR t IN
-      SELECT * FROM (VALUES
-        (1, 'follows', 'followers'), (2, 'feedback', 'feedback_of_others'),
-        (3, 'viewer_creator_affinity', 'affinities_of_others'), (4, 'engagement_queue', 'engagement_queue'),
-        (5, 'creator_quality', 'creator_quality')
-      ) AS v(place, relation, called) ORDER BY v.place
-    LOOP
-      v_count := vroom_private.erase_rows(t.relation, 'creator_id', viewer, v_left);
-      v_left := v_left - v_count;
-      v_gone := v_gone || jsonb_build_object(t.called, v_count);
-      EXIT WHEN v_left = 0;
-    END LOOP;
-  END IF;
+  FOR t IN
+    SELECT * FROM (VALUES
+      (1, 'follows', 'followers'), (2, 'feedback', 'feedback_of_others'),
+      (3, 'viewer_creator_affinity', 'affinities_of_others'), (4, 'engagement_queue', 'engagement_queue')
+    ) AS v(place, relation, called) ORDER BY v.place
+  LOOP
+    EXIT WHEN v_left <= 0;
+    v_count := vroom_private.erase_rows(t.relation, 'creator_id', creator, v_left);
+    v_left := v_left - v_count;
+    v_gone := v_gone || jsonb_build_object(t.called, v_count);
+  END LOOP;
   RETURN v_gone;
 END
+$$;
+
+-- Delete the posts of a viewer and the rows that name the viewer as a creator, at most `max_rows` rows, and return
+-- {table: rows}. A cell cannot delete posts. It gives the catalogue an order, which the catalogue carries out.
+CREATE OR REPLACE FUNCTION vroom_private.erase_creator(viewer uuid, max_rows integer) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_gone jsonb := '{}';
+BEGIN
+  IF vroom_private.server_kind() = 'viewers' THEN
+    PERFORM vroom_private.order_erasure(viewer);
+  ELSE
+    v_gone := vroom_private.erase_posts(viewer, max_rows);
+  END IF;
+  RETURN v_gone || vroom_private.erase_names(viewer, max_rows - vroom_private.rows_of(v_gone - 'uploads'));
+END
+$$;
+
+-- Order the catalogue to erase a viewer's posts, unless nothing of theirs is there or the order stands already. The
+-- order stands until the catalogue has confirmed that it has arrived.
+CREATE OR REPLACE FUNCTION vroom_private.order_erasure(viewer uuid) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  INSERT INTO vroom_private.erasure_orders (creator_id)
+  SELECT viewer
+  WHERE NOT EXISTS (SELECT FROM vroom_private.erasure_orders o WHERE o.creator_id = viewer)
 $$;
 
 -- Return whether a row exists that erase_viewer would delete.
@@ -239,8 +231,7 @@ BEGIN
   IF everything THEN
     v_left := v_left - vroom_private.give_reports_back(v_viewer, v_left);
     v_gone := vroom_private.erase_creator(v_viewer, v_left);
-    v_left := v_left
-      - (SELECT coalesce(sum(c.value::integer), 0) FROM jsonb_each_text(v_gone) c WHERE c.key <> 'uploads');
+    v_left := v_left - vroom_private.rows_of(v_gone - 'uploads');
   ELSE
     -- What was taken off affinities cannot be given back once the affinities are deleted.
     UPDATE feedback f SET taken = '{}' WHERE f.user_id = v_viewer AND f.taken <> '{}';
@@ -290,8 +281,9 @@ BEGIN
     PERFORM vroom_private.open_only_to(f, 'vroom_app');
   END LOOP;
 END $$;
-REVOKE ALL ON FUNCTION vroom_private.erase_rows(text, text, uuid, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.erase_names(uuid, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.erase_creator(uuid, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION vroom_private.order_erasure(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.is_kept(uuid, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION vroom_private.give_reports_back(uuid, integer) FROM PUBLIC;
 

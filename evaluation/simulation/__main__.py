@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from evaluation.backends import server
+from evaluation.other_build import other_build
 from evaluation.simulation.plot import draw
-from evaluation.simulation.report import differences_table, figures_table, verdict
+from evaluation.simulation.report import differences_table, figures_table, verdict, viewers_table
 from evaluation.simulation.runs import OURS, REFERENCES, Run, compare
 from evaluation.simulation.scale import SMALL, Scale, ScaleError, whole_number
+from local.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evaluation.other_build import Build
     from evaluation.simulation.tally import Figures
 
 _FRESHNESS_BOOST = {
@@ -39,11 +42,19 @@ class Plan:
         title: The title of the table.
         arms: The feed and its scale, by label. The others are compared with the first one.
         file: The file name of the picture.
+        builds: Other builds by the labels of the arms that run their feed.
     """
 
     title: str
     arms: Mapping[str, tuple[str, Scale]]
     file: str
+    builds: Mapping[str, Build] = field(default_factory=dict)
+
+    def against(self, build: Build) -> Plan:
+        """Return the plan with one more arm: the first one's, under the feed of another build."""
+        label = f"build {(build.commit or 'here')[:7]}"
+        (first, arm), *others = self.arms.items()
+        return replace(self, arms={first: arm, label: arm, **dict(others)}, builds={label: build})
 
 
 def plans(scale: Scale) -> dict[str, Plan]:
@@ -109,18 +120,26 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except ScaleError as error:
         console.print(str(error), style="red")
         return 2
-    plan = plans(scale)[chosen.what]
+    plan, folder = plans(scale)[chosen.what], Path(environment.get("STATE_DIR") or ".local")
     started = time.monotonic()
-    results = simulate(plan, seeds, jobs, console)
+    try:
+        if against := environment.get("AGAINST"):
+            console.print(f"The build to compare with: {against}", highlight=False)
+            plan = plan.against(other_build(against, folder.resolve() / "builds"))
+        results = simulate(plan, seeds, jobs, console)
+    except StackError as error:
+        console.print(str(error), style="red", markup=False)
+        return 2
     about = (
         f"{scale.viewers} viewers, {scale.creators} creators, "
         f"{scale.posts_at_start + scale.posts_per_day * scale.days} posts, {scale.days} days, "
         f"seeds 1 to {seeds}"
     )
-    path = Path(environment.get("STATE_DIR") or ".local") / plan.file
+    path = folder / plan.file
     draw(path, results, about)
     console.print(figures_table(f"{plan.title}: {about}", results))
     console.print(differences_table(results))
+    console.print(viewers_table(results))
     for sentence in verdict(results):
         console.print(f"• {sentence}", highlight=False)
     console.print(
@@ -137,7 +156,7 @@ def simulate(plan: Plan, seeds: int, jobs: int, console: Console) -> dict[str, l
         The figures by label, with one entry for each seed.
     """
     runs = [
-        Run(label, arm, seed, scale)
+        Run(label, arm, seed, scale, plan.builds.get(label))
         for seed in range(1, seeds + 1)
         for label, (arm, scale) in plan.arms.items()
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from evaluation.intervals import Estimate, estimate, paired
+from evaluation.simulation.each import paired_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +56,13 @@ ROWS = (
     Row("seconds_per_page", "seconds between pages (median)", "{:.0f}", 0),
 )
 COMPARED = ROWS[:10]
+EACH = (
+    Row("watch_ratio", "watch ratio, all viewers alike"),
+    Row("minutes", "minutes watched a viewer and day", "{:.2f}"),
+    Row("taste_found", "taste found by page 5", PERCENT),
+    Row("left", "viewers who left for good", PERCENT, -1),
+    Row("quota_met", "new posts with their quota", PERCENT),
+)
 OURS_STYLE = "bold cyan"
 
 
@@ -94,6 +102,30 @@ def differences_table(results: Mapping[str, Sequence[Figures]]) -> Table:
         cells = []
         for _, theirs in others:
             difference = paired(_values(ours, row.name), _values(theirs, row.name))
+            cells.append(_coloured(_cell(difference, row.form, signed=True), difference, row))
+        table.add_row(row.title, *cells)
+    return table
+
+
+def viewers_table(results: Mapping[str, Sequence[Figures]]) -> Table:
+    """Return a table of differences, paired by viewer and by new post over all seeds.
+
+    Viewers of one world share its figures, so an interval is somewhat too narrow. That over seeds
+    is not, but needs many of them.
+
+    Args:
+        results: The same as for `figures_table`.
+    """
+    (first, ours), *others = results.items()
+    title = f"{first} less each other, paired by viewer (new posts by post)"
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for label, _ in others:
+        table.add_column(label, justify="right")
+    for row in EACH:
+        cells = []
+        for _, theirs in others:
+            difference = paired_by([f.each for f in ours], [f.each for f in theirs], row.name)
             cells.append(_coloured(_cell(difference, row.form, signed=True), difference, row))
         table.add_row(row.title, *cells)
     return table

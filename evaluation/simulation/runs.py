@@ -5,15 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import queue
 from concurrent.futures import ProcessPoolExecutor, wait
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from evaluation.backends import backend
+from evaluation.other_process import running
 from evaluation.simulation.behaviour import Behaviour
 from evaluation.simulation.ours import Ours
 from evaluation.simulation.population import populate
 from evaluation.simulation.references import Chronological, Oracle, Shuffled, Trending
-from evaluation.simulation.tally import Tally
+from evaluation.simulation.tally import Figures, Tally
 from evaluation.simulation.world import World
 
 if TYPE_CHECKING:
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
     from evaluation.backends import Server
+    from evaluation.other_build import Build
     from evaluation.simulation.arms import Arm
     from evaluation.simulation.population import Population
     from evaluation.simulation.scale import Scale
-    from evaluation.simulation.tally import Figures
 
 _LOOK_S = 0.2
+_ELSEWHERE = Path(__file__).with_name("elsewhere.py")
 OURS = Ours.name
 REFERENCES = (Trending.name, Chronological.name, Shuffled.name, Oracle.name)
 
@@ -40,12 +43,14 @@ class Run:
         arm: The name of the feed.
         seed: The seed of the world.
         scale: The sizes and settings of the world.
+        build: The build whose feed it is, or None for that of this checkout.
     """
 
     label: str
     arm: str
     seed: int
     scale: Scale
+    build: Build | None = None
 
 
 def compare(
@@ -67,7 +72,7 @@ def compare(
     # The long runs come first, so that the processes end at about the same time.
     order = sorted(range(len(runs)), key=lambda i: runs[i].arm != OURS)
     with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_report_to, initargs=(reports,)
+        processes, mp_context=context, initializer=report_to, initargs=(reports,)
     ) as pool:
         futures = {i: pool.submit(run_one, i, runs[i], server) for i in order}
         pending = set(futures.values())
@@ -86,7 +91,13 @@ def compare(
 
 
 def run_one(index: int, run: Run, server: Server) -> Figures:
-    """Run one feed in one world in this process."""
+    """Run one feed in one world, in this process or in one of the run's build.
+
+    Raises:
+        StackError: The other build ended before it had figures.
+    """
+    if run.build is not None:
+        return _run_elsewhere(index, run, run.build, server)
     if run.arm == OURS:
         with (
             backend(server, f"world_{index}") as place,
@@ -94,6 +105,15 @@ def run_one(index: int, run: Run, server: Server) -> Figures:
         ):
             return _live(index, run, lambda _, __: ours)
     return _live(index, run, _reference(run))
+
+
+def _run_elsewhere(index: int, run: Run, build: Build, server: Server) -> Figures:
+    log = server.folder / f"world_{index}.log"
+    with running(build, _ELSEWHERE, [], log) as program:
+        program.say({"seed": run.seed, "scale": asdict(run.scale)})
+        while "figures" not in (message := program.hear()):
+            _report(index, message["share"])
+    return Figures.from_document(message["figures"])
 
 
 def _live(index: int, run: Run, make: Callable[[Population, Behaviour], Arm]) -> Figures:
@@ -116,10 +136,17 @@ def _reference(run: Run) -> Callable[[Population, Behaviour], Arm]:
     return made[run.arm]
 
 
-_reports: list[Queue[tuple[int, float]]] = []  # in a process of the pool, the queue for its reports
+class _Reports(Protocol):
+    """Takes an index of a run and the share of it that is done."""
+
+    def put(self, obj: tuple[int, float], /) -> None: ...
 
 
-def _report_to(reports: Queue[tuple[int, float]]) -> None:
+_reports: list[_Reports] = []  # in a process of the pool, the queue for its reports
+
+
+def report_to(reports: _Reports) -> None:
+    """Have this process report how far its runs are."""
     _reports.append(reports)
 
 

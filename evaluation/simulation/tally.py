@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evaluation.simulation.each import Each
 from evaluation.simulation.scale import DAY_S
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from numpy.typing import NDArray
 
     from evaluation.simulation.arms import Answer, Session, View
@@ -51,6 +54,7 @@ class Figures:
         pages_per_session: The average number of pages in a session.
         seconds_per_page: The median time from one page of a session to the next.
         daily: The mean watch ratio of each day. It is NaN for a day without views.
+        each: The same of each viewer and of each new post.
     """
 
     watch_ratio: float
@@ -72,6 +76,13 @@ class Figures:
     pages_per_session: float
     seconds_per_page: float
     daily: tuple[float, ...]
+    each: Each = field(default_factory=Each)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Figures:
+        """Read figures that another process has written as JSON."""
+        each = {name: tuple(values) for name, values in document["each"].items()}
+        return cls(**{**document, "daily": tuple(document["daily"]), "each": Each(**each)})
 
 
 @dataclass(slots=True)
@@ -82,7 +93,7 @@ class Tally:
         population: The viewers and posts.
         behaviour: The behaviour, which knows the hidden match.
         scale: The sizes of the world.
-        left: The number of viewers who have left for good.
+        left: The viewers who have left for good.
         pages_at: The times of the pages of each session, in seconds since the start. The key is
             the viewer and the session.
     """
@@ -91,7 +102,7 @@ class Tally:
     behaviour: Behaviour
     scale: Scale
     pages_at: dict[tuple[int, int], list[float]] = field(default_factory=dict)
-    left: int = 0
+    left: set[int] = field(default_factory=set)
     _views: list[tuple[float, int, int, float, int, bool, bool]] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
     _pages_of: dict[int, int] = field(default_factory=dict)
@@ -152,11 +163,11 @@ class Tally:
             minutes=float(play_ms.sum() / 60_000 / lived),
             likes=float(100.0 * liked.mean()),
             match=float(self.behaviour.match(viewer, post, at).mean()),
-            taste_found=self._taste_found(),
-            left=self.left / len(self.population.viewers),
+            taste_found=float(np.nanmean(list(self._tastes()))),
+            left=len(self.left) / len(self.population.viewers),
             repeats=float(again.mean()),
             creator_gini=self._creator_gini(post),
-            quota_met=self._quota_met(at, post),
+            quota_met=_mean(self._in_quota(at, post)),
             short_pages=self._short,
             degraded=self._degraded / pages,
             cache_hits=float(np.mean(np.concatenate(active))) if active else float("nan"),
@@ -166,28 +177,52 @@ class Tally:
             pages_per_session=pages / len(self.pages_at),
             seconds_per_page=float(np.median(gaps)) if gaps else float("nan"),
             daily=tuple(_mean(ratio[day == d]) for d in range(self.scale.days)),
+            each=self._each(viewer, ratio, play_ms / 60_000 / lived, self._in_quota(at, post)),
         )
 
-    def _taste_found(self) -> float:
-        """Return the share of viewers whose taste was found, among those who had two days or more.
+    def _each(
+        self,
+        viewer: NDArray[np.int_],
+        ratio: NDArray[np.float64],
+        minutes: NDArray[np.float64],
+        in_quota: NDArray[np.bool_],
+    ) -> Each:
+        count = len(self.population.viewers)
+        views = np.bincount(viewer, minlength=count)
+        with np.errstate(invalid="ignore"):
+            ratios = np.bincount(viewer, ratio, count) / views
+        return Each(
+            watch_ratio=tuple(ratios.tolist()),
+            minutes=tuple((count * np.bincount(viewer, minutes, count)).tolist()),
+            taste_found=tuple(self._tastes()),
+            left=tuple(float(i in self.left) for i in range(count)),
+            quota_met=tuple(in_quota.astype(float).tolist()),
+        )
 
-        The taste of a viewer who never came to that page counts as not found.
+    def _tastes(self) -> Iterator[float]:
+        """Return 1 for each viewer whose taste was found and 0 for others.
+
+        The taste of a viewer who never came to that page counts as not found. It is NaN for viewers
+        who had less than two days.
         """
         latest = self.scale.seconds - 2 * DAY_S
-        had_time = [i for i, v in enumerate(self.population.viewers) if v.joined_s <= latest]
-        return float(np.mean([self._found.get(viewer, False) for viewer in had_time]))
+        for i, viewer in enumerate(self.population.viewers):
+            had_time = viewer.joined_s <= latest
+            yield float(self._found.get(i, False)) if had_time else float("nan")
 
     def _creator_gini(self, post: NDArray[np.int_]) -> float:
         makers = np.array([p.creator for p in self.population.posts])
         views = np.bincount(makers[post], minlength=len(self.population.creators))
         return gini(views[np.unique(makers)])
 
-    def _quota_met(self, at: NDArray[np.float64], post: NDArray[np.int_]) -> float:
+    def _in_quota(self, at: NDArray[np.float64], post: NDArray[np.int_]) -> NDArray[np.bool_]:
+        """Tell for each new post that had the time whether it got its quota."""
         published = np.array([p.published_s for p in self.population.posts])
         soon = at - published[post] <= QUOTA_DAYS * DAY_S
         shown = np.bincount(post[soon], minlength=len(published))
         new = (published >= 0) & (published <= self.scale.seconds - QUOTA_DAYS * DAY_S)
-        return float((shown[new] >= self.scale.quota).mean()) if new.any() else float("nan")
+        found: NDArray[np.bool_] = shown[new] >= self.scale.quota
+        return found
 
 
 def gini(values: NDArray[np.int_]) -> float:
@@ -199,5 +234,5 @@ def gini(values: NDArray[np.int_]) -> float:
     return float((2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * whole))
 
 
-def _mean(values: NDArray[np.float64]) -> float:
+def _mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
     return float(values.mean()) if len(values) else float("nan")

@@ -107,7 +107,8 @@ class World:
         bored = visit.boredom >= self._population.viewers[viewer].patience
         self._bored_visits[viewer] = self._bored_visits[viewer] + 1 if bored else 0
         leaves = 0 < self._scale.leave_after <= self._bored_visits[viewer]
-        self._tally.left += leaves
+        if leaves:
+            self._tally.left.add(viewer)
         return not leaves
 
     def _plan_visit(self, agenda: list[tuple[float, int, _Visit]], viewer: int, at: float) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 
+from evaluation.other_build import this_build
 from evaluation.percentiles import percentile
 from evaluation.soak.creators import Creators
 from evaluation.soak.crowd import Crowd
 from evaluation.soak.observer import Observer
 from evaluation.speed.gateway import stack
-from evaluation.speed.other_build import this_build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,12 +13,12 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
+from evaluation.other_build import other_build, this_build
 from evaluation.progress import Steps, steps
 from evaluation.speed import cold_start, gateway
 from evaluation.speed.against import compare
 from evaluation.speed.functions import RefusedError
 from evaluation.speed.machine import commit, machine
-from evaluation.speed.other_build import other_build, this_build
 from evaluation.speed.pages import BrokenPageError
 from evaluation.speed.plot import draw
 from evaluation.speed.report import show
@@ -67,7 +67,7 @@ def measure(settings: BenchSettings, shown: Steps) -> dict[str, Any]:
     other = None
     if settings.against:
         with shown.step(f"the build to compare with: {settings.against}"):
-            other = other_build(settings.against, folder / "builds")
+            other = other_build(settings.against, folder.parent / "builds")
     results = run(settings, shown)
     builds = {"this": this_build()} | ({"other": other} if other else {})
     for name, build in builds.items():

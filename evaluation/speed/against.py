@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from evaluation.intervals import Estimate, estimate
+from evaluation.other_build import Build, this_build
+from evaluation.other_process import Program, running
 from evaluation.percentiles import mean, percentile
-from evaluation.speed.other_build import Build, this_build
 from evaluation.speed.personas import PERSONAS
 from evaluation.speed.processor import per_page_ms, seconds_by_part
-from local.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,10 +31,9 @@ _WARM_UP = 5
 class Side:
     """One of the two builds, driven in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
-        self._process = process
-        self._log = log
-        self._family = psutil.Process(process.pid)
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._family = psutil.Process(program.pid)
 
     def wait_ready(self) -> None:
         """Wait until the build has its data and runs.
@@ -44,8 +41,7 @@ class Side:
         Raises:
             StackError: The build ended before it was ready.
         """
-        if self._read() != "ready":
-            raise StackError(f"a build did not start: {self._tail()}")
+        self._program.hear()
 
     def ask(self, do: str, **arguments: object) -> dict[str, Any]:
         """Send a command, and return the answer.
@@ -53,13 +49,8 @@ class Side:
         Raises:
             StackError: The build ended instead of answering.
         """
-        assert self._process.stdin is not None  # noqa: S101  # it was opened as a pipe
-        self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
-        self._process.stdin.flush()
-        answer = self._read()
-        if not answer:
-            raise StackError(f"a build ended while it was measured: {self._tail()}")
-        found: dict[str, Any] = json.loads(answer)
+        self._program.say({"do": do, **arguments})
+        found: dict[str, Any] = self._program.hear()
         return found
 
     def processor_ms(self, kind: str, sessions: int) -> dict[str, float]:
@@ -67,13 +58,6 @@ class Side:
         before = seconds_by_part(self._family, own="handler")
         pages = self.ask("sessions", kind=kind, count=sessions)["pages"]
         return per_page_ms(before, seconds_by_part(self._family, own="handler"), pages)
-
-    def _read(self) -> str:
-        assert self._process.stdout is not None  # noqa: S101  # it was opened as a pipe
-        return self._process.stdout.readline().strip()
-
-    def _tail(self) -> str:
-        return self._log.read_text(encoding="utf-8", errors="replace").strip()[-800:]
 
 
 def compare(settings: BenchSettings, other: Build, steps: Steps) -> dict[str, Any]:
@@ -164,27 +148,9 @@ def _document(found: tuple[float, float, float]) -> list[float | None]:
 @contextmanager
 def _running(build: Build, folder: Path, settings: BenchSettings, steps: Steps) -> Iterator[Side]:
     folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "driver.log"
-    # -P keeps Python from importing modules from the folder of the driver's file.
-    command = [build.python, "-P", str(_DRIVER), str(folder)]
-    command += [str(settings.main.posts), str(settings.main.impressions)]
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(  # noqa: S603  # our own program
-            command,
-            cwd=build.root,
-            env=build.environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as process,
-    ):
-        side = Side(process, log)
-        try:
-            with steps.step(f"data of {build.commit or 'this build'}"):
-                side.wait_ready()
-            yield side
-        finally:
-            if process.stdin is not None:
-                process.stdin.close()
+    arguments = [str(folder), str(settings.main.posts), str(settings.main.impressions)]
+    with running(build, _DRIVER, arguments, folder / "driver.log") as program:
+        side = Side(program)
+        with steps.step(f"data of {build.commit or 'this build'}"):
+            side.wait_ready()
+        yield side

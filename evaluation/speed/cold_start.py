@@ -11,7 +11,7 @@ from local.errors import StackError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from evaluation.speed.other_build import Build
+    from evaluation.other_build import Build
 
 _RUNS = 7
 

@@ -104,7 +104,7 @@ def main(folder: Path, posts: int, impressions: int) -> None:
         data = bench.dataset.provide(servers.postgres, shape, servers.passwords, steps)
         forget(data)
         driver = Driver(bench, data, stack.enter_context(over(data, servers, recorder)))
-        print("ready", flush=True)
+        print(json.dumps("ready"), flush=True)
         for line in sys.stdin:
             command = json.loads(line)
             answer = getattr(driver, command.pop("do"))(**command)

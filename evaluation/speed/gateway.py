@@ -14,8 +14,8 @@ from uuid import uuid4
 import psutil
 
 from evaluation.local_client import AnswerError, LocalClient
+from evaluation.other_build import Build, this_build
 from evaluation.percentiles import spread
-from evaluation.speed.other_build import Build, this_build
 from evaluation.speed.processor import per_page_ms, seconds_by_part
 from local.errors import StackError
 from local.services.processes import free_port

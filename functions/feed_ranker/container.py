@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
@@ -156,11 +157,15 @@ class Container:
             DatabaseUnavailableError: No answer in time; the next run goes on.
         """
         budget_s = min(seconds_left, self._upkeep_budget_s)
+        begun = time.monotonic()
         done = asdict(upkeep.run(self.database, self._upkeep, budget_s))
         removed = done.pop("removed")
         self.report.work("RollUp", done)
         self.report.work("Removed", removed)
         self.report.mix(self.database.ranking.learnt_mix)
+        left = budget_s - (time.monotonic() - begun)
+        if left > 0 and (behind := upkeep.lag(self.database, left)) is not None:
+            self.report.durations(asdict(behind))
         return {**done, "removed": removed}
 
 

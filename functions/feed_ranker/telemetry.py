@@ -119,3 +119,8 @@ class FeedTelemetry:
         self.telemetry.logger.info("scheduled work done", extra={"work": prefix, **done})
         for name, value in done.items():
             self.telemetry.count(prefix + name.title().replace("_", ""), value)
+
+    def durations(self, found: Mapping[str, float]) -> None:
+        """Tell durations in ms, by name: `events_age` becomes EventsAge."""
+        for name, value in found.items():
+            self.telemetry.milliseconds(name.title().replace("_", ""), value)

@@ -59,6 +59,21 @@ class UpkeepResult:
     removed: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far the database is behind, in ms, where it is one of several that tell one another.
+
+    Attributes:
+        catalogue_age: Since when nothing newer has been heard of posts and figures.
+        catalogue_delay: How long the newest of it was on its way.
+        events_age: Since when nobody has confirmed the events that were sent; 0 without any.
+    """
+
+    catalogue_age: float
+    catalogue_delay: float
+    events_age: float
+
+
 def run(
     database: Database,
     rules: UpkeepRules,
@@ -114,3 +129,16 @@ def _prune(database: Database, rules: UpkeepRules, result: UpkeepResult, budget_
     for kind, count in removed:
         result.removed[kind] = result.removed.get(kind, 0) + count
     return all(count < rules.prune_batch for _, count in removed)
+
+
+def lag(database: Database, budget_s: float) -> Lag | None:
+    """Return how far the database is behind; None for one that stands alone.
+
+    Raises:
+        DatabaseUnavailableError: No answer in time.
+    """
+    (rows,) = database.run(Statement(sql.FEED["cell_lag"]), viewer=None, budget_s=budget_s)
+    ((age_s, delay_s, unsent_s),) = rows
+    if age_s is None:
+        return None
+    return Lag(1000 * age_s, 1000 * delay_s, 1000 * unsent_s)

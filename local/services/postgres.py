@@ -23,7 +23,7 @@ from local.services.system_user import system_user
 from local.state import exclusive, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SUPERUSER = "postgres"
@@ -42,6 +42,18 @@ SETTINGS = {
 }
 # These settings are for data that is thrown away. It survives a stop, but not a power failure.
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# These settings are for a server that replicates to others and from others.
+REPLICATING = {
+    "wal_level": "logical",
+    "max_replication_slots": "40",
+    "max_wal_senders": "40",
+    "max_worker_processes": "40",
+    "max_logical_replication_workers": "30",
+    "max_sync_workers_per_subscription": "4",
+    # A server that comes back is found again within a second.
+    "wal_retrieve_retry_interval": "500ms",
+    "wal_receiver_status_interval": "1s",
+}
 
 
 @dataclass
@@ -54,6 +66,7 @@ class PostgresInstance:
         durable: True where commits survive a power failure.
         log: The log file of the server.
         binaries: The programs of the server.
+        settings: Settings of its own.
     """
 
     data_dir: Path
@@ -61,6 +74,7 @@ class PostgresInstance:
     durable: bool
     log: Path
     binaries: ServerBinaries
+    settings: Mapping[str, str]
     _password: str = field(repr=False)
     _user: str | None
     _part: Part | None = None
@@ -93,6 +107,7 @@ class PostgresInstance:
             return
         end_leftover_server(self.data_dir)
         chosen = SETTINGS | {"port": str(self.port)} | ({} if self.durable else FORGETFUL)
+        chosen |= self.settings
         options = [f"--{name}={value}" for name, value in chosen.items()]
         command = [str(self.binaries.folder / "postgres"), "-D", str(self.data_dir), *options]
         # SIGINT is Postgres's fast shutdown. It ends all sessions and leaves the data clean.
@@ -141,6 +156,7 @@ def embedded_postgres(
     durable: bool,
     log: Path | None = None,
     binaries: ServerBinaries = EMBEDDED,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[PostgresInstance]:
     """Run a Postgres server while the block runs.
 
@@ -152,6 +168,7 @@ def embedded_postgres(
         durable: False trades safety against power failure for speed.
         log: The log file of the server. The default is `<data_dir>.log`.
         binaries: The programs of the server. The default is those of the wheel.
+        settings: Settings of its own, by name.
 
     Raises:
         StackError: The server cannot start, or another process runs one on this directory.
@@ -169,6 +186,7 @@ def embedded_postgres(
             durable=durable,
             log=log or data_dir.with_name(f"{data_dir.name}.log"),
             binaries=binaries,
+            settings=settings or {},
             _password=password_file.read_text(encoding="utf-8"),
             _user=user,
         )

@@ -66,11 +66,14 @@ SELECT index, outcome
 FROM record_watches(%(viewer)s, %(batch)s, %(at)s);
 
 -- name: roll_up
-SELECT busy, events, posts, held FROM roll_up(%(max_rows)s::integer);
+SELECT busy, events, posts, held FROM count_events(%(max_rows)s::integer);
 
 -- name: prune
 SELECT kind, removed
 FROM prune(%(max_rows)s::integer, %(cooldown)s);
+
+-- name: cell_lag
+SELECT age_s, delay_s, unsent_s FROM cell_lag();
 
 -- name: steering
 -- The feature flags, what is watched of clips of each length (a few rows each), and the heat's mix,

@@ -143,6 +143,8 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
 APP_CALLS: Final[dict[str, LiteralString]] = {
     "take_mux_turn": "SELECT take_mux_turn(1, 0)",
     "roll_up": "SELECT FROM roll_up(100)",
+    "count_events": "SELECT FROM count_events(100)",
+    "cell_lag": "SELECT FROM cell_lag()",
     "prune": "SELECT FROM prune(100)",
 }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.feed_ranker.upkeep import UpkeepResult, UpkeepRules, run
+from functions.feed_ranker.upkeep import Lag, UpkeepResult, UpkeepRules, lag, run
 from shared import sql
 from shared.errors import DatabaseUnavailableError
 
@@ -125,3 +125,23 @@ def test_what_was_done_before_the_database_was_lost_stays_done() -> None:
     with pytest.raises(DatabaseUnavailableError):
         run(database, RULES, 60.0, lambda: database.time)
     assert database.queue == 400
+
+
+@dataclass
+class Told:
+    """A database that says how far it is behind."""
+
+    seconds: tuple[float | None, float | None, float | None]
+
+    def run(self, *_: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+        assert viewer is None
+        assert budget_s == 1.0
+        return [[self.seconds]]
+
+
+def test_a_database_that_stands_alone_has_no_lag() -> None:
+    assert lag(Told((None, None, None)), 1.0) is None
+
+
+def test_a_cell_tells_its_lag_in_milliseconds() -> None:
+    assert lag(Told((60.0, 0.25, 0.0)), 1.0) == Lag(60_000.0, 250.0, 0.0)

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from evaluation.intervals import estimate
+from evaluation.other_build import Build
 from evaluation.simulation import __main__ as command
+from evaluation.simulation.each import Each, paired_by
 from evaluation.simulation.plot import draw
-from evaluation.simulation.report import COMPARED, ROWS, differences_table, figures_table, verdict
+from evaluation.simulation.report import (
+    COMPARED,
+    ROWS,
+    differences_table,
+    figures_table,
+    verdict,
+    viewers_table,
+)
 from evaluation.simulation.scale import SMALL
 from evaluation.simulation.tally import Figures
 
@@ -89,6 +99,25 @@ def test_differences_are_ours_less_the_other() -> None:
     assert len(text(table).splitlines()) >= len(COMPARED)
 
 
+def each(*ratios: float) -> Figures:
+    return replace(BASE, each=Each(ratios, ratios, (1.0,), (0.0,), (0.0, 1.0)))
+
+
+def test_differences_of_each_viewer_are_pooled_over_seeds() -> None:
+    ours = [each(0.50, 0.40, 0.3), each(0.60, 0.52, 0.3)]
+    theirs = [each(0.40, 0.30, float("nan")), each(0.50, 0.40, 0.3)]
+    found = paired_by([f.each for f in ours], [f.each for f in theirs], "watch_ratio")
+    by_hand = estimate([0.10, 0.10, 0.10, 0.12, 0.0])
+    assert (found.mean, found.half_width) == pytest.approx((by_hand.mean, by_hand.half_width))
+    line = row(viewers_table({"ours": ours, "other": theirs}), "watch ratio")
+    assert f"{by_hand.mean:+.3f} ± {by_hand.half_width:.3f}" in line
+
+
+def test_where_nobody_can_be_paired_nothing_is_said() -> None:
+    line = row(viewers_table({"ours": [BASE], "other": [BASE]}), "watch ratio")
+    assert line.count(" - ") == 1
+
+
 def test_the_verdict_says_more_less_or_unproven() -> None:
     sentences = {s.split(":")[0]: s for s in verdict(RESULTS)}
     assert "more is watched" in sentences["against worse"]
@@ -129,6 +158,23 @@ def test_what_varies_is_what_the_comparison_is_about() -> None:
         "300",
         "900",
     }
+
+
+def test_another_build_is_one_more_arm_beside_the_first(tmp_path: Path) -> None:
+    plan = command.plans(SMALL)["life"]
+    build = Build("0123456789abcdef", tmp_path, "python")
+    compared = plan.against(build)
+    assert list(compared.arms)[:2] == ["ours", "build 0123456"]
+    assert compared.arms["build 0123456"] == plan.arms["ours"]
+    assert compared.builds == {"build 0123456": build}
+    assert len(compared.arms) == len(plan.arms) + 1
+
+
+def test_what_is_no_commit_is_named_before_anything_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([], {"AGAINST": "--help", "STATE_DIR": str(tmp_path)}) == 2
+    assert "is no commit" in capsys.readouterr().out
 
 
 def test_a_bad_number_is_named_before_anything_is_started(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from evaluation.simulation.arms import Answer, Session, Slot, View
 from evaluation.simulation.behaviour import Behaviour, Outcome
 from evaluation.simulation.population import Population, populate
 from evaluation.simulation.scale import DAY_S, SMALL
-from evaluation.simulation.tally import TASTE_PAGE, Tally, gini
+from evaluation.simulation.tally import TASTE_PAGE, Figures, Tally, gini
 
 
 @pytest.fixture
@@ -48,6 +50,32 @@ def test_means_are_over_views(tally: Tally, population: Population) -> None:
     assert found.daily[2] == 0.0
     lived = sum(SMALL.days - v.joined_s / DAY_S for v in population.viewers)
     assert found.minutes == pytest.approx(1.5 / lived)
+
+
+def test_the_figures_of_each_viewer_and_post_are_those_of_all(
+    tally: Tally, population: Population
+) -> None:
+    for viewer in (0, 2):
+        session = Session(viewer, 0)
+        tally.paged(session, page(*range(12)), 0.0)
+        for shown in (view(0, 1.0), view(1, 0.5)):
+            tally.viewed(session, shown)
+    found = tally.figures()
+    each = found.each
+    assert (each.watch_ratio[0], each.watch_ratio[2]) == (0.75, 0.75)
+    assert math.isnan(each.watch_ratio[1])
+    assert len(each.watch_ratio) == len(each.minutes) == len(population.viewers)
+    assert np.mean(each.minutes) == pytest.approx(found.minutes)
+    assert np.nanmean(each.taste_found) == found.taste_found
+    assert np.mean(each.quota_met) == found.quota_met
+
+
+def test_figures_survive_the_way_from_another_process(tally: Tally) -> None:
+    tally.paged(Session(0, 0), page(*range(12)), 0.0)
+    tally.viewed(Session(0, 0), view(0, 1.0))
+    found = tally.figures()
+    again = Figures.from_document(json.loads(json.dumps(asdict(found))))
+    assert repr(again) == repr(found), "NaN equals nothing, so their texts are compared"
 
 
 def test_short_and_degraded_pages_are_counted(tally: Tally) -> None:

@@ -156,7 +156,9 @@ def test_viewers_who_are_bored_too_often_leave_for_good(population: Population) 
         return tally
 
     patient, touchy = live(0), live(1)
-    assert patient.left == 0
-    assert 0 < touchy.left <= len(population.viewers)
+    assert patient.left == set()
+    assert 0 < len(touchy.left) <= len(population.viewers)
     assert len(touchy.pages_at) < len(patient.pages_at)
-    assert touchy.figures().left == touchy.left / len(population.viewers)
+    found = touchy.figures()
+    assert found.left == len(touchy.left) / len(population.viewers)
+    assert {i for i, left in enumerate(found.each.left) if left} == touchy.left

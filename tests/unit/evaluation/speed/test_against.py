@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from evaluation.other_build import other_build
 from evaluation.speed.against import ratio
-from evaluation.speed.other_build import other_build
 from evaluation.speed.processor import per_page_ms
 from local.errors import StackError
 

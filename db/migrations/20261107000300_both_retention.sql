@@ -102,7 +102,6 @@ BEGIN
 END
 $$;
 
-CREATE INDEX IF NOT EXISTS feedback_by_age ON public.feedback (created_at, id);
 -- Remove feedback about posts that no longer exist, because it has no effect any more, and return how many rows
 -- were removed. A call looks at the next `max_rows` rows that are older than `after`, and starts where the last call
 -- ended.
@@ -147,6 +146,50 @@ $$;
 
 REVOKE ALL ON FUNCTION vroom_private.retire_feedback(integer, interval) FROM PUBLIC;
 
+-- Remove what is past its time of what viewers did.
+CREATE OR REPLACE FUNCTION vroom_private.prune_viewers(max_rows integer, cooldown interval)
+RETURNS TABLE (kind text, removed integer)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_settings feed_settings;
+BEGIN
+  SELECT * INTO STRICT v_settings FROM feed_settings;
+  RETURN QUERY
+  SELECT r.kind, vroom_private.remove_oldest(('public.' || r.kind)::regclass, r.ages, now() - r.kept, max_rows)
+  FROM (VALUES
+    ('user_post_impressions', ARRAY['created_at', 'seen_at']::name[],
+     greatest(v_settings.cooldown, prune_viewers.cooldown) + interval '1 day'),
+    ('watch_events', ARRAY['created_at']::name[], v_settings.keep_watch_events),
+    ('viewer_watches', ARRAY['last_at']::name[], v_settings.keep_watches),
+    ('feed_requests', ARRAY['created_at']::name[], v_settings.keep_requests),
+    ('feed_pages', ARRAY['created_at']::name[], v_settings.keep_pages),
+    ('erasures', ARRAY['counts_again_at']::name[], interval '0')
+  ) AS r(kind, ages, kept);
+  RETURN QUERY SELECT 'feedback', vroom_private.retire_feedback(max_rows, interval '1 day');
+END
+$$;
+
+-- Remove what is kept of posts that no longer exist or that nobody watches. A cell leaves this to the catalogue.
+CREATE OR REPLACE FUNCTION vroom_private.prune_posts(max_rows integer) RETURNS TABLE (kind text, removed integer)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT r.kind, vroom_private.remove_orphans(
+    ('public.' || r.kind)::regclass, r.key_column, r.post_columns, max_rows)
+  FROM (VALUES
+    ('post_tags', 'tag'::name, ARRAY['post_id']::name[]),
+    ('post_covisits', 'post_id', ARRAY['post_id', 'next_post_id']),
+    ('cohort_posts', 'cohort', ARRAY['post_id'])
+  ) AS r(kind, key_column, post_columns);
+  RETURN QUERY SELECT 'post_heat', vroom_private.forget_cold_posts(max_rows);
+  DELETE FROM vroom_private.erased_creators e WHERE e.erased_at < now() - interval '7 days';
+END
+$$;
+
 -- Remove rows whose time has passed, max_rows (10,000 at most) of each kind, and return how many of each kind were
 -- removed. feed_settings says how long each kind is kept. Impressions are kept for a day longer than the cooldown.
 -- A caller with a longer cooldown keeps impressions for that time; a shorter cooldown changes nothing. Only one
@@ -157,37 +200,22 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-  v_rows     integer := least(10000, greatest(0, max_rows));
-  v_settings feed_settings;
+  v_rows integer := least(10000, greatest(0, max_rows));
 BEGIN
   PERFORM vroom_private.assert_no_viewer();
   IF NOT vroom_private.try_lock_task('prune') THEN
     RETURN;
   END IF;
-  SELECT * INTO STRICT v_settings FROM feed_settings;
-  RETURN QUERY
-  SELECT r.kind, vroom_private.remove_oldest(('public.' || r.kind)::regclass, r.ages, now() - r.kept, v_rows)
-  FROM (VALUES
-    ('user_post_impressions', ARRAY['created_at', 'seen_at']::name[],
-     greatest(v_settings.cooldown, prune.cooldown) + interval '1 day'),
-    ('watch_events', ARRAY['created_at']::name[], v_settings.keep_watch_events),
-    ('viewer_watches', ARRAY['last_at']::name[], v_settings.keep_watches),
-    ('feed_requests', ARRAY['created_at']::name[], v_settings.keep_requests),
-    ('feed_pages', ARRAY['created_at']::name[], v_settings.keep_pages),
-    ('erasures', ARRAY['counts_again_at']::name[], interval '0')
-  ) AS r(kind, ages, kept);
-  RETURN QUERY
-  SELECT r.kind, vroom_private.remove_orphans(
-    ('public.' || r.kind)::regclass, r.key_column, r.post_columns, v_rows)
-  FROM (VALUES
-    ('post_tags', 'tag'::name, ARRAY['post_id']::name[]),
-    ('post_covisits', 'post_id', ARRAY['post_id', 'next_post_id']),
-    ('cohort_posts', 'cohort', ARRAY['post_id'])
-  ) AS r(kind, key_column, post_columns);
-  RETURN QUERY SELECT 'post_heat', vroom_private.forget_cold_posts(v_rows);
-  RETURN QUERY SELECT 'feedback', vroom_private.retire_feedback(v_rows, interval '1 day');
+  IF vroom_private.server_kind() <> 'catalogue' THEN
+    RETURN QUERY SELECT * FROM vroom_private.prune_viewers(v_rows, prune.cooldown);
+  END IF;
+  IF vroom_private.server_kind() <> 'viewers' THEN
+    RETURN QUERY SELECT * FROM vroom_private.prune_posts(v_rows);
+  END IF;
 END
 $$;
+SELECT vroom_private.open_only_to('vroom_private.prune_viewers(integer, interval)', NULL);
+SELECT vroom_private.open_only_to('vroom_private.prune_posts(integer)', NULL);
 SELECT vroom_private.open_only_to('public.prune(integer, interval)', 'vroom_app');
 
 COMMIT;

@@ -1,0 +1,1 @@
+"""Cells: viewer servers that get the catalogue by replication, and send back what viewers do."""

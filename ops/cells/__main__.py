@@ -1,0 +1,76 @@
+"""Connect a cell to a catalogue: `python -m ops.cells` (docs/scaling.md).
+
+Settings come from the environment. CATALOGUE and CELL are the addresses of the two servers as the
+schema's owner, NUMBER is the cell's number. CATALOGUE_FOR_CELL and CELL_FOR_CATALOGUE are the
+addresses by which the servers reach one another, where they are others. DISCONNECT=1 takes the
+connection back. Without CELL it lists the cells.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import psycopg
+
+from ops.cells.connecting import connect, disconnect
+from ops.cells.servers import CellsError, Server, open_server
+
+_LIST = """
+SELECT c.cell_no, s.active, pg_current_wal_lsn() - s.confirmed_flush_lsn AS behind
+FROM vroom_private.cells c
+LEFT JOIN pg_replication_slots s ON s.slot_name = 'vroom_to_cell_' || c.cell_no
+ORDER BY c.cell_no
+"""
+
+
+def show(catalogue: Server) -> None:
+    """Print the cells, whether each is connected now, and how much it has still to get."""
+    rows = catalogue.connection.execute(_LIST).fetchall()
+    for number, active, behind in rows:
+        state = "gets" if active else "has still to get, and does not ask for,"
+        print(f"cell {number} {state} {int(behind or 0):,} bytes of the catalogue's log")
+    if not rows:
+        print("no cells")
+
+
+def main() -> int:
+    """Do what the environment asks for, and return the exit status."""
+    given = {k: v for k, v in os.environ.items() if v}
+    if "CATALOGUE" not in given or ("CELL" in given and "NUMBER" not in given):
+        print(
+            "Usage: make cells CATALOGUE=postgresql://… CELL=postgresql://… NUMBER=1",
+            file=sys.stderr,
+        )
+        return 2
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        print(line, flush=True)
+
+    try:
+        catalogue = open_server(given["CATALOGUE"], given.get("CATALOGUE_FOR_CELL"))
+        cell = None
+        if "CELL" in given:
+            cell = open_server(given["CELL"], given.get("CELL_FOR_CATALOGUE"))
+        if given.get("DISCONNECT") == "1" and "NUMBER" in given:
+            disconnect(catalogue, cell, int(given["NUMBER"]), tell)
+        elif cell is not None:
+            connect(catalogue, cell, int(given["NUMBER"]), tell)
+        else:
+            show(catalogue)
+            return 0
+    except ValueError:
+        print(f"NUMBER={given['NUMBER']} is no number.", file=sys.stderr)
+        return 2
+    except (CellsError, psycopg.Error) as error:
+        print(f"Not done: {error}", file=sys.stderr)
+        return 1
+    if not told:
+        print("nothing to do")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
