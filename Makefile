@@ -47,7 +47,7 @@ test-versions: install  ## The tests that speak to Postgres on versions 15 to 18
 demo: install  ## The main job once, start to finish [30 s]
 	exec $(BIN)/python -m local.demo
 
-dev: install  ## The stack in the foreground (PORT, STATE_DIR)
+dev: install  ## The stack in the foreground (PORT, STATE_DIR; CELLS=2)
 	PORT=$(PORT) STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m local.dev
 
 openapi: install  ## Write docs/openapi.json anew from the handlers' models

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
+from local.cells import CellServer, start_cells
 from local.errors import StackError
 from local.migrate import ROLES
 from local.services import parts
@@ -37,6 +38,7 @@ class OwnParts:
         self._state_dir = settings.state_dir.resolve()
         self._postgres: PostgresInstance | None = None
         self._dynamodb: DynamoDbServer | None = None
+        self._servers: list[CellServer] = []
         self._watch = Watch()
 
     def stop_postgres(self) -> None:
@@ -50,6 +52,14 @@ class OwnParts:
     def start_postgres(self) -> None:
         """Starts the embedded Postgres again, on the same port."""
         self._own_postgres().start()
+
+    def stop_cell(self, number: int) -> None:
+        """Stops the Postgres of a cell; the data stays. 0 is the catalogue."""
+        self._servers[number].instance.stop()
+
+    def start_cell(self, number: int) -> None:
+        """Starts the Postgres of a cell again, on the same port."""
+        self._servers[number].instance.start()
 
     def set_read_only(self, *, read_only: bool) -> None:
         """Lets nothing be written to the database, as after its server was demoted, or anything.
@@ -109,6 +119,12 @@ class OwnParts:
         self, started: ExitStack, kept: Mapping[str, str]
     ) -> tuple[str, dict[str, str]]:
         """Starts Postgres where none is given; its owner's URL and that of each role."""
+        if self._settings.cells > 0:
+            self._servers = start_cells(self._settings, started, kept, self._progress)
+            for server in self._servers:
+                self._watch.add(server.name, server.instance.ended)
+            catalogue = self._servers[0]
+            return catalogue.instance.admin_url, dict(catalogue.urls)
         self._progress("Postgres")
         admin_url = self._settings.database_url or self._start_postgres(started)
         self._progress("schema")

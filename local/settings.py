@@ -18,6 +18,7 @@ DEFAULT_STATE_DIR = ".local"
 DEFAULT_TABLE = "vroom-feed-sessions"
 DEFAULT_WORKERS = 2
 MAX_PORT = 65_535
+MOST_CELLS = 8  # on one machine
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class StackSettings:
         host: the address on which the gateway listens; all else stays on 127.0.0.1.
         cors_origins: origins of web apps that may call the API, comma-separated; `*` is all.
         viewer_id_claim: the claim of a token that holds the viewer's id.
+        cells: how many viewer cells; 0 has one server for everything.
         pooler: let PgBouncer stand between the functions and Postgres.
     """
 
@@ -65,6 +67,7 @@ class StackSettings:
     cors_origins: str = "*"
     viewer_id_claim: str = "sub"
     pooler: bool = False
+    cells: int = 0
 
     @property
     def template_parameters(self) -> dict[str, str]:
@@ -109,6 +112,7 @@ class StackSettings:
             cors_origins=environment.get("CORS_ORIGINS", "*"),
             viewer_id_claim=environment.get("VIEWER_ID_CLAIM") or "sub",
             pooler=_number(environment, "POOLER", 0, at_most=1) == 1,
+            cells=_number(environment, "CELLS", 0, at_most=MOST_CELLS),
         )
 
 

@@ -45,7 +45,7 @@ class Stack(OwnParts):
         info: what stack.json holds, once it runs.
     """
 
-    info: dict[str, str]
+    info: dict[str, Any]
 
     def __init__(
         self, settings: StackSettings, progress: Callable[[str], None] = lambda _: None
@@ -71,7 +71,7 @@ class Stack(OwnParts):
     @property
     def base_url(self) -> str:
         """The gateway's URL."""
-        return self.info["base_url"]
+        return str(self.info["base_url"])
 
     def token(self, user_id: str, *, expires_in: int = DEFAULT_LIFETIME_S) -> str:
         """A token that the gateway accepts, for a viewer."""
@@ -127,6 +127,12 @@ class Stack(OwnParts):
             self._progress("DynamoDB")
             endpoint = settings.dynamodb_endpoint_url or self._wait_for_dynamodb()
             aws = parts.prepare_table(template, table, endpoint, own=self._dynamodb is not None)
+            cells = {
+                server.number: (server.urls[APP_ROLE], f"{table}-cell-{server.number}")
+                for server in self._servers[1:]
+            }
+            for _, of_cell in cells.values():
+                parts.prepare_table(template, of_cell, endpoint, own=self._dynamodb is not None)
             self._seed(admin_url)
             mux_url = self._wait_for_mux(mux)
 
@@ -146,6 +152,7 @@ class Stack(OwnParts):
                 aws=aws | {"DYNAMODB_ENDPOINT_URL": endpoint},
                 urls=urls,
                 artifacts=self._built(),
+                cells=cells,
             )
             base = inherited_environment(template, {**os.environ, **settings.environment})
             gateway = parts.start_gateway(listener, config, run_dir=state_dir, base=base)
@@ -161,3 +168,13 @@ class Stack(OwnParts):
             "mux_url": mux_url,
             "mux_webhook_secret": parts.first(secrets["MUX_WEBHOOK_SECRET"]),
         }
+        if cells:
+            self.info["cells"] = [
+                {
+                    "number": server.number,
+                    "database_url": server.urls[APP_ROLE],
+                    "admin_database_url": server.instance.admin_url,
+                    "session_table": cells[server.number][1],
+                }
+                for server in self._servers[1:]
+            ]

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 # What the functions do without each: the stack goes on, as they do.
 WITHOUT = {
     "pgbouncer": "the same as without Postgres",
+    "catalogue": "the cells' feeds go on, uploads are refused and figures stand still",
+    "cell": "its viewers get pages of cached queues or a 503, all others notice nothing",
     "postgres": "pages come from cached queues (degraded: database), all else is refused",
     "dynamodb": "the feed comes from Postgres (degraded: cache)",
     "mux": "uploads are refused and nothing plays",
@@ -27,7 +29,7 @@ class Watch:
         """Watches a part.
 
         Args:
-            name: one of `WITHOUT`.
+            name: one of `WITHOUT`, or a cell with its number.
             ended: whether it has ended by itself.
         """
         self._ended[name] = ended
@@ -37,4 +39,4 @@ class Watch:
         gone = {name for name, ended in self._ended.items() if ended()}
         new = sorted(gone - self._told)
         self._told = gone
-        return [f"{name} has ended: {WITHOUT[name]}" for name in new]
+        return [f"{name} has ended: {WITHOUT[name.rstrip(' 0123456789')]}" for name in new]

@@ -152,6 +152,19 @@ BEGIN
 END
 $$;
 
+-- Return the cell of a viewer who was moved, and whether the viewer is being moved now. Whatever sends viewers to
+-- their cells asks this; cell_no is null for a viewer whose id gives the cell.
+CREATE OR REPLACE FUNCTION public.viewer_cell(viewer uuid, OUT cell_no integer, OUT moving boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM vroom_private.assert_no_viewer();
+  SELECT v.cell_no, v.moving_to IS NOT NULL INTO viewer_cell.cell_no, moving
+  FROM vroom_private.viewer_cells v WHERE v.user_id = viewer;
+END
+$$;
+
 -- Raise an error if a viewer has left this server. The error is one after which a caller may try again, since the
 -- viewer's requests reach another cell soon.
 CREATE OR REPLACE FUNCTION vroom_private.assert_here(viewer uuid) RETURNS void
@@ -198,5 +211,6 @@ BEGIN
   END LOOP;
 END $$;
 SELECT vroom_private.open_only_to('public.cell_lag()', 'vroom_app');
+SELECT vroom_private.open_only_to('public.viewer_cell(uuid)', 'vroom_app');
 
 COMMIT;

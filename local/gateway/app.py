@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from local.errors import StackError
 from local.gateway.authorizer import Authorizer, load_key
+from local.gateway.cells import Placement
 from local.gateway.dev_routes import DevRoutes
 from local.gateway.emulator import EmulatedWorker
 from local.gateway.events import MAX_HEADER_BYTES, MAX_LINE_BYTES
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from local.gateway.template import Template
+    from local.gateway.template import Function, Template
 
 SHUTDOWN_S = 3
+FEED = "feed_ranker"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class GatewayConfig:
         warm: whether to have one container of each function ready before the first request.
         viewer_id_claim: the claim of local tokens that holds the viewer's id.
         media: addresses of streams, pictures and uploads, which the page may reach.
+        cells: environments of the feed's function in each viewer cell, by its number.
+        placement: URLs of the servers that know which cell a viewer belongs to.
         proxied: the address that is served at `/media` for pages on other machines; empty for none.
     """
 
@@ -81,6 +85,8 @@ class GatewayConfig:
     viewer_id_claim: str = "sub"
     media: tuple[str, ...] = ()
     proxied: str = ""
+    cells: dict[str, dict[str, str]] = field(default_factory=dict)
+    placement: tuple[str, ...] = ()
 
 
 def create_app(config: GatewayConfig) -> Starlette:
@@ -100,34 +106,36 @@ def create_app(config: GatewayConfig) -> Starlette:
         claim=config.viewer_id_claim,
     )
     pools = {
-        logical_id: WorkerPool(
-            function,
-            config.environments[logical_id],
-            maximum=config.workers[logical_id],
-            log=Path(config.logs) / f"{function.name}.log",
-            start=Worker.start
-            if config.artifacts is None
-            else partial(EmulatedWorker.start, artifact=Path(config.artifacts) / logical_id),
-        )
+        logical_id: _pool(config, function, config.environments[logical_id])
         for logical_id, function in template.functions.items()
     }
+    cells = {
+        number: _pool(config, template.functions[feed], environment, suffix=f"-cell-{number}")
+        for number, environment in config.cells.items()
+        for feed in template.functions
+        if template.functions[feed].name == FEED
+    }
+    placement = Placement([int(number) for number in cells], config.placement)
+    # Each pool by a name, under which it can be invoked.
+    named = pools | {f"{FEED}-cell-{number}": pool for number, pool in cells.items()}
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         try:
             if config.warm:
-                await _warm(pools.values(), tolerant=config.tolerant)
+                await _warm(named.values(), tolerant=config.tolerant)
             async with AsyncExitStack() as running:
                 for proxy in proxies:
                     await running.enter_async_context(proxy.running())
                 speed = config.schedule_speed
-                await running.enter_async_context(running_schedules(pools.values(), speed=speed))
+                await running.enter_async_context(running_schedules(named.values(), speed=speed))
                 yield
         finally:
-            for pool in pools.values():
+            await placement.close()
+            for pool in named.values():
                 await pool.close()
 
-    dev = DevRoutes(authorizer, pools)
+    dev = DevRoutes(authorizer, named)
     proxies = [MediaProxy(config.proxied)] if config.proxied else []
     stack = PartRoutes(Path(config.logs).parent)
     following = Following(authorizer, _app_database(config, template), config.viewer_id_claim)
@@ -144,14 +152,34 @@ def create_app(config: GatewayConfig) -> Starlette:
         lifespan=lifespan,
     )
     # No Mount: a path with a line break in it would match none.
-    gateway.router.default = HttpApi(template, authorizer, pools)
+    api = HttpApi(template, authorizer, pools)
+    if cells:
+        api.send_to_cells(
+            {int(n): pool for n, pool in cells.items()}, placement, config.viewer_id_claim
+        )
+    gateway.router.default = api
     return gateway
+
+
+def _pool(
+    config: GatewayConfig, function: Function, environment: dict[str, str], suffix: str = ""
+) -> WorkerPool:
+    logical_id = function.logical_id
+    return WorkerPool(
+        function,
+        environment,
+        maximum=config.workers[logical_id],
+        log=Path(config.logs) / f"{function.name}{suffix}.log",
+        start=Worker.start
+        if config.artifacts is None
+        else partial(EmulatedWorker.start, artifact=Path(config.artifacts) / logical_id),
+    )
 
 
 def _app_database(config: GatewayConfig, template: Template) -> str:
     """The database as the feed's function connects to it; empty where it has none."""
     for logical_id, function in template.functions.items():
-        if function.name == "feed_ranker":
+        if function.name == FEED:
             return config.environments[logical_id].get("DATABASE_URL", "")
     return ""
 

@@ -49,7 +49,9 @@ class DevRoutes:
     def __init__(self, authorizer: Authorizer, pools: Mapping[str, WorkerPool]) -> None:
         self._authorizer = authorizer
         self._pools = dict(pools)
-        self._pools |= {pool.function.name: pool for pool in pools.values()}
+        for pool in pools.values():
+            # Of several pools of one function, its name is that of the first.
+            self._pools.setdefault(pool.function.name, pool)
 
     async def token(self, request: Request) -> Response:
         """`POST /dev/token {"user_id", "expires_in"}`: a viewer's token."""

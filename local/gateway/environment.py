@@ -23,6 +23,7 @@ STACK_SETTINGS = {
     "HOST",
     "CORS_ORIGINS",
     "POOLER",
+    "CELLS",
 }
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from local.gateway.authorizer import Authorizer
+    from local.gateway.cells import Placement
     from local.gateway.template import Template
     from local.gateway.workers import WorkerPool
 
@@ -54,6 +55,21 @@ class HttpApi:
         self._template = template
         self._authorizer = authorizer
         self._pools = pools
+        self._cells: Mapping[int, WorkerPool] = {}
+        self._placement: Placement | None = None
+        self._claim = "sub"
+
+    def send_to_cells(
+        self, cells: Mapping[int, WorkerPool], placement: Placement, claim: str
+    ) -> None:
+        """Let the feed's function of each viewer's own cell answer.
+
+        Args:
+            cells: the feed's function in each cell, by the cell's number.
+            placement: knows each viewer's cell.
+            claim: the token's claim that holds the viewer's id.
+        """
+        self._cells, self._placement, self._claim = cells, placement, claim
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -117,11 +133,34 @@ class HttpApi:
         if len(json.dumps(event, ensure_ascii=False).encode()) > MAX_EVENT_BYTES:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             return problem(status, "the request exceeds Lambda's 6 MB", request_id)
-        return await self._invoke(route.function, event, request_id)
+        pool = self._pools[route.function]
+        cells = {cell.function.logical_id for cell in self._cells.values()}
+        if pool.function.logical_id in cells:
+            return await self._in_cell(pool, event, claims or {}, request_id)
+        return await self._invoke(pool, event, request_id)
 
-    async def _invoke(self, function: str, event: dict[str, Any], request_id: str) -> HttpAnswer:
+    async def _in_cell(
+        self, catalogue: WorkerPool, event: dict[str, Any], claims: dict[str, Any], request_id: str
+    ) -> HttpAnswer:
+        assert self._placement is not None  # noqa: S101  (asked by the caller)
         try:
-            return read_answer(await self._pools[function].invoke(event))
+            viewer = uuid.UUID(str(claims.get(self._claim)))
+        except ValueError:
+            # The function refuses it, whichever it is.
+            return await self._invoke(catalogue, event, request_id)
+        cell = await self._placement.cell_of(viewer)
+        pool = self._cells.get(cell) if cell is not None else None
+        if pool is None:
+            answer = problem(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the viewer is being moved", request_id
+            )
+            return replace(answer, headers=[*answer.headers, ("retry-after", "1")])
+        return await self._invoke(pool, event, request_id)
+
+    async def _invoke(self, pool: WorkerPool, event: dict[str, Any], request_id: str) -> HttpAnswer:
+        function = pool.function.logical_id
+        try:
+            return read_answer(await pool.invoke(event))
         except WorkerDiedError:
             return problem(HTTPStatus.BAD_GATEWAY, "the function's process ended", request_id)
         except FunctionTimeoutError:

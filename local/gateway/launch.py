@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 APP_ROLE, WEBHOOK_ROLE = ROLES
 WEBHOOK_FUNCTION = "mux_webhook"
+FEED_FUNCTION = "feed_ranker"
 URLS_OF_MUX = ("MUX_BASE_URL", "MUX_STREAM_BASE_URL", "MUX_IMAGE_BASE_URL")
 
 
@@ -32,6 +33,7 @@ def gateway_config(
     aws: dict[str, str],
     urls: Mapping[str, str],
     artifacts: str | None,
+    cells: Mapping[int, tuple[str, str]] | None = None,
 ) -> GatewayConfig:
     """Makes the gateway's configuration.
 
@@ -45,12 +47,20 @@ def gateway_config(
         aws: variables with which every function calls DynamoDB.
         urls: role to the URL with which it connects to Postgres.
         artifacts: the folder of what `sam build` made; None runs the checkout.
+        cells: of each viewer cell the database's URL and the session table, by its number.
     """
     environments, workers = {}, {}
+    of_cells: dict[str, dict[str, str]] = {}
     for logical_id, function in template.functions.items():
         role = WEBHOOK_ROLE if function.name == WEBHOOK_FUNCTION else APP_ROLE
         own = local | {"DATABASE_URL": urls[role]}
         environments[logical_id] = function_environment(function, settings.environment, own) | aws
+        if function.name == FEED_FUNCTION:
+            of_cells = {
+                str(number): environments[logical_id]
+                | {"DATABASE_URL": url, "SESSION_TABLE": table}
+                for number, (url, table) in (cells or {}).items()
+            }
         workers[logical_id] = settings.workers.get(function.name, DEFAULT_WORKERS)
     return GatewayConfig(
         template=str(settings.template),
@@ -65,6 +75,8 @@ def gateway_config(
         warm=settings.warm,
         viewer_id_claim=settings.viewer_id_claim,
         media=_media(local),
+        cells=of_cells,
+        placement=(urls[APP_ROLE], *(url for url, _ in cells.values())) if cells else (),
         # Nobody on another machine reaches the stand-in, which listens on this one alone.
         proxied="" if settings.host == DEFAULT_HOST else local.get(URLS_OF_MUX[0], ""),
     )

@@ -69,6 +69,10 @@ def _send_to_cell(
     catalogue: Server, cell: Server, number: int, tell: Callable[[str], None]
 ) -> None:
     if steps.is_subscribed(cell, CATALOGUE):
+        if not steps.follows_address(cell, CATALOGUE, catalogue):
+            password = steps.draw_password(catalogue, name_of(number))
+            steps.change_address(cell, CATALOGUE, catalogue.address(name_of(number), password))
+            tell("the cell knows the new address of the catalogue")
         steps.wait_for_copies(cell, CATALOGUE)
         return
     _refuse_rows(cell, steps.tables_of(catalogue))
@@ -91,6 +95,10 @@ def _send_to_catalogue(
         address = cell.address(CATALOGUE, password)
         steps.subscribe(catalogue, name_of(number), address, PUBLICATION_OF_CELL, slot_from(number))
         tell("the catalogue gets what viewers of the cell do")
+    elif not steps.follows_address(catalogue, name_of(number), cell):
+        password = steps.draw_password(cell, CATALOGUE)
+        steps.change_address(catalogue, name_of(number), cell.address(CATALOGUE, password))
+        tell("the catalogue knows the new address of the cell")
     steps.wait_for_copies(catalogue, name_of(number))
     # Only now, since the rows of the first copy are not among what the slot confirms.
     cell.connection.execute("UPDATE vroom_private.server SET sends_by = %s", [slot_from(number)])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from ops.cells.servers import GROUP, CellsError, identifier
 
@@ -128,9 +129,7 @@ def is_subscribed(server: Server, subscription: str) -> bool:
 
 def subscribe(server: Server, subscription: str, address: str, publication: str, slot: str) -> None:
     """Subscribe to what the other server publishes. Its present rows are copied first."""
-    # The statement holds a password. Only a superuser may keep it out of the server's log.
-    if server.one("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
-        server.connection.execute("SET log_statement = 'none'")
+    _keep_out_of_the_log(server)
     server.connection.execute(
         sql.SQL(
             "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {}"
@@ -142,6 +141,40 @@ def subscribe(server: Server, subscription: str, address: str, publication: str,
             sql.Literal(slot),
         )
     )
+
+
+def follows_address(server: Server, subscription: str, other: Server) -> bool:
+    """Tell whether a subscription knows the present address of the other server.
+
+    Only a superuser can read that address. For everybody else it counts as known.
+    """
+    try:
+        known = server.one(
+            "SELECT s.subconninfo FROM pg_subscription s"
+            " JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()"
+            " WHERE s.subname = %s",
+            subscription,
+        )
+    except psycopg.errors.InsufficientPrivilege:
+        return True
+    found, wanted = conninfo_to_dict(known), conninfo_to_dict(other.address("", ""))
+    return all(found.get(name) == wanted.get(name) for name in ("host", "port", "dbname"))
+
+
+def change_address(server: Server, subscription: str, address: str) -> None:
+    """Let a subscription follow the other server to a new address."""
+    _keep_out_of_the_log(server)
+    server.connection.execute(
+        sql.SQL("ALTER SUBSCRIPTION {} CONNECTION {}").format(
+            sql.Identifier(subscription), sql.Literal(address)
+        )
+    )
+
+
+def _keep_out_of_the_log(server: Server) -> None:
+    """Keep a statement with a password out of the server's log. Only a superuser may do this."""
+    if server.one("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+        server.connection.execute("SET log_statement = 'none'")
 
 
 def refresh(server: Server, subscription: str) -> None:

@@ -145,6 +145,7 @@ APP_CALLS: Final[dict[str, LiteralString]] = {
     "roll_up": "SELECT FROM roll_up(100)",
     "count_events": "SELECT FROM count_events(100)",
     "cell_lag": "SELECT FROM cell_lag()",
+    "viewer_cell": "SELECT FROM viewer_cell(gen_random_uuid())",
     "prune": "SELECT FROM prune(100)",
 }
 
