@@ -1,15 +1,11 @@
-"""The figures of each viewer and of each new post, by which two feeds are compared in pairs."""
+"""The figures of each viewer and of each new post, by which two feeds are compared in pairs.
+
+Like all that a world needs, this module imports no package that an older build may lack.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from evaluation.intervals import Estimate, estimate
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +26,3 @@ class Each:
     taste_found: tuple[float, ...] = ()
     left: tuple[float, ...] = ()
     quota_met: tuple[float, ...] = ()
-
-
-def paired_by(ours: Sequence[Each], theirs: Sequence[Each], name: str) -> Estimate:
-    """Return the mean of a figure's differences over all viewers (or posts) of all worlds.
-
-    Args:
-        ours: One feed, world by world.
-        theirs: The other feed in the same worlds.
-        name: The name of the field in `Each`.
-    """
-    differences = [
-        a - b
-        for one, other in zip(ours, theirs, strict=True)
-        for a, b in zip(getattr(one, name), getattr(other, name), strict=True)
-        if not (math.isnan(a) or math.isnan(b))
-    ]
-    return estimate(differences) if differences else Estimate(math.nan, math.nan)

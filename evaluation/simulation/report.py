@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from evaluation.intervals import Estimate, estimate, paired
-from evaluation.simulation.each import paired_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evaluation.simulation.each import Each
     from evaluation.simulation.tally import Figures
 
 
@@ -129,6 +129,23 @@ def viewers_table(results: Mapping[str, Sequence[Figures]]) -> Table:
             cells.append(_coloured(_cell(difference, row.form, signed=True), difference, row))
         table.add_row(row.title, *cells)
     return table
+
+
+def paired_by(ours: Sequence[Each], theirs: Sequence[Each], name: str) -> Estimate:
+    """Return the mean of a figure's differences over all viewers (or posts) of all worlds.
+
+    Args:
+        ours: One feed, world by world.
+        theirs: The other feed in the same worlds.
+        name: The name of the field in `Each`.
+    """
+    differences = [
+        a - b
+        for one, other in zip(ours, theirs, strict=True)
+        for a, b in zip(getattr(one, name), getattr(other, name), strict=True)
+        if not (math.isnan(a) or math.isnan(b))
+    ]
+    return estimate(differences) if differences else Estimate(math.nan, math.nan)
 
 
 def verdict(results: Mapping[str, Sequence[Figures]]) -> list[str]:

@@ -12,13 +12,14 @@ from rich.console import Console
 from evaluation.intervals import estimate
 from evaluation.other_build import Build
 from evaluation.simulation import __main__ as command
-from evaluation.simulation.each import Each, paired_by
+from evaluation.simulation.each import Each
 from evaluation.simulation.plot import draw
 from evaluation.simulation.report import (
     COMPARED,
     ROWS,
     differences_table,
     figures_table,
+    paired_by,
     verdict,
     viewers_table,
 )
