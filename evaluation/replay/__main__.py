@@ -65,7 +65,7 @@ class Options:
             LogError: One is no usable number; the text names it.
         """
         exploration = _number(environment, "EXPLORATION", 0.10, most=1.0)
-        given = json.loads(environment.get("FLAG") or "{}")
+        given = _metadata(environment.get("FLAG") or "{}")
         parameters = {"exploration_rate": exploration, **given.get("parameters", {})}
         return cls(
             hours=_number(environment, "WINDOW", 0.75 if small else 2.5, least=1e-3),
@@ -128,6 +128,16 @@ def _status(results: Results, options: Options, console: Console) -> int:
         console.print(f"The ratio must be {options.at_least:g} at least.", style="red")
         return 1
     return 0
+
+
+def _metadata(text: str) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise LogError(f"FLAG is no JSON: {error}") from None
+    if not isinstance(given, dict) or not isinstance(given.get("parameters", {}), dict):
+        raise LogError("FLAG must be an object, and its parameters too")
+    return given
 
 
 def _number(

@@ -10,24 +10,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-from pyarrow import csv, parquet
 
 from evaluation.replay.columns import (
     LogError,
     as_array,
     codes,
     parsed,
+    plain,
     row_number,
     tag_list,
     times,
     truth,
 )
+from evaluation.replay.files import read_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 NEEDED = ("viewer", "post", "time")
@@ -84,11 +85,7 @@ def read_log(path: Path) -> Log:
     Raises:
         LogError: The file is missing or no such log; the text names the row.
     """
-    try:
-        table = parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
-    except (OSError, pa.ArrowException) as error:
-        raise LogError(f"{path}: {str(error).splitlines()[0]}") from error
-    return from_columns({name: table[name] for name in table.column_names})
+    return from_columns(read_columns(path))
 
 
 def from_columns(columns: Mapping[str, Any]) -> Log:
@@ -99,11 +96,11 @@ def from_columns(columns: Mapping[str, Any]) -> Log:
     """
     if unknown := columns.keys() - {*NEEDED, *OPTIONAL}:
         raise LogError(
-            f"unknown column {min(unknown)!r}: known are {', '.join((*NEEDED, *OPTIONAL))}"
+            f"unknown column {min(unknown)!r:.60}: known are {', '.join((*NEEDED, *OPTIONAL))}"
         )
     if missing := [name for name in NEEDED if name not in columns]:
         raise LogError(f"the column {missing[0]!r} is missing")
-    arrays = {name: as_array(column) for name, column in columns.items()}
+    arrays = {name: plain(name, as_array(column)) for name, column in columns.items()}
     length = len(arrays["time"])
     if not length:
         raise LogError("the log has no rows")
@@ -120,7 +117,10 @@ def from_columns(columns: Mapping[str, Any]) -> Log:
         )
     for name, count in (("viewer", viewers), ("post", posts)):
         if count < 2:  # noqa: PLR2004  # with one there is nothing to choose or to compare
-            raise LogError(f"the log has one {name} only: nothing can be ranked")
+            raise LogError(
+                f"rows 2 to {row_number(length - 1)}: the log has one {name} only: nothing can be "
+                "ranked"
+            )
     return Log(
         viewer=viewer,
         post=post,
@@ -130,16 +130,6 @@ def from_columns(columns: Mapping[str, Any]) -> Log:
         viewers=viewers,
         posts=_posts(arrays, post, at_s),
     )
-
-
-def _read_csv(path: Path) -> pa.Table:
-    """All columns as text: a cell that is no number then has a row to name."""
-    with path.open(encoding="utf-8-sig") as file:
-        names = [name.strip().strip('"') for name in file.readline().split(",")]
-    options = csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-    )
-    return csv.read_csv(path, convert_options=options)
 
 
 def _ratios(column: pa.Array | None, length: int) -> NDArray[np.float64]:
@@ -181,12 +171,12 @@ def _posts(
             raise LogError(f"row {row_number(bad[0])}: duration must lie within a day, in seconds")
         for row in np.flatnonzero(~np.isnan(seconds)):
             durations.setdefault(int(post[row]), max(round(1000 * seconds[row]), 1))
-    creators = _first_texts(arrays.get("creator"), post)
-    tags = _first_texts(arrays.get("tags"), post)
+    creators = _first_values(arrays.get("creator"), post)
+    tags = _first_values(arrays.get("tags"), post)
     return tuple(
         Post(
-            str(creators.get(i, "")),
-            tag_list(tags.get(i)),
+            str(creators[i][1]) if i in creators else "",
+            tag_list(*tags[i]) if i in tags else (),
             float(published[i]),
             durations.get(i),
         )
@@ -194,10 +184,12 @@ def _posts(
     )
 
 
-def _first_texts(column: pa.Array | None, post: NDArray[np.int64]) -> dict[int, Any]:
-    found: dict[int, Any] = {}
+def _first_values(column: pa.Array | None, post: NDArray[np.int64]) -> dict[int, tuple[int, Any]]:
+    """The first value that is not empty of each post, with the index of its row."""
+    found: dict[int, tuple[int, Any]] = {}
     if column is not None:
-        for index, value in zip(post.tolist(), column.to_pylist(), strict=True):
+        values = zip(post.tolist(), column.to_pylist(), strict=True)
+        for row, (index, value) in enumerate(values):
             if value not in (None, "", []):
-                found.setdefault(index, value)
+                found.setdefault(index, (row, value))
     return found

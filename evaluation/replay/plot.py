@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from evaluation.replay.report import Results
 
 _OURS, _OTHERS, _BEST = "#0072B2", "#BBBBBB", "#E69F00"
-_SCALES = ("#D55E00", "#E69F00", "#009E73", "#0072B2", "#CC79A7")
+_SCALES = ("#D55E00", "#E69F00", "#009E73", "#0072B2")
+_NAMES = ("8 minutes", "an hour", "6 hours", "a day")
 
 
 def draw(path: Path, results: Results, subtitle: str) -> None:
@@ -80,5 +81,5 @@ def _mix(axes: Axes, results: Results) -> None:
         axes.text(0.5, 0.5, "this feed learns none", transform=axes.transAxes, ha="center")
         return
     for scale in range(results.mix.shape[1]):
-        axes.plot(results.mix[:, scale], color=_SCALES[scale % len(_SCALES)], label=f"{scale + 1}")
-    axes.legend(title="fastest first", fontsize=8, title_fontsize=8, ncols=5)
+        axes.plot(results.mix[:, scale], color=_SCALES[scale], label=_NAMES[scale])
+    axes.legend(title="half-life", fontsize=8, title_fontsize=8, ncols=len(_NAMES))
