@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeVar
 
+from shared.ranking import taste
 from shared.ranking_config import RankingConfig
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ _SECONDS_PER_DAY = 86_400.0
 NEW_VIEWER_SAMPLES = 20  # observations below which a viewer's taste is hardly known
 _UNPROVEN_LIFT = 4.0  # what a post that nobody was shown is more likely by
 _UNTRIED_LIFT = 2.0  # likewise a post whose tags a new viewer has not met
+_TASTE_LIFT = 2.0  # doublings for what a known viewer likes without end
+_NEIGHBOUR_LIFT = 30.0  # what a post that certainly comes next is more likely by
+_MOST_LIFT = 4.0  # of neighbours
 _BELIEF = 8.0  # plays that a bucket's watch norm is worth before a post has any
 _NORMAL = NormalDist()
 
@@ -65,7 +69,8 @@ class Discovery:
         """Return how likely discovery draws a post, relative to others; it is always positive.
 
         Unproven posts are favoured, and the more so the less they were shown, by a draw of how well
-        they may yet do (Thompson sampling; Chapelle and Li, NIPS 2011).
+        they may yet do (Thompson sampling; Chapelle and Li, NIPS 2011). Once the viewer is known,
+        posts by taste and by neighbours are favoured, too.
         """
         share = weight(candidate.published_at, candidate.impressions, self.now)
         if candidate.impressions < self.quota:
@@ -73,6 +78,9 @@ class Discovery:
             share *= (1.0 + _UNPROVEN_LIFT * lacking) * self._promise(candidate)
         if self.new_viewer and candidate.tag_affinity is None:
             share *= _UNTRIED_LIFT
+        if not self.new_viewer:
+            share *= 2.0 ** (_TASTE_LIFT * taste(candidate, self.config.taste_half))
+            share *= 1.0 + min(_NEIGHBOUR_LIFT * max(candidate.follows or 0.0, 0.0), _MOST_LIFT)
         return share
 
     def _promise(self, candidate: Candidate) -> float:

@@ -3,6 +3,10 @@
 One position in five of a queue is taken by the post that neighbours, tags and creators speak for
 most, of those that the ranking would not show on that page. Since exploration takes positions of
 its own, a page so holds one in six at least.
+
+Two more of five go to posts that the viewer loves, where only the order of rungs holds them back:
+the post is of a later rung than the ranked one, and scores better. A taste so does not wait until
+everything else that is fresh was shown.
 """
 
 from __future__ import annotations
@@ -10,12 +14,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from shared.models import UNSEEN_RUNGS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from functions.feed_ranker.ranking.stream import Entry
 
 EVERY: Final = 5
+OFTEN: Final = (1, 3)  # of each five positions: further ones that a loved post may take
+LOVED: Final = 0.5  # the taste for its creator and tags from which a post is loved
+_ORDER: Final = {rung: place for place, rung in enumerate(UNSEEN_RUNGS)}
 
 
 class Weaver:
@@ -30,6 +39,7 @@ class Weaver:
         self._woven: list[Entry] = []
         self._placed: set[int] = set()
         self._of_creator: Counter[int] = Counter()
+        self._loved: list[Entry] = []
 
     def weave(
         self, ranked: Sequence[Entry], personal: Sequence[Entry], page_size: int
@@ -48,13 +58,12 @@ class Weaver:
         """
         coming = list(reversed(ranked))
         waiting = list(personal)
+        self._loved = [entry for entry in waiting if entry.evidence.taste >= LOVED]
         while coming:
-            if len(self._woven) % EVERY == EVERY - 1:
-                soon = {entry.post_id.int for entry in coming[-page_size:]}
-                own = next((e for e in waiting if e.post_id.int not in self._placed | soon), None)
-                if own is not None:
-                    self._place(self._scored_now(own))
-                    continue
+            own = self._own(coming, waiting, page_size)
+            if own is not None:
+                self._place(own)
+                continue
             entry = coming.pop()
             if entry.post_id.int in self._placed:
                 continue
@@ -65,6 +74,22 @@ class Weaver:
                 self._place(scored)
         return self._woven
 
+    def _own(
+        self, coming: Sequence[Entry], waiting: Sequence[Entry], page_size: int
+    ) -> Entry | None:
+        """Return the personal post that takes the next position, if one does."""
+        place = len(self._woven) % EVERY
+        personal = place == EVERY - 1
+        if not personal and not (place in OFTEN and self._loved):
+            return None
+        soon = {entry.post_id.int for entry in coming[-page_size:]}
+        for entry in waiting if personal else self._loved:
+            if entry.post_id.int not in self._placed | soon:
+                own = self._scored_now(entry)
+                if personal or _is_held_back(own, coming[-1]):
+                    return own
+        return None
+
     def _scored_now(self, entry: Entry) -> Entry:
         return self._scored_after(entry, self._of_creator[entry.creator_id.int])
 
@@ -72,6 +97,11 @@ class Weaver:
         self._placed.add(entry.post_id.int)
         self._of_creator[entry.creator_id.int] += 1
         self._woven.append(entry)
+
+
+def _is_held_back(own: Entry, ranked: Entry) -> bool:
+    """Whether a post would stand before a ranked one, if it were not for its rung."""
+    return _ORDER[own.rung] > _ORDER[ranked.rung] and own.score > ranked.score
 
 
 def _put_back(coming: list[Entry], entry: Entry) -> None:

@@ -42,7 +42,7 @@ _PAGES_USED_UP_EARLY = 10  # of the next one, where the last was used up while i
 _MIN_RANKED = 48
 _MAX_RANKED = 150
 _DISCOVERY = 16
-_PERSONAL = 24  # posts that may take personal positions
+_PERSONAL = 32  # posts that may take personal positions
 
 
 @dataclass(frozen=True, slots=True)

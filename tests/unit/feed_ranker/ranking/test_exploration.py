@@ -177,6 +177,7 @@ def test_once_it_has_its_quota_a_post_is_favoured_no_longer(
     candidate: Candidate, session: UUID, quota: int
 ) -> None:
     shown = candidate._replace(impressions=quota + candidate.impressions % 1000)
+    shown = shown._replace(creator_affinity=None, tag_affinity=None, follows=None)
     plain = weight(shown.published_at, shown.impressions, NOW)
     assert favouring(session, quota=quota).weight(shown) == plain
 
@@ -208,7 +209,23 @@ def test_a_new_viewer_meets_tags_that_they_have_not_tried() -> None:
     untried, tried = post(1, impressions=500), post(1, impressions=500, tag_affinity=0.1)
     new, known = favouring(new_viewer=True), favouring()
     assert new.weight(untried) == 2 * new.weight(tried)
-    assert known.weight(untried) == known.weight(tried)
+    assert known.weight(untried) < known.weight(tried)
+
+
+def test_a_known_viewer_explores_by_taste_and_neighbours_and_a_new_one_does_not() -> None:
+    plain, liked, disliked, near, certain = (
+        post(1, impressions=500, tag_affinity=0.0),
+        post(1, impressions=500, tag_affinity=4.0),
+        post(1, impressions=500, tag_affinity=-4.0),
+        post(1, impressions=500, tag_affinity=0.0, follows=0.1),
+        post(1, impressions=500, tag_affinity=0.0, follows=0.9),
+    )
+    known = favouring()
+    assert known.weight(disliked) < known.weight(plain) < known.weight(liked)
+    assert known.weight(plain) < known.weight(near) < known.weight(certain)
+    assert known.weight(certain) == pytest.approx(5 * known.weight(plain))
+    new = favouring(new_viewer=True)
+    assert {new.weight(c) for c in (liked, disliked, near, certain)} == {new.weight(plain)}
 
 
 @given(sessions, st.integers(0, 99), positions, st.lists(candidates(), min_size=1, max_size=16))

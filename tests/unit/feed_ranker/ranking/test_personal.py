@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from functions.feed_ranker.ranking.diversity import NO_CREATOR
 from functions.feed_ranker.ranking.personal import EVERY, Weaver
 from functions.feed_ranker.ranking.queue import build
-from shared.models import UNSEEN_RUNGS, Candidate, Retrieved
+from shared.evidence import Evidence
+from shared.models import UNSEEN_RUNGS, Candidate, Retrieved, Rung
 from tests.unit.feed_ranker.generators import DISCOVERY, PLAIN, entry
 from tests.unit.shared.generators import post
 
@@ -100,3 +101,24 @@ def test_personal_posts_take_one_position_in_five(size: int, own: set[int], page
 def built(candidates: list[Candidate], page_size: int) -> Queue:
     retrieved = Retrieved(tuple(candidates), (), complete=True)
     return build(retrieved, PLAIN, page_size, NO_CREATOR, DISCOVERY)
+
+
+def test_a_loved_post_takes_more_positions_only_where_its_rung_alone_holds_it_back() -> None:
+    ranked = [entry(n, rung=Rung.FRESH) for n in range(20)]  # of score 0.5
+    loves = Evidence(taste=0.7)
+    better, worse, fresh = (
+        [entry(n, rung=rung)._replace(evidence=loves, score=score) for n in range(first, first + 8)]
+        for first, rung, score in (
+            (30, Rung.TRENDING, 0.6),
+            (40, Rung.TRENDING, 0.4),
+            (50, Rung.FRESH, 0.6),
+        )
+    )
+    unloved = [e._replace(evidence=Evidence(taste=0.3)) for e in better]
+
+    def own(personal: list[Entry]) -> list[int]:
+        woven = Weaver(as_scored).weave(ranked, personal, 4)
+        return [place for place, e in enumerate(woven[:10]) if e.post_id.int >= 30]
+
+    assert own(better) == [1, 3, 4, 6, 8, 9]
+    assert own(worse) == own(fresh) == own(unloved) == [4, 9]
