@@ -28,7 +28,7 @@ _PARTS = ("engagement", "freshness", "context", "diversity")
 _EVIDENCE = ("heat", "neighbours", "taste", "momentum")
 
 _REQUEST = """
-SELECT user_id, request_id, session_id, page_no, page_size, response_time_ms, cache_hit,
+SELECT user_id, request_id, session_id, page_no, page_size, response_time_ms, cache_hit, prepared,
        stale_cursor, degraded, variant, sources, trace, created_at
 FROM feed_requests
 WHERE request_id = %s
@@ -76,7 +76,9 @@ def story(connection: psycopg.Connection[Row], request_id: UUID) -> Story:
     ranked_by = request["trace"].get("ranked_by")
     ranking: Row | None = request
     if ranked_by:
-        ranking = connection.execute(_REQUEST, [ranked_by]).fetchone()
+        # A queue that was prepared is described by the pages that were taken from it.
+        prepared = "found" in request["trace"]
+        ranking = request if prepared else connection.execute(_REQUEST, [ranked_by]).fetchone()
     creators: dict[UUID, UUID] = {}
     if page is not None:
         made = "SELECT id, creator_id FROM posts WHERE id = ANY(%s)"
@@ -109,7 +111,7 @@ def _asked(request: Row) -> dict[str, object]:
         "session": f"{request['session_id']}, page {request['page_no']}",
         "at": f"{request['created_at']:%Y-%m-%d %H:%M:%S} ({request['response_time_ms']:.1f} ms)",
         "page size": request["page_size"],
-        "served from": "what was stored" if request["cache_hit"] else "a queue ranked anew",
+        "served from": _served_from(request),
         "stale cursor": request["stale_cursor"],
         "degraded": request["degraded"] or "no",
         "variant": request["variant"] or "none",
@@ -118,13 +120,21 @@ def _asked(request: Row) -> dict[str, object]:
     }
 
 
+def _served_from(request: Row) -> str:
+    if request["prepared"]:
+        return "a queue ranked ahead, while the viewer watched"
+    return "what was stored" if request["cache_hit"] else "a queue ranked anew"
+
+
 def _ranked(told: Story) -> dict[str, object]:
     ranking = told.ranking or {}
     trace = ranking["trace"]
     policy = (told.page or {}).get("entries", {}).get("policy", {})
     weights = dict(zip(_PARTS, policy.get("weights", []), strict=False))
     return {
-        "ranked by": "this request" if ranking is told.request else ranking["request_id"],
+        "ranked by": trace.get("ranked_by") or "this request"
+        if ranking is told.request
+        else ranking["request_id"],
         "candidates by rung": _counts(trace.get("found")),
         "found by": _counts(trace.get("found_by")),
         "met and filtered": _counts(trace.get("filtered")),

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,6 +156,12 @@ class Moment:
     hour: float
     device: Device = Device.PHONE
     connection: Connection = Connection.WIFI
+
+    @classmethod
+    def local(cls, now: datetime, timezone: str, device: Device, connection: Connection) -> Moment:
+        """Return the moment `now` of a viewer in an IANA time zone."""
+        local = now.astimezone(ZoneInfo(timezone))
+        return cls(now, local.hour + local.minute / 60, device, connection)
 
     @property
     def daypart(self) -> str:

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS public.feed_requests (
   page_size        integer,
   response_time_ms double precision NOT NULL,  -- from the handler's start to the commit of this row
   cache_hit        boolean NOT NULL,
+  prepared         boolean NOT NULL DEFAULT false,  -- a hit of a queue that was ranked ahead of the request
   stale_cursor     boolean NOT NULL DEFAULT false,
   degraded         text,
   variant          text,
@@ -53,7 +54,8 @@ SELECT count(*)                                             AS total_requests,
        avg(response_time_ms)                                AS avg_response_time_ms,
        percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms) AS p95_response_time_ms,
        -- the learnt weights of 8 minutes, an hour, 6 hours and a day in the ranking
-       (SELECT m.weights FROM public.heat_mix m)            AS heat_mix
+       (SELECT m.weights FROM public.heat_mix m)            AS heat_mix,
+       count(*) FILTER (WHERE prepared)                     AS prepared_hits  -- those of the hits that were prepared
 FROM public.feed_requests
 WHERE created_at > now() - interval '1 day'
 HAVING count(*) > 0;

@@ -50,13 +50,14 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   INSERT INTO feed_requests (
-    user_id, request_id, session_id, page_no, page_size, response_time_ms, cache_hit, stale_cursor,
+    user_id, request_id, session_id, page_no, page_size, response_time_ms, cache_hit, prepared, stale_cursor,
     degraded, variant, sources, trace)
   SELECT viewer, r.request_id, session, page, r.page_size,
          r.elapsed_ms + extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000,
-         r.cache_hit, r.stale_cursor, r.degraded, r.variant, coalesce(r.sources, '{}'), coalesce(r.trace, '{}')
+         r.cache_hit, coalesce(r.prepared, false), r.stale_cursor, r.degraded,
+         r.variant, coalesce(r.sources, '{}'), coalesce(r.trace, '{}')
   FROM jsonb_to_record(request) AS r(
-    request_id uuid, page_size integer, elapsed_ms double precision, cache_hit boolean,
+    request_id uuid, page_size integer, elapsed_ms double precision, cache_hit boolean, prepared boolean,
     stale_cursor boolean, degraded text, variant text, sources jsonb, trace jsonb)
   ON CONFLICT DO NOTHING;
 
@@ -155,7 +156,9 @@ AS $$
   VALUES (viewer, session, page, write_page.version, shown, described, described #>> '{policy,variant}')
   ON CONFLICT (user_id, session_id, page_no)
   DO UPDATE SET
-    version = excluded.version, post_ids = excluded.post_ids, entries = excluded.entries,
+    version = excluded.version, post_ids = excluded.post_ids,
+    -- A refill does not change how the viewer watches.
+    entries = excluded.entries || jsonb_build_object('pace', f.entries -> 'pace'),
     withdrawn_ids = ARRAY(
       SELECT unnest(f.withdrawn_ids || f.post_ids) EXCEPT SELECT unnest(excluded.post_ids))
 $$;

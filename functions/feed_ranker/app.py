@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from functions.feed_ranker.container import Container
-from functions.feed_ranker.events import feedback, impressions, watch_progress
 from functions.feed_ranker.requests import (
     FeedbackIn,
     FeedQuery,
@@ -108,14 +107,7 @@ def post_impressions() -> Response[str]:
     batch = parse_body(ImpressionBatch, app.current_event, viewer)
     kept = container()
     kept.telemetry.identify(session_id=batch.session_id)
-    done = impressions.record(
-        kept.database,
-        viewer,
-        batch,
-        budget_s=kept.budget_s,
-    )
-    kept.report.batch("Impressions", done)
-    return answer(done)
+    return answer(kept.take_impressions(viewer, batch, request_id(app), datetime.now(UTC)))
 
 
 @app.post("/v1/watch-progress")
@@ -123,17 +115,7 @@ def post_watch_progress() -> Response[str]:
     """Take in a batch of watches."""
     viewer = _viewer()
     batch = parse_body(WatchBatch, app.current_event, viewer)
-    kept = container()
-    done = watch_progress.record(
-        kept.database,
-        viewer,
-        batch,
-        now=datetime.now(UTC),
-        budget_s=kept.budget_s,
-        on_self_views=kept.report.self_views,
-    )
-    kept.report.batch("Watches", done)
-    return answer(done)
+    return answer(container().take_watches(viewer, batch, request_id(app), datetime.now(UTC)))
 
 
 @app.post("/v1/feedback")
@@ -141,17 +123,7 @@ def post_feedback() -> Response[str]:
     """Take in that a viewer refuses a post, hides a creator or reports one, or takes that back."""
     viewer = _viewer()
     given = parse_body(FeedbackIn, app.current_event, viewer)
-    kept = container()
-    done = feedback.give(
-        kept.database,
-        viewer,
-        given,
-        budget_s=kept.budget_s,
-        cache=kept.feed.cache,
-        now=datetime.now(UTC),
-    )
-    kept.report.feedback(done)
-    return answer(done)
+    return answer(container().take_feedback(viewer, given, datetime.now(UTC)))
 
 
 @app.get("/v1/me/data")

@@ -8,38 +8,47 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 from functions.feed_ranker import upkeep
+from functions.feed_ranker.events import feedback, impressions, watch_progress
 from functions.feed_ranker.feed.answer import render_posts
 from functions.feed_ranker.feed.drafting import Drafter
 from functions.feed_ranker.feed.executor import Feed
+from functions.feed_ranker.feed.preparing import Preparer
 from functions.feed_ranker.feed.queue_builder import QueueBuilder
 from functions.feed_ranker.feed.request import FeedRequest
 from functions.feed_ranker.pages import cursor
 from functions.feed_ranker.pages.cursor import Position
-from functions.feed_ranker.playback import PlaybackTokens, PlaybackUrls
 from functions.feed_ranker.requests import VIEWABLE_FRACTION, VIEWABLE_MS
 from functions.feed_ranker.retrieval.candidates import Retrieval
 from functions.feed_ranker.retrieval.flag_reader import FlagReader
 from functions.feed_ranker.sessions.cache import SESSION_S, Cache
 from functions.feed_ranker.sessions.ledger import Ledger
+from functions.feed_ranker.sessions.prepared import PreparedQueues, WithPace
 from functions.feed_ranker.sessions.session_store import SessionStore
 from functions.feed_ranker.telemetry import FeedTelemetry
 from functions.feed_ranker.viewer_data import ViewerData
-from shared.dynamodb import connect
+from shared.dynamodb import connect, with_budget
 from shared.errors import UnavailableError
 from shared.http import timestamp
 from shared.models import Moment
-from shared.postgres import Postgres
+from shared.postgres import OptionalWork, Postgres
 from shared.ranking_config import RankingConfig
 from shared.variants import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.feed_ranker.requests import FeedQuery, SessionIn
+    from functions.feed_ranker.pages.pace import Pace
+    from functions.feed_ranker.requests import (
+        FeedbackIn,
+        FeedQuery,
+        ImpressionBatch,
+        SessionIn,
+        WatchBatch,
+    )
     from functions.feed_ranker.settings import FeedSettings
+    from shared.dynamodb import DynamoDB
     from shared.observability import Telemetry
 
 
@@ -55,14 +64,15 @@ class Container:
         self.cooldown = timedelta(days=settings.repeat_cooldown_days)
         self._upkeep = settings.upkeep
         self._upkeep_budget_s = settings.upkeep_budget_s
+        postgres = Postgres(settings.database_url.get_secret_value(), check_schema=True)
         self.database = FlagReader(
-            Postgres(settings.database_url.get_secret_value(), check_schema=True),
+            postgres,
             Policy(exploration_rate=settings.exploration_rate),
             RankingConfig(),
             self.report.flag_fault,
         )
         self._secrets = [s.get_secret_value().encode() for s in settings.cursor_secret]
-        self._urls = _playback_urls(settings)
+        self._urls = settings.playback_urls
         client = connect(settings.dynamodb_endpoint_url, settings.cache_budget_ms / 1000)
         store = SessionStore(client, settings.session_table, self.report.cache_failure)
         self.viewer_data = ViewerData(self.database, store)
@@ -70,12 +80,87 @@ class Container:
         retrieval = Retrieval(self.database, self.cooldown, settings.fresh_window, self.budget_s)
         ledger = Ledger(self.database, self.budget_s)
         builder = QueueBuilder(retrieval, ledger, self.database, settings.new_post_quota)
+        self._preparer = self._new_preparer(settings, postgres, client, cache.ttl_s)
         self.feed = Feed(
             ledger=ledger,
             cache=cache,
             drafter=Drafter(builder, settings.cooldown),
             cooldown=self.cooldown,
         )
+
+    def _new_preparer(
+        self, settings: FeedSettings, postgres: Postgres, client: DynamoDB, ttl_s: int
+    ) -> Preparer | None:
+        if not (budget_s := settings.prepare_budget_ms / 1000):
+            return None
+        database, table = OptionalWork(postgres), settings.session_table
+        client, on_failure = with_budget(client, budget_s / 4), self.report.cache_failure
+        retrieval = Retrieval(database, self.cooldown, settings.fresh_window, budget_s)
+        ledger = Ledger(database, budget_s)
+        return Preparer(
+            builder=QueueBuilder(retrieval, ledger, self.database, settings.new_post_quota),
+            queues=PreparedQueues(client, table, database, budget_s, ttl_s, on_failure),
+            cache=Cache(SessionStore(client, table, on_failure), ttl_s),
+            cooldown=settings.cooldown,
+            budget_s=budget_s,
+        )
+
+    def take_impressions(
+        self, viewer: UUID, batch: ImpressionBatch, request_id: str, now: datetime
+    ) -> dict[str, Any]:
+        """Record a batch of impressions, then prepare the session's next queue where it is time.
+
+        Raises:
+            DatabaseUnavailableError: Nothing was recorded, as far as one can tell; send it again.
+        """
+        database = WithPace(self.database, viewer, session=batch.session_id, post=None)
+        done = impressions.record(database, viewer, batch, budget_s=self.budget_s)
+        self.report.batch("Impressions", done)
+        self._prepare(viewer, database.pace, request_id, now)
+        return done
+
+    def take_watches(
+        self, viewer: UUID, batch: WatchBatch, request_id: str, now: datetime
+    ) -> dict[str, Any]:
+        """Record a batch of watches, then prepare the session's next queue where it is time.
+
+        Raises:
+            DatabaseUnavailableError: Nothing was recorded, as far as one can tell; send it again.
+        """
+        database = WithPace(self.database, viewer, session=None, post=batch.last_post)
+        done = watch_progress.record(
+            database,
+            viewer,
+            batch,
+            now=now,
+            budget_s=self.budget_s,
+            on_self_views=self.report.self_views,
+        )
+        self.report.batch("Watches", done)
+        self._prepare(viewer, database.pace, request_id, now)
+        return done
+
+    def take_feedback(self, viewer: UUID, given: FeedbackIn, now: datetime) -> dict[str, Any]:
+        """Take in that a viewer refuses a post, hides a creator or reports one, or takes it back.
+
+        Raises:
+            NotFoundError: There is no such post or creator.
+            DatabaseUnavailableError: Nothing changed, as far as one can tell; send it again.
+        """
+        done = feedback.give(
+            self.database, viewer, given, budget_s=self.budget_s, cache=self.feed.cache, now=now
+        )
+        self.report.feedback(done)
+        return done
+
+    def _prepare(self, viewer: UUID, pace: Pace | None, request_id: str, now: datetime) -> None:
+        if pace is None or self._preparer is None:
+            return
+        asked = pace.asked
+        moment = Moment.local(now, asked.timezone, asked.device, asked.connection)
+        outcome = self._preparer.prepare(viewer, pace, moment, request_id)
+        if outcome is not None:
+            self.report.preparation(outcome)
 
     def page(
         self,
@@ -101,9 +186,10 @@ class Container:
             at=at,
             resumed=query.cursor is not None or query.session_id is not None,
             page_size=query.page_size,
-            moment=_moment(query, now),
+            moment=Moment.local(now, query.timezone, query.device, query.connection),
             request_id=request_id,
             elapsed_ms=elapsed_ms,
+            timezone=query.timezone,
         )
         try:
             served = self.feed.page(request)
@@ -167,19 +253,3 @@ class Container:
         if left > 0 and (behind := upkeep.lag(self.database, left)) is not None:
             self.report.durations(asdict(behind))
         return {**done, "removed": removed}
-
-
-def _moment(query: FeedQuery, now: datetime) -> Moment:
-    local = now.astimezone(ZoneInfo(query.timezone))
-    return Moment(
-        now=now,
-        hour=local.hour + local.minute / 60,
-        device=query.device,
-        connection=query.connection,
-    )
-
-
-def _playback_urls(settings: FeedSettings) -> PlaybackUrls:
-    key, key_id = settings.mux_signing_key, settings.mux_signing_key_id
-    tokens = PlaybackTokens(key_id, key, settings.mux_token_lifetime_s) if key and key_id else None
-    return PlaybackUrls(settings.mux_stream_base_url, settings.mux_image_base_url, tokens)

@@ -150,6 +150,15 @@ class WatchBatch(Body):
 
     events: Annotated[list[Any], Field(min_length=1, max_length=MAX_BATCH)]
 
+    @property
+    def last_post(self) -> UUID | None:
+        """The post that the last row names, where that row names one."""
+        last = self.events[-1]
+        try:
+            return UUID(last["post_id"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+
 
 class ImpressionBatch(Body):
     """Body of POST /v1/impressions. A bad row does not sink the others: each is validated alone."""

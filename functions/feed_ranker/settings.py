@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from functions.feed_ranker.playback import SigningKey
+from functions.feed_ranker.playback import PlaybackTokens, PlaybackUrls, SigningKey
 from functions.feed_ranker.upkeep import UpkeepRules
 from shared.cooldown import CooldownRules
 from shared.observability import LogSettings
@@ -55,6 +55,12 @@ class FeedSettings(LogSettings):
         int, Field(ge=1, le=800, description="A run ends earlier where the function's time does")
     ] = 45
     cache_budget_ms: Annotated[int, Field(ge=10, le=10_000)] = 1_000
+    prepare_budget_ms: Annotated[
+        int,
+        Field(
+            ge=0, le=10_000, description="For ranking a queue ahead, after a batch; 0 never does"
+        ),
+    ] = 700
 
     @model_validator(mode="after")
     def _signs_with_a_whole_key(self) -> Self:
@@ -87,6 +93,17 @@ class FeedSettings(LogSettings):
             prune_batch=self.prune_batch,
             cooldown=timedelta(days=self.repeat_cooldown_days),
         )
+
+    @property
+    def playback_urls(self) -> PlaybackUrls:
+        """What makes the addresses of videos."""
+        key, key_id, lifetime_s = (
+            self.mux_signing_key,
+            self.mux_signing_key_id,
+            self.mux_token_lifetime_s,
+        )
+        tokens = PlaybackTokens(key_id, key, lifetime_s) if key and key_id else None
+        return PlaybackUrls(self.mux_stream_base_url, self.mux_image_base_url, tokens)
 
     @property
     def fresh_window(self) -> timedelta:

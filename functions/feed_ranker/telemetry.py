@@ -44,6 +44,7 @@ class FeedTelemetry:
             "page served",
             page_no=at.page_no,
             cache_hit=served.from_cache,
+            prepared=served.prepared,
             stale_cursor=served.queue_expired,
             degraded=served.degraded,
             variant=page.policy.variant,
@@ -54,6 +55,7 @@ class FeedTelemetry:
             posts=len(page.posts),
         )
         count("CacheHit", served.from_cache)
+        count("PreparedHit", served.prepared)
         count("StaleCursor", served.queue_expired)
         for rung in Rung:
             count(f"Posts{rung.title()}", sum(p.rung is rung for p in page.posts))
@@ -95,6 +97,11 @@ class FeedTelemetry:
             self.telemetry.count(f"{what}Rejected{known}", rows)
         if reasons:
             self.telemetry.logger.warning("rows rejected", what=what, by_field=reasons)
+
+    def preparation(self, outcome: str) -> None:
+        """Tell what came of ranking a queue ahead."""
+        self.telemetry.logger.info("queue ranked ahead", outcome=outcome)
+        self.telemetry.count(f"Preparations{outcome.title()}")
 
     def self_views(self, count: int) -> None:
         """Tell of watches of a viewer's own posts, from which nothing is learnt."""

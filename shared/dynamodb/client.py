@@ -7,6 +7,7 @@ parameters to JSON, the signature, the answer back.
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 import zlib
@@ -75,6 +76,12 @@ class DynamoDB:
         self._budget_s = budget_s
         self._clock = clock
         self._skew = timedelta(0)
+
+    def with_budget(self, budget_s: float) -> DynamoDB:
+        """Return a client on the same connections whose calls end within another budget."""
+        other = copy.copy(self)
+        other._budget_s = budget_s  # noqa: SLF001  # its own class
+        return other
 
     def get_item(self, **request: object) -> dict[str, Any]:
         """Read an item."""

@@ -59,6 +59,12 @@ def connect(endpoint_url: str | None, budget_s: float) -> DynamoDB:
     )
 
 
+def with_budget(client: DynamoDB, budget_s: float) -> DynamoDB:
+    """Return the same client with another budget for each call; boto3's keeps the one it has."""
+    found: object = client  # which may be boto3's, whatever its type says here
+    return client.with_budget(budget_s) if isinstance(found, DynamoDB) else client
+
+
 def _tls(ca_bundle: str | None) -> ssl.SSLContext:
     context: ssl.SSLContext = create_urllib3_context()
     context.load_verify_locations(ca_bundle or get_cert_path(True))

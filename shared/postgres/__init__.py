@@ -2,7 +2,7 @@
 
 from psycopg.types.json import Jsonb as Json
 
-from shared.postgres.client import Postgres
+from shared.postgres.client import OptionalWork, Postgres
 from shared.postgres.schema import SCHEMA_VERSION, SchemaMismatchError
 from shared.postgres.statement import Database, Statement
 from shared.postgres.url import DatabaseUrl
@@ -12,6 +12,7 @@ __all__ = [
     "Database",
     "DatabaseUrl",
     "Json",
+    "OptionalWork",
     "Postgres",
     "SchemaMismatchError",
     "Statement",

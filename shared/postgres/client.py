@@ -61,7 +61,13 @@ class Postgres:
         self._checks_schema = check_schema
         self._breaker = breaker or Breaker()
 
-    def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+    def run(
+        self,
+        *statements: Statement,
+        viewer: UUID | None,
+        budget_s: float,
+        optional: bool = False,
+    ) -> list[list[Any]]:
         """Run statements in one transaction and one round trip.
 
         Every statement must be safe to run twice: after a lost connection all are sent once more,
@@ -71,6 +77,8 @@ class Postgres:
             statements: In order; later ones see what earlier ones wrote.
             viewer: Whose claims hold for the transaction; None for none.
             budget_s: Seconds for all of it, connecting aside.
+            optional: Whether nobody waits for it. It gets less time than others, so that its
+                running out of time says nothing to them.
 
         Returns:
             For each statement its rows.
@@ -89,7 +97,7 @@ class Postgres:
             rows = self._run([begin, *statements], budget_s)
         except psycopg.Error as error:
             fault = fault_of(error)
-            if fault is Fault.SLOW and not patient:
+            if fault is Fault.SLOW and not (patient or optional):
                 self._breaker.timed_out()
             elif fault is not Fault.SLOW:
                 self._breaker.answered()  # a refusal costs nobody any time
@@ -171,6 +179,21 @@ class Postgres:
             raise schema.mismatch("the database has no schema of this feed: migrate it") from error
         schema.check(version, oldest_code)
         raise cause
+
+
+class OptionalWork:
+    """Hands statements on for which nobody waits: their lateness keeps no one else from asking."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+
+    def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+        """Run statements as `Postgres.run` does.
+
+        Raises:
+            DatabaseUnavailableError: No answer within the budget, or no connection.
+        """
+        return self._postgres.run(*statements, viewer=viewer, budget_s=budget_s, optional=True)
 
 
 def _settings(viewer: UUID | None, budget_s: float) -> dict[str, str]:

@@ -30,6 +30,14 @@ FROM commit_page(
 SELECT status, version, entries, withdrawn, no_longer_unseen, posts, content_columns, eligible
 FROM standing_page(%(viewer)s, %(session)s, %(page_no)s, %(request)s);
 
+-- name: session_pace
+SELECT session_id, page_no, posts, seen, described
+FROM session_pace(%(viewer)s, %(session)s::uuid, %(post)s::uuid);
+
+-- name: prepared_content
+SELECT content_columns
+FROM prepared_content(%(viewer)s, %(session)s, %(page_no)s, %(ids)s::uuid[]);
+
 -- name: feedback_revision
 -- What a ranking knows of the viewer's feedback; commit_page holds queues against it.
 SELECT coalesce(max(revision), 0) FROM feedback WHERE user_id = %(viewer)s;

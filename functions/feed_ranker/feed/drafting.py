@@ -76,11 +76,11 @@ class Drafter:
 
     def _find_queue(self, request: FeedRequest, work: Work) -> RankedQueue | None:
         """Return the cached queue, where its ranked posts fill the page."""
-        if work.queue is None:
+        ranked = work.queue
+        if ranked is None:
             return None
-        ranked = RankedQueue(work.queue, is_own=work.queue_is_own)
-        without, count = ranked.without(work), work.queue.ranked_count
-        left = work.queue.left(0 if ranked.is_own else request.at.used).items()
+        without, count = ranked.without(work), ranked.queue.ranked_count
+        left = ranked.queue.left(0 if ranked.is_own else request.at.used).items()
         fitting = [i for i, e in left if i < count and e.post_id not in without]
         return ranked if len(fitting) >= request.page_size else None
 
@@ -106,9 +106,14 @@ class Drafter:
 
 
 def _used_up_early(request: FeedRequest, work: Work) -> bool:
-    """Return whether the viewer has used up a queue that still lived and once held such a page."""
-    queue = work.queue
-    return queue is not None and queue.ranked_count >= request.page_size and not queue.complete
+    """Return whether the viewer has used up a queue that still lived and once held such a page.
+
+    A queue that was prepared holds one page, which says nothing about how fast the viewer is.
+    """
+    if work.queue is None or work.queue.is_prepared:
+        return False
+    queue = work.queue.queue
+    return queue.ranked_count >= request.page_size and not queue.complete
 
 
 def _follows(page: Page, ranked: RankedQueue, work: Work) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from functions.feed_ranker.feed import trace
 from functions.feed_ranker.feed.off_ledger import OffLedger
 from functions.feed_ranker.feed.request import FeedRequest, NoPageReason, Served
-from functions.feed_ranker.feed.work import Draft, Work
+from functions.feed_ranker.feed.work import Draft, RankedQueue, Work
+from functions.feed_ranker.pages.pace import Asked
 from functions.feed_ranker.sessions.cache import Cache, CacheEntry, CacheForRequest
 from functions.feed_ranker.sessions.ledger import (
     AlreadyWritten,
@@ -110,6 +111,10 @@ class Feed:
                 queue_expired=_queue_expired(draft, work),
                 degraded="cache" if cache.gone else page.degraded,
             ),
+            asked=_asked(
+                request,
+                self.cache.fresh_until(request.moment.now) if queue else work.queue_fresh_until,
+            ),
         )
         with span("commit"):
             return self.ledger.commit(submission)
@@ -137,9 +142,10 @@ class Feed:
             fresh_until = self.cache.fresh_until(request.moment.now)
             columns = outcome.content_columns or "{}"
             queue = pack_queue(CachedQueue.of(draft.new_queue, draft.page, columns, fresh_until))
-        elif draft.follows_from_queue:
+        elif draft.follows_from_queue and not entry.claimed:
             return
-        follows = draft.follows_from_queue and draft.stored is None
+        # Where a queue is being prepared for the page, it comes too late: this page stands.
+        follows = draft.follows_from_queue and draft.stored is None and not entry.claimed
         stored = StoredPage(draft.page, outcome.version, _queue_expired(draft, work))
         with span("cache"):
             cache.remember(draft.page, None if follows else stored, queue, expected=entry.version)
@@ -161,14 +167,23 @@ def _begin(request: FeedRequest, entry: CacheEntry | None, cache: CacheForReques
     """
     if entry is None:
         return Work(stored=None, queue=None, queue_expired=False)
-    held, now = entry.queue, request.moment.now.timestamp()
-    queue = held if held is not None and now < held.fresh_until else None
-    expired = queue is None and not cache.gone
-    return Work(
-        stored=entry.stored,
-        queue=queue.ranked if queue else None,
-        queue_expired=expired,
-        queue_is_own=entry.own_queue is not None,
+    held = entry.queue
+    if held is None or request.moment.now.timestamp() >= held.fresh_until:
+        return Work(stored=entry.stored, queue=None, queue_expired=not cache.gone)
+    queue = RankedQueue(
+        held.ranked,
+        is_own=entry.own_queue is not None,
+        is_prepared=held.prepared,
+        trace=held.trace,
+    )
+    return Work(entry.stored, queue, queue_expired=False, queue_fresh_until=held.fresh_until)
+
+
+def _asked(request: FeedRequest, fresh_until: int) -> Asked:
+    """Describe the request as the page keeps it, for those that prepare the next queue."""
+    moment = request.moment
+    return Asked(
+        moment.now.timestamp(), moment.device, moment.connection, request.timezone, fresh_until
     )
 
 
@@ -184,6 +199,7 @@ def _answer(draft: Draft, outcome: Committed, work: Work, cache: CacheForRequest
         page,
         outcome.content,
         from_cache=not draft.new_queue,
+        prepared=draft.prepared,
         queue_expired=_queue_expired(draft, work),
         degraded="cache" if cache.gone else page.degraded,
         withdrawn=len(work.withdrawn),

@@ -64,7 +64,12 @@ class QueueBuilder:
         return self._build(request, cache, used_up_early=used_up_early, unless=unless)
 
     def rank(
-        self, request: FeedRequest, cache: CacheForRequest, *, refilling: bool = False
+        self,
+        request: FeedRequest,
+        cache: CacheForRequest,
+        *,
+        refilling: bool = False,
+        unwritten: bool = False,
     ) -> RankedQueue:
         """Rank a queue anew, without what the session was already served.
 
@@ -73,11 +78,12 @@ class QueueBuilder:
             cache: Knows pages that Postgres may not know of.
             refilling: Whether the page stands already. Its cursor is then older than the session
                 may be, and does not tell whether later pages are known to the cache alone.
+            unwritten: Whether nothing is to be found where the page is written already.
 
         Raises:
             DatabaseUnavailableError: Retrieval did not answer within its budget.
         """
-        found = self._build(request, cache, refilling=refilling)
+        found = self._build(request, cache, refilling=refilling, unwritten=unwritten)
         assert not isinstance(found, AlreadyWritten)  # noqa: S101  # that was not asked
         return found
 
@@ -88,13 +94,16 @@ class QueueBuilder:
         *,
         used_up_early: bool = False,
         refilling: bool = False,
+        unwritten: bool = False,
         unless: PageThatStands | None = None,
     ) -> RankedQueue | AlreadyWritten:
         ask_cache = request.at.cache_only_pages or refilling
         served = cache.served(request.at.session) if ask_cache else {}
         length = queue.ranked_length(request.page_size, used_up_early=used_up_early)
         with span("sources"):
-            decision, found = self._retrieve(request, served, queue.wanted(length), unless)
+            decision, found = self._retrieve(
+                request, served, queue.wanted(length), unless, unwritten=unwritten
+            )
         if unless is not None and found.instead:
             return unless.read(found.instead[0])
         with span("ranking"):
@@ -108,6 +117,8 @@ class QueueBuilder:
         served: Mapping[UUID, int],
         want: int,
         unless: PageThatStands | None,
+        *,
+        unwritten: bool,
     ) -> tuple[Decision, Found]:
         """Retrieve as the viewer's policy demands, and return the decision on that policy."""
         at, moment = request.at, request.moment
@@ -124,7 +135,7 @@ class QueueBuilder:
                 context=f"{moment.device}/{moment.daypart}",
                 newest=newest,
                 unless=unless.statement if unless else None,
-                unless_page=at.page_no if unless else None,
+                unless_page=at.page_no if unless or unwritten else None,
             )
             decision = self.flags.decide(request.viewer)  # new flags may have come along
             if decision.policy.chronological == newest or found.instead:

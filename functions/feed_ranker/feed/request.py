@@ -29,6 +29,7 @@ class FeedRequest:
         moment: When and on what the viewer watches.
         request_id: The request's id, a UUID.
         elapsed_ms: Returns the milliseconds since the request came in.
+        timezone: The viewer's IANA time zone.
     """
 
     viewer: UUID
@@ -38,6 +39,7 @@ class FeedRequest:
     moment: Moment
     request_id: str
     elapsed_ms: Callable[[], float]
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Served:
         content: What clients are shown of its posts.
         from_cache: Whether it was taken from what was stored, not ranked anew.
         queue_expired: Whether its cursor's queue had expired.
+        prepared: Whether it begins a queue that was ranked ahead of the request.
         degraded: The word for what the page lacks of the promise; None where it lacks nothing.
         withdrawn: How many posts turned out, while it was made, not to be shown.
         underfilled: Whether it is shorter than promised: more posts may be shown than it holds.
@@ -63,6 +66,7 @@ class Served:
     degraded: str | None
     withdrawn: int = 0
     underfilled: bool = False
+    prepared: bool = False
     decided: Parts | None = None
 
 

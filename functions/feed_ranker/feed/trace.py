@@ -37,6 +37,7 @@ def of_request(
         "page_size": request.page_size,
         "elapsed_ms": round(request.elapsed_ms(), 3),
         "cache_hit": draft.new_queue is None,
+        "prepared": draft.prepared,
         "stale_cursor": queue_expired,
         "degraded": degraded,
         "variant": page.policy.variant,

@@ -24,12 +24,14 @@ class RankedQueue:
         queue: The queue.
         is_new: Whether it was ranked for this request.
         is_own: Whether it was ranked for this very page, so that the page begins it.
-        trace: How it came about, where it is new.
+        is_prepared: Whether it was ranked ahead of the request for its first page.
+        trace: How it came about, where no earlier request for a page has logged it.
     """
 
     queue: Queue
     is_new: bool = False
     is_own: bool = False
+    is_prepared: bool = False
     trace: Mapping[str, Any] = field(default_factory=dict)
 
     def without(self, work: Work) -> frozenset[UUID]:
@@ -62,6 +64,12 @@ class Draft:
         return self.stored is not None and self.stored.page.posts == self.page.posts
 
     @property
+    def prepared(self) -> bool:
+        """Whether it is the first page of a queue that was ranked ahead."""
+        found = self.ranked if self.stored is None else None
+        return found is not None and found.is_own and found.is_prepared
+
+    @property
     def new_queue(self) -> Queue | None:
         """The queue that is to be cached with the page."""
         new = self.ranked is not None and self.ranked.is_new and self.stored is None
@@ -76,16 +84,16 @@ class Work:
         stored: The page that stands, if one does.
         queue: The cached queue that the page can be taken from; None where it has to be ranked.
         queue_expired: Whether the cursor's queue had expired.
-        queue_is_own: Whether that queue was ranked for this very page.
+        queue_fresh_until: Unix seconds until which the cached queue serves.
         withdrawn: Posts that turned out not to be shown.
         no_longer_unseen: Posts that the cached queue still takes for unseen. They may be shown as
             repeats, which only a new retrieval can say.
     """
 
     stored: StoredPage | None
-    queue: Queue | None
+    queue: RankedQueue | None
     queue_expired: bool
-    queue_is_own: bool = False
+    queue_fresh_until: int = 0
     withdrawn: frozenset[UUID] = frozenset()
     no_longer_unseen: frozenset[UUID] = frozenset()
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from functions.feed_ranker.pages.cursor import Position
+    from functions.feed_ranker.pages.pace import Asked
     from functions.feed_ranker.pages.page import Page
 
 
@@ -48,6 +49,7 @@ class Submission:
         queue_expired: Whether the cursor's queue had expired.
         hydrate: Posts whose content the cache is to hold.
         request: The row of feed_requests.
+        asked: What the request for a page that is written now said of itself.
     """
 
     viewer: UUID
@@ -59,6 +61,7 @@ class Submission:
     queue_expired: bool
     hydrate: Collection[UUID]
     request: Mapping[str, Any]
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,7 @@ class Ledger:
 def _statement(submission: Submission) -> Statement:
     page = submission.page
     document = page_document(page, queue_expired=submission.queue_expired, lasting=True)
+    document["pace"] = submission.asked.document()
     return Statement(
         sql.FEED["commit_page"],
         {

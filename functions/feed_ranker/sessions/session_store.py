@@ -73,7 +73,7 @@ class SessionStore:
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
         """
-        keys = [_key(viewer, session, page) for page in sorted(set(pages))]
+        keys = [key(viewer, session, page) for page in sorted(set(pages))]
         if len(keys) == 1:
             one = call(
                 lambda: self._client.get_item(
@@ -111,8 +111,8 @@ class SessionStore:
                 deletes the rest.
         """
         count = 0
-        for key in self._items(viewer, session, keys_only=True):
-            delete = functools.partial(self._client.delete_item, TableName=self._table, Key=key)
+        for found in self._items(viewer, session, keys_only=True):
+            delete = functools.partial(self._client.delete_item, TableName=self._table, Key=found)
             call(delete, self._on_failure)
             count += 1
         return count
@@ -124,7 +124,7 @@ class SessionStore:
         request: QueryInputTypeDef = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": _key(viewer, session, 0)["pk"]},
+            "ExpressionAttributeValues": {":pk": key(viewer, session, 0)["pk"]},
             "ConsistentRead": True,
         }
         if keys_only:
@@ -171,7 +171,7 @@ class SessionStore:
             values[":expected"] = {"N": str(expected)}
         request: PutItemInputTypeDef = {
             "TableName": self._table,
-            "Item": _attributes(viewer, session, page, item, expires_at),
+            "Item": attributes(viewer, session, page, item, expires_at),
             "ConditionExpression": condition,
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -179,39 +179,43 @@ class SessionStore:
         try:
             call(lambda: self._client.put_item(**request), self._on_failure)
         except ConditionFailed as failed:
-            return _item(failed.item)
+            return _read_item(failed.item)
         return None
 
 
-def _attributes(
+def attributes(
     viewer: UUID, session: UUID, page: int, item: Item, expires_at: int
 ) -> dict[str, AttributeValueTypeDef]:
-    attributes: dict[str, AttributeValueTypeDef] = {
-        **_key(viewer, session, page),
+    """Write an item's attributes, its key among them."""
+    written: dict[str, AttributeValueTypeDef] = {
+        **key(viewer, session, page),
         "expires_at": {"N": str(expires_at)},
     }
     if item.version is not None:
-        attributes["version"] = {"N": str(item.version)}
+        written["version"] = {"N": str(item.version)}
     if item.page is not None:
-        attributes["page"] = {"B": item.page}
+        written["page"] = {"B": item.page}
     if item.queue is not None:
-        attributes["queue"] = {"B": item.queue}
-    return attributes
+        written["queue"] = {"B": item.queue}
+    return written
 
 
-def _key(viewer: UUID, session: UUID, page: int) -> dict[str, AttributeValueTypeDef]:
+def key(viewer: UUID, session: UUID, page: int) -> dict[str, AttributeValueTypeDef]:
+    """Return the key of a page: pk = viewer and session, sk = page."""
     return {"pk": {"S": f"feed#{viewer}#{session}"}, "sk": {"S": f"page#{page:010}"}}
 
 
 def _alive(found: list[dict[str, Any]], now: int) -> dict[int, Item]:
+    """Return those of the items that were found which have not expired, by page."""
     return {
-        int(item["sk"]["S"].rpartition("#")[2]): _item(item)
+        int(item["sk"]["S"].rpartition("#")[2]): _read_item(item)
         for item in found
         if int(item["expires_at"]["N"]) > now
     }
 
 
-def _item(found: dict[str, Any]) -> Item:
+def _read_item(found: dict[str, Any]) -> Item:
+    """Read an item's attributes."""
     return Item(
         version=int(found["version"]["N"]) if "version" in found else None,
         page=bytes(found["page"]["B"]) if "page" in found else None,

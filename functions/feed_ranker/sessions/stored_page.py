@@ -96,7 +96,7 @@ def read_document(
     page = Page(
         posts=tuple(_read_post(row, known) for row in document["posts"]),
         page_size=document["page_size"],
-        after=_read_place(document["next"], session, page_no),
+        after=read_place(document["next"], session, page_no),
         degraded=document["degraded"],
         policy=Policy(**policy),
         ranked_by=document["ranked_by"],
@@ -157,7 +157,7 @@ def unpack_page(data: bytes, session: UUID, page_no: int, version: int) -> Store
     page = Page(
         posts=posts,
         page_size=page_size,
-        after=_read_place(dict(zip(_PLACE, place, strict=True)), session, page_no),
+        after=read_place(dict(zip(_PLACE, place, strict=True)), session, page_no),
         degraded=degraded,
         policy=policy,
         ranked_by=ranked_by,
@@ -179,7 +179,7 @@ def _place(after: Position) -> dict[str, Any]:
     return dict(zip(_PLACE, values, strict=True))
 
 
-def _read_place(place: Mapping[str, Any], session: UUID, page_no: int) -> Position:
+def read_place(place: Mapping[str, Any], session: UUID, page_no: int) -> Position:
     """Read where the page behind page `page_no` begins."""
     return Position(
         session=session,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from functions.feed_ranker.ranking.queue import Queue
 from functions.feed_ranker.ranking.stream import Entry
@@ -20,6 +20,7 @@ from functions.feed_ranker.sessions.columns import (
 from functions.feed_ranker.sessions.packed_content import PackedContent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from functions.feed_ranker.pages.page import Page
@@ -34,11 +35,15 @@ class CachedQueue:
         content: What clients are shown, for when Postgres is gone: of the queue's entries in their
             order, then of the repeats on the page that the queue was ranked for.
         fresh_until: Unix seconds after which the queue is ranked anew.
+        prepared: Whether it was ranked ahead of the request for its first page.
+        trace: How it came about, where it was prepared: no request for a page has logged it.
     """
 
     ranked: Queue
     content: PackedContent
     fresh_until: int
+    prepared: bool = False
+    trace: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, queue: Queue, page: Page, columns: str, fresh_until: int) -> CachedQueue:
@@ -65,6 +70,8 @@ def pack_queue(cached: CachedQueue) -> bytes:
         packed_policy(queue.policy),
         queue.ranked_by,
         cached.fresh_until,
+        int(cached.prepared),
+        dict(cached.trace),
     ]
     columns = [
         whole_figures(e.weight for e in queue.entries),
@@ -79,7 +86,7 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
     if found is None:
         return None
     held, (head, (weights, *columns)), rest = found
-    page_size, complete, ranked_count, revision, packed, ranked_by, fresh_until = head
+    page_size, complete, ranked_count, revision, packed, ranked_by, fresh_until, *made = head
     policy = read_policy(packed)
     entries = tuple(
         Entry(*row[:-2], weight, row.reason, row.evidence)
@@ -99,4 +106,5 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
         policy=policy,
         ranked_by=ranked_by,
     )
-    return CachedQueue(queue, PackedContent(held, rest), fresh_until)
+    prepared, trace = made
+    return CachedQueue(queue, PackedContent(held, rest), fresh_until, bool(prepared), trace)

@@ -121,6 +121,8 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
         """ '{"elapsed_ms": 1, "cache_hit": false, "stale_cursor": false}')"""
     ),
     "standing_page": "SELECT FROM standing_page(%(viewer)s, %(post)s, 0, '{}')",
+    "session_pace": "SELECT FROM session_pace(%(viewer)s, %(post)s, NULL)",
+    "prepared_content": "SELECT FROM prepared_content(%(viewer)s, %(post)s, 0, '{}')",
     "record_impressions": "SELECT FROM record_impressions(%(viewer)s, %(post)s, '[]')",
     "record_impression": "SELECT record_impression(%(viewer)s, %(post)s)",
     "record_watches": "SELECT FROM record_watches(%(viewer)s, '[]')",

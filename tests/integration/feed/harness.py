@@ -10,8 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from functions.feed_ranker.container import Container
-from functions.feed_ranker.events import impressions
-from functions.feed_ranker.requests import FeedQuery, ImpressionBatch
+from functions.feed_ranker.requests import FeedQuery, ImpressionBatch, WatchBatch
 from functions.feed_ranker.settings import FeedSettings
 from local.page_check import label_faults, page_faults
 from shared.observability import Telemetry
@@ -38,6 +37,7 @@ class Harness:
             # A busy machine is no lost dependency. Tests of lost ones set budgets of their own.
             "DATABASE_BUDGET_MS": "10000",
             "CACHE_BUDGET_MS": "10000",
+            "PREPARE_BUDGET_MS": "10000",
         }
         self.table = table
         self.now = datetime.now(UTC)
@@ -152,8 +152,14 @@ class Viewer:
         self.session = self.cursor = None
         self.pages = []
 
-    def records(self, page: dict[str, Any]) -> dict[str, Any]:
-        """Record impressions of all posts of a page."""
+    def records(
+        self,
+        page: dict[str, Any],
+        *,
+        posts: slice = slice(None),
+        container: Container | None = None,
+    ) -> dict[str, Any]:
+        """Record impressions of posts of a page, of all of them unless some are named."""
         batch = ImpressionBatch.model_validate(
             {
                 "session_id": page["session_id"],
@@ -166,16 +172,33 @@ class Viewer:
                         "visible_ms": 900,
                         "seen_at": self.harness.now.isoformat(),
                     }
-                    for post in page["posts"]
+                    for post in page["posts"][posts]
                 ],
             }
         )
-        container = self.harness.container
-        return impressions.record(
-            container.database,
-            self.id,
-            batch,
-            budget_s=container.budget_s,
+        return (container or self.harness.container).take_impressions(
+            self.id, batch, str(uuid4()), self.harness.now
+        )
+
+    def watches(
+        self,
+        page: dict[str, Any],
+        *,
+        posts: slice = slice(None),
+        container: Container | None = None,
+    ) -> dict[str, Any]:
+        """Report that posts of a page were watched to the end."""
+        rows = [
+            {
+                "event_id": str(uuid4()),
+                "post_id": post["post_id"],
+                "play_ms": post["duration_ms"],
+                "duration_ms": post["duration_ms"],
+            }
+            for post in page["posts"][posts]
+        ]
+        return (container or self.harness.container).take_watches(
+            self.id, WatchBatch(events=rows), str(uuid4()), self.harness.now
         )
 
 

@@ -24,7 +24,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions.feed_ranker.events import impressions
 from functions.feed_ranker.requests import ImpressionBatch
 from shared.errors import UnavailableError
 from tests.integration.feed.harness import Viewer, check_page, ids
@@ -236,12 +235,11 @@ class Watching(RuleBasedStateMachine):
             }
             for post in posts
         ]
-        container = self.harness.container
-        done = impressions.record(
-            container.database,
+        done = self.harness.container.take_impressions(
             self.viewer_id,
             ImpressionBatch.model_validate({"session_id": page["session_id"], "impressions": rows}),
-            budget_s=5.0,
+            str(uuid4()),
+            self.harness.now,
         )
         assert done == {"accepted": len(rows), "duplicates": 0, "rejected": []}
         self.seen |= {post["post_id"] for post in posts}
