@@ -62,8 +62,7 @@ class Container:
         self.report = FeedTelemetry(telemetry)
         self.budget_s = settings.database_budget_ms / 1000
         self.cooldown = timedelta(days=settings.repeat_cooldown_days)
-        self._upkeep = settings.upkeep
-        self._upkeep_budget_s = settings.upkeep_budget_s
+        self._settings = settings
         postgres = Postgres(settings.database_url.get_secret_value(), check_schema=True)
         self.database = FlagReader(
             postgres,
@@ -128,13 +127,9 @@ class Container:
             DatabaseUnavailableError: Nothing was recorded, as far as one can tell; send it again.
         """
         database = WithPace(self.database, viewer, session=None, post=batch.last_post)
+        of_own = self.report.self_views
         done = watch_progress.record(
-            database,
-            viewer,
-            batch,
-            now=now,
-            budget_s=self.budget_s,
-            on_self_views=self.report.self_views,
+            database, viewer, batch, now=now, budget_s=self.budget_s, on_self_views=of_own
         )
         self.report.batch("Watches", done)
         self._prepare(viewer, database.pace, request_id, now)
@@ -242,9 +237,9 @@ class Container:
         Raises:
             DatabaseUnavailableError: No answer in time; the next run goes on.
         """
-        budget_s = min(seconds_left, self._upkeep_budget_s)
+        budget_s = min(seconds_left, self._settings.upkeep_budget_s)
         begun = time.monotonic()
-        done = asdict(upkeep.run(self.database, self._upkeep, budget_s))
+        done = asdict(upkeep.run(self.database, self._settings.upkeep, budget_s))
         removed = done.pop("removed")
         self.report.work("RollUp", done)
         self.report.work("Removed", removed)
