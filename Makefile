@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate cells adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate cells move roll-up adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
 help:  ## List the targets; in brackets how long they take on two cores
@@ -68,6 +68,9 @@ movielens: install  ## MovieLens-100k as a log for make replay: STATE_DIR/moviel
 		--requirement requirements/movielens.txt
 	$(BIN)/python -m evaluation.replay.movielens $(STATE_DIR)/recbole-1.2.1-py3-none-any.whl $(STATE_DIR)/movielens.parquet
 
+roll-up: install  ## How many events a second one catalogue server counts (POSTS, EVENTS, BATCH) [20 s]
+	exec $(BIN)/python -m evaluation.roll_up
+
 soak: install  ## A long run at half of what the machine does (MINUTES, RATE, OPEN_TRANSACTION minutes); writes STATE_DIR/soak.json and soak.png [30 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.soak
 
@@ -112,6 +115,9 @@ migrate: install  ## Apply the migrations (DATABASE_URL=…; KIND=catalogue or v
 cells: install  ## Connect a cell to a catalogue, both ways (CATALOGUE=…, CELL=…, NUMBER=1; DISCONNECT=1); again: nothing happens
 	@$(foreach name,CATALOGUE CELL NUMBER DISCONNECT CATALOGUE_FOR_CELL CELL_FOR_CATALOGUE,$(name)='$($(name))') \
 		exec $(BIN)/python -m ops.cells
+
+move: install  ## Move a viewer from one cell to another (VIEWER=…, CATALOGUE=…, FROM=…, TO=…); again: nothing happens
+	@$(foreach name,VIEWER CATALOGUE FROM TO,$(name)='$($(name))') exec $(BIN)/python -m ops.move
 
 adopt: install  ## Let the feed move in beside an application's own posts (docs/adopt.md); APPLY=1 does it, UNDO=1 takes it back
 	@$(foreach name,POSTS ID CREATOR CAPTION VIDEO_URL DURATION_MS DELETED FOLLOWS LIKES COMMENTS IMPRESSIONS WATCHES VIEW_COUNT LIKE_COUNT COMMENT_COUNT SHARE_COUNT INGEST INGEST_PER_S MINUTES_PER_VIDEO ENCODING_PRICE STORAGE_PRICE APPLY UNDO,$(name)='$($(name))') \

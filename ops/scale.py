@@ -199,7 +199,7 @@ def table(viewers: tuple[int, ...] = SIZES) -> str:
         figures = [
             f"{needed.viewers:,}",
             *(
-                _rounded(value)
+                rounded(value)
                 for value in (
                     needed.requests_s,
                     needed.write_units_s,
@@ -210,15 +210,15 @@ def table(viewers: tuple[int, ...] = SIZES) -> str:
                     needed.connections,
                 )
             ),
-            f"{_rounded(needed.storage_gb)} GB",
-            _rounded(needed.dollars),
+            f"{rounded(needed.storage_gb)} GB",
+            rounded(needed.dollars),
             f"{needed.dollars / needed.viewers * 1000:.2f}",
         ]
         lines.append(f"| {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
-def _rounded(value: float) -> str:
+def rounded(value: float) -> str:
     """Round to two figures, because the assumptions are not more exact."""
     if value < 1:
         return "under 1"

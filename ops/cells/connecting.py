@@ -15,6 +15,7 @@ from ops.cells.servers import (
     CellsError,
     identifier,
     name_of,
+    reader_of,
     slot_from,
     slot_to,
 )
@@ -90,14 +91,14 @@ def _send_to_catalogue(
     catalogue: Server, cell: Server, number: int, tell: Callable[[str], None]
 ) -> None:
     if not steps.is_subscribed(catalogue, name_of(number)):
-        password = steps.draw_password(cell, CATALOGUE)
+        password = steps.draw_password(cell, reader_of(number))
         steps.keep_slot(cell, slot_from(number))
-        address = cell.address(CATALOGUE, password)
+        address = cell.address(reader_of(number), password)
         steps.subscribe(catalogue, name_of(number), address, PUBLICATION_OF_CELL, slot_from(number))
         tell("the catalogue gets what viewers of the cell do")
     elif not steps.follows_address(catalogue, name_of(number), cell):
-        password = steps.draw_password(cell, CATALOGUE)
-        steps.change_address(catalogue, name_of(number), cell.address(CATALOGUE, password))
+        password = steps.draw_password(cell, reader_of(number))
+        steps.change_address(catalogue, name_of(number), cell.address(reader_of(number), password))
         tell("the catalogue knows the new address of the cell")
     steps.wait_for_copies(catalogue, name_of(number))
     # Only now, since the rows of the first copy are not among what the slot confirms.
@@ -173,6 +174,7 @@ def disconnect(
         steps.drop_subscription(cell, CATALOGUE)
         steps.drop_slot(cell, slot_from(number))
         cell.connection.execute("UPDATE vroom_private.server SET sends_by = NULL, cell_no = NULL")
+        steps.drop_role(cell, reader_of(number))
     steps.drop_slot(catalogue, slot_to(number))
     catalogue.connection.execute("DELETE FROM vroom_private.cells WHERE cell_no = %s", [number])
     steps.drop_role(catalogue, name_of(number))

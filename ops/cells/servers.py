@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 GROUP: Final = "vroom_replication"  # who may read the published tables
-CATALOGUE: Final = "vroom_catalogue"  # publication, subscription and role of the catalogue
+CATALOGUE: Final = "vroom_catalogue"  # publication and subscription of the catalogue
 PUBLICATION_OF_CELL: Final = "vroom_cell"
 MOST_CELLS: Final = 999
 
@@ -90,6 +90,11 @@ def slot_to(cell: int) -> str:
 def slot_from(cell: int) -> str:
     """Return the slot on a cell by which the catalogue gets what viewers did."""
     return f"vroom_from_cell_{cell}"
+
+
+def reader_of(cell: int) -> str:
+    """Return the role with which the catalogue connects to a cell."""
+    return f"vroom_catalogue_{cell}"
 
 
 def name_of(cell: int) -> str:

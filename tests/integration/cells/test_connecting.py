@@ -99,7 +99,7 @@ def test_the_replicating_roles_read_what_is_published_and_no_more(world: World) 
     """
     for node, role, kind in (
         (world.catalogue, "vroom_cell_1", "catalogue"),
-        (world.cells[1], "vroom_catalogue", "viewers"),
+        (world.cells[1], "vroom_catalogue_1", "viewers"),
     ):
         published = node.one("SELECT vroom_private.published_tables(%s)", kind)
         names = {str(row["name"]) for row in node.run(readable, role)}

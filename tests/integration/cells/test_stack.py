@@ -14,6 +14,8 @@ import pytest
 from local.gateway.cells import home
 from local.settings import StackSettings
 from local.stack import Stack
+from ops.cells.servers import open_server
+from ops.move import move
 from tests.integration.cells.conftest import eventually
 
 if TYPE_CHECKING:
@@ -161,6 +163,32 @@ def test_a_post_that_is_taken_down_leaves_the_pages_of_every_cell(running: Runni
         for _ in range(PAGES):
             viewer.scroll()
         assert shared not in viewer.seen
+
+
+def test_a_viewer_who_is_moved_scrolls_on_in_the_other_cell(running: Running) -> None:
+    (viewer,) = running.viewers(1, 1)
+    for _ in range(2):
+        viewer.scroll()
+    first, second = (cell["admin_database_url"] for cell in running.stack.info["cells"])
+    catalogue = running.stack.info["admin_database_url"]
+
+    def refused(line: str) -> None:
+        if "on the way" in line:
+            answer = viewer.page()
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+
+    servers = [open_server(url) for url in (catalogue, first, second)]
+    with servers[0].connection, servers[1].connection, servers[2].connection:
+        move(servers[0], servers[1], servers[2], viewer.id, refused)
+    for _ in range(3):
+        page = viewer.scroll()
+        assert len(page["posts"]) == SIZE
+        assert page["degraded"] is None
+    assert len(set(viewer.seen)) == PAGES * SIZE
+    stored = "SELECT count(*) FROM user_post_impressions WHERE user_id = %s"
+    assert running.one(1, stored, viewer.id) == 0
+    assert running.one(2, stored, viewer.id) == PAGES * SIZE
 
 
 def test_a_cell_that_is_gone_takes_nobody_else_with_it(running: Running) -> None:

@@ -1,0 +1,95 @@
+"""The servers that a number of daily viewers needs where cells share the viewers out.
+
+    python -m ops.scale_cells [VIEWERS ...]
+
+It goes by the same habits, costs and prices as `ops.scale`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+from ops.scale import DAY_S, MONTH_DAYS, Costs, Habits, Prices, need, rounded
+
+_SIZES: Final = (1_000_000, 10_000_000, 100_000_000)
+_HABITS: Final = Habits()
+_COSTS: Final = Costs()
+_PRICES: Final = Prices()
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The Postgres servers that a number of daily viewers needs, where cells share them out.
+
+    Attributes:
+        viewers: The number of daily viewers.
+        events_s: The events per second at the peak, which one catalogue counts.
+        catalogue_cores: The cores of the catalogue.
+        cells: The number of cells.
+        dollars: The cost of a month, all servers and everything else of `Need` included.
+    """
+
+    viewers: int
+    events_s: float
+    catalogue_cores: float
+    cells: int
+    dollars: float
+
+
+def servers(
+    viewers: int,
+    cell_cores: int = 32,
+    habits: Habits = _HABITS,
+    costs: Costs = _COSTS,
+    prices: Prices = _PRICES,
+) -> Servers:
+    """Return the catalogue and the cells of so many cores that so many daily viewers need.
+
+    What it costs a cell to take over the rows that the roll-up changes is not in it.
+    """
+    whole = need(viewers, habits, costs, prices)
+    events_s = viewers * 2 * habits.posts * habits.peak / DAY_S
+    counting = events_s * costs.roll_up_ms / 1000 / costs.utilisation
+    cells = max(1, math.ceil((whole.cores - counting) / cell_cores))
+    catalogue_cores = max(counting, 2.0)
+    more = catalogue_cores + cells * cell_cores - whole.cores
+    return Servers(
+        viewers=viewers,
+        events_s=events_s,
+        catalogue_cores=catalogue_cores,
+        cells=cells,
+        dollars=whole.dollars + more * 24 * MONTH_DAYS * prices.database_core_hour,
+    )
+
+
+def table_of_servers(viewers: tuple[int, ...] = _SIZES) -> str:
+    """Return a Markdown table of the servers, with one line for each number of viewers."""
+    names = "daily viewers | events/s | catalogue cores | cells of 32 cores | $ a month"
+    lines = [f"| {names} |", "|---" * 5 + "|"]
+    for needed in map(servers, viewers):
+        figures = [
+            f"{needed.viewers:,}",
+            rounded(needed.events_s),
+            rounded(needed.catalogue_cores),
+            f"{needed.cells:,}",
+            rounded(needed.dollars),
+        ]
+        lines.append(f"| {' | '.join(figures)} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table for these numbers of daily viewers."""
+    given = [text for text in arguments if not (text.isascii() and text.isdecimal() and int(text))]
+    if given:
+        sys.stderr.write(f"no numbers of viewers: {', '.join(given)}\n")
+        return 2
+    sys.stdout.write(table_of_servers(tuple(map(int, arguments)) or _SIZES) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
