@@ -17,12 +17,13 @@ from rich.table import Table
 
 from local.errors import StackError
 from local.paths import MIGRATIONS
-from ops.adopt import backfill, plan
+from ops.adopt import plan
 from ops.adopt.apply import apply, check_files
-from ops.adopt.ingest import ingest, show_cost, wanted_ingestion
 from ops.adopt.inspection import RefusedError, inspect
 from ops.adopt.mapping import MappedFile, Mapping, MappingError
+from ops.adopt.tables import backfill
 from ops.adopt.undo import undo
+from ops.adopt.videos.ingest import ingest, show_cost, wanted_ingestion
 from shared.mux import MuxError
 
 if TYPE_CHECKING:

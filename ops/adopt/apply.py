@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from local.migrate import migrate
-from ops.adopt import backfill, beside, counts, plan
-from ops.adopt.csv_file import read_rows
-from ops.adopt.history import histories
+from ops.adopt import plan
+from ops.adopt.history import counts
+from ops.adopt.history.csv_file import read_rows
+from ops.adopt.history.rows import histories
 from ops.adopt.inspection import inspect
 from ops.adopt.mapping import MappedFile
 from ops.adopt.progress import progress_bar
+from ops.adopt.tables import backfill, beside
 from ops.adopt.verification import verify
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from rich.console import Console
 
-    from ops.adopt.history import History
+    from ops.adopt.history.rows import History
     from ops.adopt.inspection import Inspection
     from ops.adopt.mapping import Mapping
     from ops.adopt.steps import Step

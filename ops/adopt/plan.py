@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from ops.adopt import beside, follows, mirror
 from ops.adopt.steps import Step, statements
+from ops.adopt.tables import beside, follows, mirror
 
 if TYPE_CHECKING:
     from psycopg import Connection

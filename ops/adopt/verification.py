@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from ops.adopt import backfill, counts
+from ops.adopt.history import counts
+from ops.adopt.tables import backfill
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from psycopg import Connection
 
-    from ops.adopt.history import History
+    from ops.adopt.history.rows import History
     from ops.adopt.inspection import Inspection
     from ops.adopt.mapping import Mapping
     from ops.adopt.text import Text

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from ops.adopt import counts
-from ops.adopt import history as history_module
 from ops.adopt.apply import apply
-from ops.adopt.csv_file import CsvError
+from ops.adopt.history import counts
+from ops.adopt.history import rows as history_module
+from ops.adopt.history.csv_file import CsvError
 from ops.adopt.inspection import RefusedError
 from ops.adopt.mapping import Mapping
 

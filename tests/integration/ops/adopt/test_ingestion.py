@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from ops.adopt import videos
 from ops.adopt.apply import apply
-from ops.adopt.ingest import ingest, show_cost, wanted_ingestion
-from ops.adopt.ingestion import Ingestion, Outcome
-from ops.adopt.ingestion_settings import IngestionSettings
 from ops.adopt.inspection import RefusedError, inspect
 from ops.adopt.mapping import Mapping, MappingError
+from ops.adopt.videos import adopted
+from ops.adopt.videos.ingest import ingest, show_cost, wanted_ingestion
+from ops.adopt.videos.ingestion import Ingestion, Outcome
+from ops.adopt.videos.settings import IngestionSettings
 from shared.mux import (
     MuxBusyError,
     MuxNotSentError,
@@ -81,7 +81,7 @@ class App:
 
     def run(self, crash: Crash | None = None) -> Outcome:
         with CrashingConnection.connect(self.url, autocommit=True) as connection:
-            videos.note(connection, MAPPING, inspect(connection, MAPPING))
+            adopted.note(connection, MAPPING, inspect(connection, MAPPING))
             connection.crash = crash
             return Ingestion(connection, self.world.mux, SETTINGS, self.sleep).run(lambda _: None)
 
@@ -100,7 +100,7 @@ class App:
         return [str(asset.passthrough) for asset in self.world.mux_state.live_assets()]
 
     def states(self) -> dict[str, int]:
-        return videos.states(self.owner)
+        return adopted.states(self.owner)
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_failures_are_listed_and_a_mended_address_is_taken(app: App) -> None:
     app.world.mux.faults = [Fault("create_asset", lambda: MuxRefusedError(400, "no such input"))]
     assert app.run() == Outcome(refused=1)
     assert app.states() == {"refused": 3}
-    assert {url: why for _, url, why in videos.failed(app.owner, 9)} == {
+    assert {url: why for _, url, why in adopted.failed(app.owner, 9)} == {
         "http://169.254.169.254/x": "its host is not public",
         "https://cdn.example.com/broken.mp4": "Mux: no such input",
         "https://[::1]/": "its host is not public",
@@ -242,14 +242,14 @@ def test_failures_are_listed_and_a_mended_address_is_taken(app: App) -> None:
     (asset,) = app.world.mux_state.live_assets()
     app.world.mux_state.fail_asset(asset.id, "The input could not be downloaded")
     app.world.deliver_new()
-    told = [why for _, url, why in videos.failed(app.owner, 9) if url.endswith("/x.mp4")]
+    told = [why for _, url, why in adopted.failed(app.owner, 9) if url.endswith("/x.mp4")]
     assert told == ["not_a_video: The input could not be downloaded"]
 
 
 def test_posts_that_are_gone_or_ready_are_left_alone(app: App) -> None:
     app.add(*(f"https://cdn.example.com/{n}.mp4" for n in range(3)))
     with psycopg.connect(app.url, autocommit=True) as connection:
-        videos.note(connection, MAPPING, inspect(connection, MAPPING))
+        adopted.note(connection, MAPPING, inspect(connection, MAPPING))
     app.owner.execute("DELETE FROM clips WHERE id = 1")
     app.owner.execute(
         "UPDATE posts SET mux_ready = true, mux_playback_id = 'p' WHERE id ="

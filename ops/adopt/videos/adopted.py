@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from ops.adopt import videos_sql
-from ops.adopt.addresses import AddressError, checked
 from ops.adopt.identity import known_id
+from ops.adopt.videos import adopted_sql
+from ops.adopt.videos.addresses import AddressError, checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from ops.adopt.ingestion_settings import IngestionSettings
     from ops.adopt.inspection import Inspection
     from ops.adopt.mapping import Mapping
     from ops.adopt.text import Text
+    from ops.adopt.videos.settings import IngestionSettings
 
 _BATCH = 1000
 _DAY_S = 86_400
@@ -70,7 +70,7 @@ def absent(
         return
     key_type = inspection.posts[mapping.post_id].type
     key = sql.SQL("a.") + sql.Identifier(mapping.post_id)
-    text = sql.SQL(videos_sql.ABSENT).format(
+    text = sql.SQL(adopted_sql.ABSENT).format(
         key=key,
         post=known_id("post", key, key_type),
         url=sql.SQL("a.") + sql.Identifier(mapping.video_url),
@@ -133,7 +133,7 @@ def _duration(mapping: Mapping) -> Text:
 
 def note(connection: Connection[Any], mapping: Mapping, inspection: Inspection) -> None:
     """Note the videos that are to come to Mux, and those that are not for it."""
-    connection.execute(videos_sql.TABLE)
+    connection.execute(adopted_sql.TABLE)
     batch: list[tuple[UUID, str, str, str | None]] = []
     with connection.cursor() as cursor:
         for post_id, url, _ in absent(connection, mapping, inspection):
@@ -142,9 +142,9 @@ def note(connection: Connection[Any], mapping: Mapping, inspection: Inspection) 
             except AddressError as error:
                 batch.append((post_id, url, "refused", str(error)))
             if len(batch) == _BATCH:
-                cursor.executemany(videos_sql.NOTE, batch)
+                cursor.executemany(adopted_sql.NOTE, batch)
                 batch.clear()
-        cursor.executemany(videos_sql.NOTE, batch)
+        cursor.executemany(adopted_sql.NOTE, batch)
 
 
 def take(connection: Connection[Any], settings: IngestionSettings) -> Video | None:
@@ -155,14 +155,14 @@ def take(connection: Connection[Any], settings: IngestionSettings) -> Video | No
         "policy": settings.mux_playback_policy,
         "seconds": _DAY_S,
     }
-    row = connection.execute(videos_sql.TAKE, given).fetchone()
+    row = connection.execute(adopted_sql.TAKE, given).fetchone()
     return None if row is None else Video(*row)
 
 
 def give_back(connection: Connection[Any], post_id: UUID, refusal: str | None = None) -> None:
     """Let a video wait again that Mux has not taken, or note for good why Mux refuses it."""
     state = "waiting" if refusal is None else "refused"
-    connection.execute(videos_sql.BACK, {"post": post_id, "state": state, "problem": refusal})
+    connection.execute(adopted_sql.BACK, {"post": post_id, "state": state, "problem": refusal})
 
 
 def settle(connection: Connection[Any], post_id: UUID, asset_id: str | None) -> None:
@@ -183,15 +183,15 @@ def settle(connection: Connection[Any], post_id: UUID, asset_id: str | None) -> 
 def unsure(connection: Connection[Any], sure_after_s: int) -> list[Unsure]:
     """Return the videos of which it is not known whether Mux has taken them."""
     return [
-        Unsure(*row) for row in connection.execute(videos_sql.UNSURE, [sure_after_s]).fetchall()
+        Unsure(*row) for row in connection.execute(adopted_sql.UNSURE, [sure_after_s]).fetchall()
     ]
 
 
 def states(connection: Connection[Any]) -> dict[str, int]:
     """Return how many videos are how far."""
-    return dict(connection.execute(videos_sql.STATES).fetchall())
+    return dict(connection.execute(adopted_sql.STATES).fetchall())
 
 
 def failed(connection: Connection[Any], most: int) -> list[tuple[UUID, str, str]]:
     """Return videos that will not come: the post, the address, and why."""
-    return connection.execute(videos_sql.FAILED, [most]).fetchall()
+    return connection.execute(adopted_sql.FAILED, [most]).fetchall()

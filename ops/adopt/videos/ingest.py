@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from ops.adopt import videos
-from ops.adopt.ingestion import SURE_AFTER_S, Ingestion
-from ops.adopt.ingestion_settings import Cost, IngestionSettings
 from ops.adopt.inspection import inspect
 from ops.adopt.mapping import MappingError
 from ops.adopt.progress import progress_bar
+from ops.adopt.videos import adopted
+from ops.adopt.videos.ingestion import SURE_AFTER_S, Ingestion
+from ops.adopt.videos.settings import Cost, IngestionSettings
 from shared.mux_client import MuxClient
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_cost(
     Raises:
         MappingError: The length of videos is not known.
     """
-    lengths, refused = videos.lengths(connection, mapping, inspect(connection, mapping))
+    lengths, refused = adopted.lengths(connection, mapping, inspect(connection, mapping))
     cost = Cost.of(lengths, settings)
     if cost is None:
         raise MappingError(
@@ -72,7 +72,7 @@ def ingest(
     """
     settings.require_all()
     show_cost(connection, mapping, settings, console)
-    videos.note(connection, mapping, inspect(connection, mapping))
+    adopted.note(connection, mapping, inspect(connection, mapping))
     token_id, token_secret = settings.mux_token_id, settings.mux_token_secret
     if token_id is None or token_secret is None:
         raise MappingError("MUX_TOKEN_ID or MUX_TOKEN_SECRET is missing")
@@ -81,7 +81,7 @@ def ingest(
     )
     try:
         with progress_bar(console) as progress:
-            waiting = videos.states(connection).get("waiting", 0)
+            waiting = adopted.states(connection).get("waiting", 0)
             task = progress.add_task("videos", total=waiting)
             work = Ingestion(connection, mux, settings, time.sleep)
             outcome = work.run(lambda n: progress.advance(task, n))
@@ -95,9 +95,9 @@ def ingest(
                 f" in {SURE_AFTER_S // 60} minutes."
             )
     finally:
-        summary = ", ".join(f"{n:,} {state}" for state, n in videos.states(connection).items())
+        summary = ", ".join(f"{n:,} {state}" for state, n in adopted.states(connection).items())
         console.print(f"videos by state: {summary or 'none'}")
-        failed = videos.failed(connection, _LISTED)
+        failed = adopted.failed(connection, _LISTED)
         _list(console, "These will not come", [(f"{post} {url}", why) for post, url, why in failed])
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ops.adopt.ingestion_settings import Cost, IngestionSettings
 from ops.adopt.mapping import MappingError
+from ops.adopt.videos.settings import Cost, IngestionSettings
 
 
 def test_a_long_video_is_encoded_twice_and_stored_up_to_the_cap() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.adopt.addresses import AddressError, checked
+from ops.adopt.videos.addresses import AddressError, checked
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from ops.adopt import videos
 from ops.adopt.inspection import RefusedError
+from ops.adopt.videos import adopted
 from shared.mux import (
     AssetSettings,
     MuxBusyError,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from ops.adopt.ingestion_settings import IngestionSettings
-    from ops.adopt.videos import Video
+    from ops.adopt.videos.adopted import Video
+    from ops.adopt.videos.settings import IngestionSettings
     from shared.mux import Json, Mux
 
 _BUDGET_S: Final = 15.0
@@ -87,7 +87,7 @@ class Ingestion:
         failures = 0
         while True:
             self._wait_for_turn()
-            video = videos.take(self.connection, self.settings)
+            video = adopted.take(self.connection, self.settings)
             if video is None:
                 break
             try:
@@ -99,13 +99,13 @@ class Ingestion:
                 if failures == _IN_A_ROW:
                     raise
             except (MuxBusyError, MuxNotSentError) as error:
-                videos.give_back(self.connection, video.post_id)
+                adopted.give_back(self.connection, video.post_id)
                 failures += 1
                 if failures == _IN_A_ROW:
                     raise
                 self.sleep(error.retry_after_s * failures)
         outcome.found += self._clear_up()
-        outcome.unsure = len(videos.unsure(self.connection, SURE_AFTER_S))
+        outcome.unsure = len(adopted.unsure(self.connection, SURE_AFTER_S))
         return outcome
 
     def _ask(self, video: Video, outcome: Outcome) -> bool:
@@ -120,12 +120,12 @@ class Ingestion:
             asset = self.mux.create_asset(settings, video.url, budget_s=_BUDGET_S)
         except MuxRefusedError as error:
             if error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-                videos.give_back(self.connection, video.post_id)
+                adopted.give_back(self.connection, video.post_id)
                 raise RefusedError(f"Mux refuses the credentials: {error.message}") from error
-            videos.give_back(self.connection, video.post_id, f"Mux: {error.message}")
+            adopted.give_back(self.connection, video.post_id, f"Mux: {error.message}")
             outcome.refused += 1
             return False
-        videos.settle(self.connection, video.post_id, asset["id"])
+        adopted.settle(self.connection, video.post_id, asset["id"])
         return True
 
     def _wait_for_turn(self) -> None:
@@ -146,7 +146,7 @@ class Ingestion:
 
     def _clear_up(self) -> int:
         """Find out about the videos whose answers were lost; return how many Mux had taken."""
-        open_ones = videos.unsure(self.connection, SURE_AFTER_S)
+        open_ones = adopted.unsure(self.connection, SURE_AFTER_S)
         if not open_ones:
             return 0
         since = min(video.asked_at for video in open_ones) - _CLOCKS_APART
@@ -155,10 +155,10 @@ class Ingestion:
         for video in open_ones:
             asset_id = listed.get(video.post_id)
             if video.is_known or asset_id is not None:
-                videos.settle(self.connection, video.post_id, asset_id)
+                adopted.settle(self.connection, video.post_id, asset_id)
                 found += 1
             elif video.is_old:
-                videos.give_back(self.connection, video.post_id)
+                adopted.give_back(self.connection, video.post_id)
         return found
 
     def _listed(self, wanted: set[UUID], since: float) -> dict[UUID, str]:

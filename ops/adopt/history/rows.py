@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from ops.adopt import counts, history_sql
-from ops.adopt.csv_file import stage
+from ops.adopt.history import counts, row_sql
+from ops.adopt.history.csv_file import stage
 from ops.adopt.identity import feed_id, known_id
 from ops.adopt.inspection import columns_of
 from ops.adopt.mapping import MappedFile
@@ -70,8 +70,8 @@ class History:
         self.source = source
         self._table = str(table.name)
         rows = _rows(connection, kind, table, post_type)
-        self._statement = history_sql.take(kind, rows)
-        self._missing = history_sql.missing(kind, rows)
+        self._statement = row_sql.take(kind, rows)
+        self._missing = row_sql.missing(kind, rows)
 
     def run(self, connection: Connection[Any], progress: Callable[[int], None]) -> Taken:
         """Take the whole source over."""
@@ -127,7 +127,7 @@ def histories(
     """
     keys = inspection.key_types(mapping)
     post_type = keys["post"]
-    connection.execute(history_sql.DONE)
+    connection.execute(row_sql.DONE)
     found = []
     for kind, source in mapping.histories.items():
         if isinstance(source, MappedFile):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from ops.adopt import beside, mirror
+from ops.adopt.tables import beside, mirror
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

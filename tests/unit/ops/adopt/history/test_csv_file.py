@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ops.adopt.csv_file import CsvError, read_rows
+from ops.adopt.history.csv_file import CsvError, read_rows
 from ops.adopt.mapping import MappedFile, Mapping, MappingError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What viewers did before the feed came, taken over from tables, files and counts."""

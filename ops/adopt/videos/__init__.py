@@ -1,0 +1,1 @@
+"""The videos of an application, brought to Mux from their addresses."""
