@@ -5,7 +5,8 @@ BEGIN;
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
--- Propose what viewers on such a device watch at such a time of day, for a viewer of whom little is known.
+-- Propose what viewers on such a device watch at such a time of day, for a viewer of whom little is known: one with
+-- fewer than 20 watches who likes fewer than three tags.
 --
 -- context is the device and daypart of the request, as 'phone/evening'. null stands for those of the viewer's last
 -- page. A cohort without a known context or without a tag is null and finds nothing.
@@ -20,7 +21,7 @@ DECLARE
   v_context text := coalesce(
     context, (SELECT v.device || '/' || v.daypart FROM viewer_context v WHERE v.user_id = search.viewer));
 BEGIN
-  IF coalesce(v_samples, 0) >= 20 THEN
+  IF coalesce(v_samples, 0) >= 20 OR cardinality(search.liked_tags) >= 3 THEN
     RETURN;
   END IF;
   RETURN QUERY

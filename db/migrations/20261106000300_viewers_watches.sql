@@ -80,8 +80,9 @@ AS $$
   ) j
 $$;
 
--- Fold watches, in their order, into the viewer's moving averages. The taste for new posts moves more slowly, and
--- it moves only with posts that the viewer watched for at least as long as others watch them.
+-- Fold watches, in their order, into the viewer's moving averages. The taste for new posts moves more slowly. It
+-- rises where more than usual for this viewer was watched of a new post, or less of an old one. What the viewer is
+-- shown does not move it: a viewer who is shown new posts alone watches as much as usual of them, on average.
 CREATE OR REPLACE FUNCTION vroom_private.learn_signals(
   viewer uuid, watches vroom_private.watch[], norms double precision[], at timestamptz
 ) RETURNS void
@@ -98,19 +99,25 @@ AS $$
            vroom_private.ema(o.watch_ratio, 0.2 ORDER BY o.index) AS watch_ratio,
            vroom_private.ema(o.commented, 0.2 ORDER BY o.index) AS comment_rate,
            vroom_private.ema(o.shared, 0.2 ORDER BY o.index) AS share_rate,
-           vroom_private.ema(o.fresh, 0.05 ORDER BY o.index) AS freshness
+           vroom_private.ema(coalesce(o.fresh, 0.5 + o.side * least(0.5, greatest(-0.5, o.watch_ratio - o.usual))),
+             0.05 ORDER BY o.index) AS freshness
     FROM (
-      SELECT -1 AS index, old.like_rate AS liked, old.avg_watch_ratio AS watch_ratio,
-             old.comment_rate AS commented, old.share_rate AS shared, NULL::double precision AS fresh
-      FROM user_interest_signals old WHERE old.user_id = viewer AND old.samples > 0
-      UNION ALL
-      SELECT -2, NULL, NULL, NULL, NULL, old.freshness_preference
-      FROM user_interest_signals old WHERE old.user_id = viewer
-      UNION ALL
-      SELECT w.index, w.liked::integer, w.watch_ratio, w.commented::integer, w.shared::integer,
-             CASE WHEN w.watch_ratio >= norms[vroom_private.duration_bucket(w.lasts_ms) + 1]
-                  THEN (w.published_at > learn_signals.at - interval '7 days')::integer END
-      FROM unnest(watches) AS w
+      SELECT seen.*, coalesce(vroom_private.ema(seen.watch_ratio, 0.2) OVER (
+        ORDER BY seen.index ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), seen.norm) AS usual
+      FROM (
+        SELECT -1 AS index, old.like_rate AS liked, old.avg_watch_ratio AS watch_ratio,
+               old.comment_rate AS commented, old.share_rate AS shared, NULL::double precision AS fresh,
+               NULL::integer AS side, NULL::double precision AS norm
+        FROM user_interest_signals old WHERE old.user_id = viewer AND old.samples > 0
+        UNION ALL
+        SELECT -2, NULL, NULL, NULL, NULL, old.freshness_preference, NULL, NULL
+        FROM user_interest_signals old WHERE old.user_id = viewer
+        UNION ALL
+        SELECT w.index, w.liked::integer, w.watch_ratio, w.commented::integer, w.shared::integer,
+               NULL, CASE WHEN w.published_at > learn_signals.at - interval '7 days' THEN 1 ELSE -1 END,
+               norms[vroom_private.duration_bucket(w.lasts_ms) + 1]
+        FROM unnest(watches) AS w
+      ) seen
     ) o
   ) e
   WHERE s.user_id = viewer

@@ -175,6 +175,16 @@ def test_viewers_of_whom_little_is_known_get_what_works_for_their_cohort(
     assert given == (set(posts[OLD + 200 : OLD + 210]) if helped else set())
 
 
+def test_a_viewer_who_likes_three_tags_needs_no_cohort(
+    connection: Connection, posts: list[UUID]
+) -> None:
+    favour(connection, "tv/late/", posts[OLD : OLD + 5])
+    like_tags(connection, VIEWER, {"nowhere": 1.0, "weaker": 0.5, "disliked": -1.0})
+    assert by_source(found(connection, context="tv/late"), "cohort") == set(posts[OLD : OLD + 5])
+    like_tags(connection, VIEWER, {"third": 0.2})
+    assert by_source(found(connection, context="tv/late"), "cohort") == set()
+
+
 def test_a_viewer_without_any_page_gets_what_works_for_the_requests_cohort(
     connection: Connection, posts: list[UUID]
 ) -> None:

@@ -99,7 +99,10 @@ def test_32_threads_with_1000_events_each_of_one_viewer_and_post_equal_the_seria
         ("share_rate", [w.shared for w in serial]),
     ):
         assert found[name] == pytest.approx(fold(observed), abs=1e-12), name
-    fresh = [1 for w in serial if w.ratio >= NORM]
+    usual = [NORM, *(fold([w.ratio for w in serial[:n]]) for n in range(1, len(serial)))]
+    fresh = [
+        0.5 + min(0.5, max(-0.5, w.ratio - before)) for w, before in zip(serial, usual, strict=True)
+    ]
     assert found["freshness_preference"] == pytest.approx(fold(fresh, 0.5, 0.05), abs=1e-12)
 
     assert drain(audience) == THREADS * EVENTS

@@ -259,9 +259,34 @@ def test_freshness_is_preferred_by_those_who_watch_new_posts_and_old_ones_by_oth
     viewer = uuid4()
     (new,) = audience.add_posts(1)
     (old,) = audience.add_posts(1, age=timedelta(days=8))
-    audience.record(viewer, [watch(new, 1.0)])
-    assert audience.signals(viewer)["freshness_preference"] == pytest.approx(0.525)
-    audience.record(viewer, [watch(old, 1.0)])
-    assert audience.signals(viewer)["freshness_preference"] == pytest.approx(0.49875)
+    audience.record(viewer, [watch(new, 1.0)])  # 0.3 more than others watch of it
+    assert audience.signals(viewer)["freshness_preference"] == pytest.approx(0.515)
+    audience.record(viewer, [watch(old, 1.0)])  # as much as is usual for this viewer
+    assert audience.signals(viewer)["freshness_preference"] == pytest.approx(0.51425)
     audience.record(viewer, [watch(old, 0.1), watch(new, 0.1)])
-    assert audience.signals(viewer)["freshness_preference"] == pytest.approx(0.49875)
+    assert audience.signals(viewer)["freshness_preference"] == pytest.approx(
+        0.95 * (0.95 * 0.51425 + 0.05)
+    )
+
+
+def test_a_viewer_who_is_shown_new_posts_alone_is_not_taken_to_prefer_them(
+    audience: Audience,
+) -> None:
+    viewer = uuid4()
+    posts = audience.add_posts(100)
+    audience.record(viewer, [watch(p, 1.0 if n % 2 else 0.6) for n, p in enumerate(posts)])
+    assert 0.45 < audience.signals(viewer)["freshness_preference"] < 0.55
+
+
+@pytest.mark.parametrize(
+    ("of_new", "of_old", "least", "most"), [(1, 0.1, 0.75, 1), (0.1, 1, 0, 0.25)]
+)
+def test_who_watches_more_of_one_kind_than_of_the_other_is_found_to_prefer_it(
+    audience: Audience, of_new: float, of_old: float, least: float, most: float
+) -> None:
+    viewer = uuid4()
+    new = audience.add_posts(50)
+    old = audience.add_posts(50, age=timedelta(days=8))
+    for one, other in zip(new, old, strict=True):
+        audience.record(viewer, [watch(one, of_new), watch(other, of_old)])
+    assert least <= audience.signals(viewer)["freshness_preference"] <= most
