@@ -120,10 +120,12 @@ BEGIN
     FROM unnest(taken) AS t
     GROUP BY t.post_id
   ) n
-  WHERE s.post_id = n.post_id;
+  -- The list makes these probes of the keys. For the joins alone the planner could read the tables as a whole.
+  WHERE s.post_id = n.post_id AND s.post_id = ANY (v_posts);
   UPDATE post_tags g SET hot_score = s.hot_score
   FROM post_stats s
-  WHERE s.post_id = ANY (v_posts) AND g.post_id = s.post_id AND s.hot_score - g.hot_score > 0.5;
+  WHERE s.post_id = ANY (v_posts) AND g.post_id = ANY (v_posts) AND g.post_id = s.post_id
+    AND s.hot_score - g.hot_score > 0.5;
   RETURN cardinality(v_posts);
 END
 $$;
@@ -265,7 +267,8 @@ AS $$
          vroom_private.hot_sum(vroom_private.hot_score(t.at, 1, interval '2 hours'))
   FROM unnest(taken) AS t
   CROSS JOIN LATERAL unnest(t.after_posts) AS a(post_id)
-  WHERE EXISTS (SELECT FROM post_stats s WHERE s.post_id = a.post_id)
+  -- LIMIT makes this a probe of the key
+  WHERE (SELECT true FROM post_stats s WHERE s.post_id = a.post_id LIMIT 1) IS NOT NULL
   GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (post_id, next_post_id) DO UPDATE
   SET score = vroom_private.add_hot(c.score, excluded.score),

@@ -194,9 +194,10 @@ BEGIN
     SELECT i.user_id, s.post_id, s.creator_id, i.seen_at,
            row_number() OVER (PARTITION BY i.user_id ORDER BY i.seen_at, s.post_id) AS nth
     FROM (SELECT n.user_id, n.post_id, min(n.seen_at) AS seen_at FROM new_impressions n GROUP BY 1, 2) i
-    JOIN post_stats s ON s.post_id = i.post_id AND s.creator_id <> i.user_id
-    WHERE i.user_id = ANY (v_viewers) AND (
-      -- LIMIT makes this a probe of the index. Without it the planner could scan the histories of all viewers.
+    -- LIMIT makes this and the next a probe of a key. Without it the planner could scan all posts, or the histories
+    -- of all viewers.
+    CROSS JOIN LATERAL (SELECT * FROM post_stats q WHERE q.post_id = i.post_id LIMIT 1) s
+    WHERE s.creator_id <> i.user_id AND i.user_id = ANY (v_viewers) AND (
       SELECT true FROM viewer_last_seen v WHERE v.user_id = i.user_id AND v.post_id = i.post_id LIMIT 1
     ) IS NULL
   ),
@@ -218,7 +219,7 @@ BEGIN
   INSERT INTO viewer_seen AS v (user_id, block_no, seen)
   SELECT i.user_id, s.post_no >> 10, bit_or(vroom_private.bit_of(s.post_no))
   FROM new_impressions i
-  JOIN post_stats s ON s.post_id = i.post_id
+  CROSS JOIN LATERAL (SELECT q.post_no FROM post_stats q WHERE q.post_id = i.post_id LIMIT 1) s
   GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (user_id, block_no) DO UPDATE SET seen = v.seen | excluded.seen
   WHERE v.seen | excluded.seen <> v.seen;
