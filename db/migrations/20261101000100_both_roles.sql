@@ -65,6 +65,23 @@ BEGIN
   END LOOP;
 END $$;
 
+-- A function that was frozen or lost in the middle of a transaction must not keep dead rows from being removed for
+-- long. The limit is longer than any request, and holds in this database alone.
+DO $$
+DECLARE
+  limited text;
+BEGIN
+  FOREACH limited IN ARRAY ARRAY['vroom_app', 'vroom_webhook'] LOOP
+    BEGIN
+      EXECUTE format(
+        'ALTER ROLE %I IN DATABASE %I SET idle_in_transaction_session_timeout = %L',
+        limited, current_database(), '60s');
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE NOTICE 'role % belongs to another role, which can limit it (docs/operations.md)', limited;
+    END;
+  END LOOP;
+END $$;
+
 CREATE SCHEMA IF NOT EXISTS auth;
 
 DO $$

@@ -117,6 +117,29 @@ BEGIN
   END IF;
 END $$;
 
+-- Return for how many seconds the oldest transaction of this database has kept dead rows from being removed. A
+-- transaction does so from its first statement on, also while it is idle. The result is null where the owner of the
+-- schema may not see the sessions of others (pg_read_all_stats).
+CREATE OR REPLACE FUNCTION public.oldest_snapshot(OUT age_s double precision)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM vroom_private.assert_no_viewer();
+  IF pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') THEN
+    SELECT coalesce(max(extract(epoch FROM clock_timestamp() - o.since)), 0) INTO age_s
+    FROM (
+      SELECT a.xact_start AS since FROM pg_stat_activity a
+      WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        -- The snapshot of a vacuum keeps nothing.
+        AND a.backend_type <> 'autovacuum worker' AND coalesce(a.backend_xmin, a.backend_xid) IS NOT NULL
+      UNION ALL
+      SELECT p.prepared FROM pg_prepared_xacts p WHERE p.database = current_database()
+    ) o;
+  END IF;
+END
+$$;
+
 DO $$
 DECLARE
   f text;
@@ -126,5 +149,6 @@ BEGIN
   END LOOP;
 END $$;
 SELECT vroom_private.open_only_to('public.count_events(integer)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.oldest_snapshot()', 'vroom_app');
 
 COMMIT;

@@ -247,4 +247,7 @@ class Container:
         left = budget_s - (time.monotonic() - begun)
         if left > 0 and (behind := upkeep.lag(self.database, left)) is not None:
             self.report.durations(asdict(behind))
+        left = budget_s - (time.monotonic() - begun)
+        if left > 0 and (age := upkeep.oldest_snapshot_ms(self.database, left)) is not None:
+            self.report.oldest_snapshot(age)
         return {**done, "removed": removed}

@@ -142,3 +142,16 @@ def lag(database: Database, budget_s: float) -> Lag | None:
     if age_s is None:
         return None
     return Lag(1000 * age_s, 1000 * delay_s, 1000 * unsent_s)
+
+
+def oldest_snapshot_ms(database: Database, budget_s: float) -> float | None:
+    """Return for how long dead rows have been kept by an open transaction, in ms.
+
+    None where the owner of the schema may not see the sessions of others.
+
+    Raises:
+        DatabaseUnavailableError: No answer in time.
+    """
+    (rows,) = database.run(Statement(sql.FEED["oldest_snapshot"]), viewer=None, budget_s=budget_s)
+    ((age_s,),) = rows
+    return None if age_s is None else 1000 * float(age_s)

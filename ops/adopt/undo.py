@@ -64,8 +64,23 @@ def undo(connection: Connection[Any], migrations: Iterable[Path]) -> None:
         functions = [name for kind, name in made if kind == "FUNCTION"]
         for (signature,) in connection.execute(_FUNCTIONS, [functions]).fetchall():
             connection.execute(sql.SQL("DROP FUNCTION {}").format(sql.SQL(signature)))
+        _reset_limits(connection)
         connection.execute("DROP SCHEMA IF EXISTS vroom_private CASCADE")
         connection.execute("DROP TABLE IF EXISTS public.vroom_migrations")
+
+
+def _reset_limits(connection: Connection[Any]) -> None:
+    """Take back what the feed set for its roles in this database."""
+    rows = connection.execute(
+        "SELECT r.rolname FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole"
+        " JOIN pg_database d ON d.oid = s.setdatabase"
+        " WHERE d.datname = current_database() AND r.rolname = ANY (%s)",
+        [list(_ROLES)],
+    ).fetchall()
+    name = sql.Identifier(connection.info.dbname)
+    text = sql.SQL("ALTER ROLE {} IN DATABASE {} RESET idle_in_transaction_session_timeout")
+    for (role,) in rows:
+        connection.execute(text.format(sql.Identifier(role), name))
 
 
 def _adopted(connection: Connection[Any]) -> dict[str, tuple[bool, list[str]]]:

@@ -83,6 +83,9 @@ FROM prune(%(max_rows)s::integer, %(cooldown)s);
 -- name: cell_lag
 SELECT age_s, delay_s, unsent_s FROM cell_lag();
 
+-- name: oldest_snapshot
+SELECT age_s FROM oldest_snapshot();
+
 -- name: steering
 -- The feature flags, what is watched of clips of each length (a few rows each), and the heat's mix,
 -- behind which stands how much neighbours count.

@@ -148,6 +148,7 @@ APP_CALLS: Final[dict[str, LiteralString]] = {
     "count_events": "SELECT FROM count_events(100)",
     "cell_lag": "SELECT FROM cell_lag()",
     "viewer_cell": "SELECT FROM viewer_cell(gen_random_uuid())",
+    "oldest_snapshot": "SELECT FROM oldest_snapshot()",
     "prune": "SELECT FROM prune(100)",
 }
 

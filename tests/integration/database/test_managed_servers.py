@@ -132,6 +132,17 @@ def test_the_feed_and_its_records_work_there(urls: dict[str, str]) -> None:
     assert call(app, uuid.uuid4(), "SELECT * FROM user_post_impressions") == []
 
 
+def test_the_functions_roles_may_not_idle_in_a_transaction_for_long(urls: dict[str, str]) -> None:
+    for role in ("vroom_app", "vroom_webhook"):
+        with operator(urls[role]) as connection:
+            row = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+        assert row == {"idle_in_transaction_session_timeout": "1min"}
+    with operator(urls["admin"]) as connection:
+        row = connection.execute("SELECT age_s FROM oldest_snapshot()").fetchone()
+    # This owner may not see the sessions of others, and says nothing rather than a wrong age.
+    assert row == {"age_s": None}
+
+
 def test_row_level_security_binds_the_functions_role_there(urls: dict[str, str]) -> None:
     with (
         claiming(urls["vroom_app"], claims_of(VIEWER)) as connection,

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from functions.feed_ranker import app
@@ -120,3 +121,24 @@ def test_nobody_watches_for_somebody_else(feed: Harness) -> None:
     status, _ = post_events({"user_id": str(uuid4()), "events": [watch(post)]})
     assert status == 403
     assert figures(feed, post) == (0, 0, 0, 0)
+
+
+def test_the_upkeep_tells_of_a_transaction_that_was_left_open(
+    feed: Harness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told() -> float:
+        capsys.readouterr()
+        invoke(scheduled_event(datetime.now(UTC)))
+        lines = map(json.loads, filter(None, capsys.readouterr().out.splitlines()))
+        (found,) = [line["OldestSnapshot"] for line in lines if "OldestSnapshot" in line]
+        (value,) = found if isinstance(found, list) else [found]
+        return float(value)
+
+    with psycopg.connect(feed.admin.info.dsn, password=feed.admin.info.password) as forgotten:
+        forgotten.execute("SELECT pg_current_xact_id()")
+        first = told()
+        assert 0 < first < told()
+        # A transaction that has read and written nothing keeps nothing.
+        forgotten.rollback()
+        forgotten.execute("BEGIN")
+        assert told() < first

@@ -77,6 +77,7 @@ def test_what_is_watched(resources: dict[str, Any]) -> None:
         "FillFailuresAlarm",
         "FunctionThrottlesAlarm",
         "MuxWebhookErrorsAlarm",
+        "OldTransactionAlarm",
         "OnePartDecidesAlarm",
         "RollUpBehindAlarm",
         "TableThrottlesAlarm",
