@@ -245,9 +245,6 @@ class Container:
         self.report.work("Removed", removed)
         self.report.mix(self.database.ranking.learnt_mix)
         left = budget_s - (time.monotonic() - begun)
-        if left > 0 and (behind := upkeep.lag(self.database, left)) is not None:
-            self.report.durations(asdict(behind))
-        left = budget_s - (time.monotonic() - begun)
-        if left > 0 and (age := upkeep.oldest_snapshot_ms(self.database, left)) is not None:
-            self.report.oldest_snapshot(age)
+        if left > 0:
+            self.report.durations(upkeep.server_durations(self.database, left))
         return {**done, "removed": removed}

@@ -127,10 +127,6 @@ class FeedTelemetry:
         for name, value in done.items():
             self.telemetry.count(prefix + name.title().replace("_", ""), value)
 
-    def oldest_snapshot(self, age_ms: float) -> None:
-        """Tell for how long an open transaction has kept dead rows from being removed."""
-        self.telemetry.milliseconds("OldestSnapshot", age_ms)
-
     def durations(self, found: Mapping[str, float]) -> None:
         """Tell durations in ms, by name: `events_age` becomes EventsAge."""
         for name, value in found.items():

@@ -6,7 +6,7 @@ Every batch is a transaction of its own, so a run may end anywhere: the next goe
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from shared.postgres import Database, Statement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+OLD_SNAPSHOT: Final = "oldest_snapshot"  # the name of the duration
 _LEAST_CALL_S: Final = 0.5  # with less, a batch would mostly be broken off
 _SHARE_OF_ROLL_UP: Final = (
     0.75  # of the time: a long queue must not keep retention from ever working
@@ -131,27 +132,20 @@ def _prune(database: Database, rules: UpkeepRules, result: UpkeepResult, budget_
     return all(count < rules.prune_batch for _, count in removed)
 
 
-def lag(database: Database, budget_s: float) -> Lag | None:
-    """Return how far the database is behind; None for one that stands alone.
+def server_durations(database: Database, budget_s: float) -> dict[str, float]:
+    """Return durations in ms, by name: how far a cell is behind, and how old the oldest snapshot is.
+
+    The snapshot's age says for how long an open transaction has kept dead rows. It is missing where
+    the owner of the schema may not see the sessions of others.
 
     Raises:
         DatabaseUnavailableError: No answer in time.
     """
-    (rows,) = database.run(Statement(sql.FEED["cell_lag"]), viewer=None, budget_s=budget_s)
-    ((age_s, delay_s, unsent_s),) = rows
-    if age_s is None:
-        return None
-    return Lag(1000 * age_s, 1000 * delay_s, 1000 * unsent_s)
-
-
-def oldest_snapshot_ms(database: Database, budget_s: float) -> float | None:
-    """Return for how long dead rows have been kept by an open transaction, in ms.
-
-    None where the owner of the schema may not see the sessions of others.
-
-    Raises:
-        DatabaseUnavailableError: No answer in time.
-    """
-    (rows,) = database.run(Statement(sql.FEED["oldest_snapshot"]), viewer=None, budget_s=budget_s)
-    ((age_s,),) = rows
-    return None if age_s is None else 1000 * float(age_s)
+    statements = (Statement(sql.FEED["cell_lag"]), Statement(sql.FEED["oldest_snapshot"]))
+    lags, snapshots = database.run(*statements, viewer=None, budget_s=budget_s)
+    ((age_s, delay_s, unsent_s),) = lags
+    ((snapshot_s,),) = snapshots
+    told = {} if snapshot_s is None else {OLD_SNAPSHOT: 1000 * float(snapshot_s)}
+    if age_s is not None:
+        told |= asdict(Lag(1000 * age_s, 1000 * delay_s, 1000 * unsent_s))
+    return told

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.feed_ranker.upkeep import Lag, UpkeepResult, UpkeepRules, lag, run
+from functions.feed_ranker.upkeep import (
+    OLD_SNAPSHOT,
+    Lag,
+    UpkeepResult,
+    UpkeepRules,
+    run,
+    server_durations,
+)
 from shared import sql
 from shared.errors import DatabaseUnavailableError
 
@@ -129,19 +136,25 @@ def test_what_was_done_before_the_database_was_lost_stays_done() -> None:
 
 @dataclass
 class Told:
-    """A database that says how far it is behind."""
+    """A database that says how far it is behind, and how old its oldest snapshot is."""
 
     seconds: tuple[float | None, float | None, float | None]
+    snapshot: float | None = None
 
     def run(self, *_: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
         assert viewer is None
         assert budget_s == 1.0
-        return [[self.seconds]]
+        return [[self.seconds], [(self.snapshot,)]]
 
 
 def test_a_database_that_stands_alone_has_no_lag() -> None:
-    assert lag(Told((None, None, None)), 1.0) is None
+    assert server_durations(Told((None, None, None)), 1.0) == {}
 
 
 def test_a_cell_tells_its_lag_in_milliseconds() -> None:
-    assert lag(Told((60.0, 0.25, 0.0)), 1.0) == Lag(60_000.0, 250.0, 0.0)
+    told = server_durations(Told((60.0, 0.25, 0.0)), 1.0)
+    assert told == asdict(Lag(60_000.0, 250.0, 0.0))
+
+
+def test_the_age_of_the_oldest_snapshot_is_told_where_it_can_be_seen() -> None:
+    assert server_durations(Told((None, None, None), 300.5), 1.0) == {OLD_SNAPSHOT: 300_500.0}
