@@ -133,7 +133,7 @@ def _prune(database: Database, rules: UpkeepRules, result: UpkeepResult, budget_
 
 
 def server_durations(database: Database, budget_s: float) -> dict[str, float]:
-    """Return durations in ms, by name: how far a cell is behind, and how old the oldest snapshot is.
+    """Return how far a cell is behind and how old the oldest snapshot is, in ms, by name.
 
     The snapshot's age says for how long an open transaction has kept dead rows. It is missing where
     the owner of the schema may not see the sessions of others.
