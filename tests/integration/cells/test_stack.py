@@ -191,6 +191,36 @@ def test_a_viewer_who_is_moved_scrolls_on_in_the_other_cell(running: Running) ->
     assert running.one(2, stored, viewer.id) == PAGES * SIZE
 
 
+def test_a_creator_of_a_cell_sees_and_erases_what_the_catalogue_keeps(running: Running) -> None:
+    (creator,) = running.viewers(1, 1)
+    post = uuid4()
+    with psycopg.connect(running.stack.info["admin_database_url"], autocommit=True) as owner:
+        owner.execute("INSERT INTO posts (id, creator_id) VALUES (%s, %s)", [post, creator.id])
+    known = "SELECT count(*) FROM posts WHERE id = %s"
+    eventually(partial(running.one, 1, known, post))
+    creator.scroll()
+    exported = creator.ask("GET", "/v1/me/data").json()["tables"]
+    assert [row["id"] for row in exported["posts"]["rows"]] == [str(post)]
+    assert exported["user_post_impressions"]["total"] == SIZE
+    running.stack.stop_cell(0)
+    try:
+        answer = creator.ask("DELETE", "/v1/me")
+        assert answer.status_code == 200
+        assert not answer.json()["complete"], "the catalogue has the post, and is gone"
+        left = creator.ask("GET", "/v1/me/data").json()["tables"]
+        assert left["user_post_impressions"]["total"] == 0
+    finally:
+        running.stack.start_cell(0)
+
+    def erased() -> bool:
+        running.stack.invoke("feed_ranker", SCHEDULE)
+        return bool(creator.ask("DELETE", "/v1/me").json()["complete"])
+
+    eventually(erased)
+    assert running.one(0, known, post) == running.one(1, known, post) == 0
+    assert running.one(2, known, post) == 0
+
+
 def test_a_cell_that_is_gone_takes_nobody_else_with_it(running: Running) -> None:
     (mine,), (other,) = running.viewers(1, 1), running.viewers(2, 1)
     mine.scroll()
