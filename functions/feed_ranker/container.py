@@ -243,7 +243,7 @@ class Container:
         removed = done.pop("removed")
         self.report.work("RollUp", done)
         self.report.work("Removed", removed)
-        self.report.mix(self.database.ranking.learnt_mix)
+        self.report.learnt(self.database.ranking)
         left = budget_s - (time.monotonic() - begun)
         if left > 0:
             self.report.durations(upkeep.server_durations(self.database, left))

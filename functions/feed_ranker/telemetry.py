@@ -10,12 +10,13 @@ from shared.heat import SCALES
 from shared.models import Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from functions.feed_ranker.feed.request import Served
     from functions.feed_ranker.pages.cursor import Position
     from shared.observability import Telemetry
     from shared.ranking import Parts
+    from shared.ranking_config import RankingConfig
 
 # Of rows in batches; a name of a client's own would make a metric of its own.
 _FIELDS: Final = frozenset(
@@ -76,10 +77,11 @@ class FeedTelemetry:
             for part, share in shares._asdict().items():
                 self.telemetry.count(f"DecidedBy{part.title()}", share)
 
-    def mix(self, weights: Sequence[float]) -> None:
-        """Tell how much attention counts at each time scale, as it was learnt."""
-        for scale, weight in zip(SCALES, weights, strict=True):
+    def learnt(self, ranking: RankingConfig) -> None:
+        """Tell how much attention counts at each time scale, and how much neighbours do."""
+        for scale, weight in zip(SCALES, ranking.learnt_mix, strict=True):
             self.telemetry.count(f"HeatMix{scale.title()}", weight)
+        self.telemetry.count("NeighbourShare", ranking.learnt_neighbours)
 
     def no_page(self, at: Position, reason: str) -> None:
         """Tell that a request got no page, and why."""

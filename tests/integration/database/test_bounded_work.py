@@ -273,3 +273,27 @@ def test_unproven_posts_are_found_by_their_own_index_however_old(large: Catalogu
         assert buffers(large, viewer) <= BOUND / 4
     finally:
         large.connection.execute(proven, [0])
+
+
+def test_tags_liked_that_no_post_bears_any_more_cost_little_and_the_page_is_full(
+    large: Catalogue,
+) -> None:
+    """Creators drop a fashion, or delete their posts, and the viewer's taste outlives the tag."""
+    viewer = uuid.uuid4()
+    large.connection.execute(
+        "INSERT INTO viewer_tag_affinity (user_id, tag, value)"
+        " SELECT %s, 'gone' || n, 5 FROM generate_series(1, 300) n",
+        [viewer],
+    )
+    large.settle()
+    for seen in ([], HISTORIES["the newest 2,000"]):
+        for impressions in seen:
+            large.connection.execute(SEEN, [viewer, *impressions])
+        large.settle()
+        assert sum(found(large, viewer).values()) == 200
+        # No more than a few descents of the index for each of the eight tags liked most.
+        other = uuid.uuid4()
+        for impressions in seen:
+            large.connection.execute(SEEN, [other, *impressions])
+        large.settle()
+        assert buffers(large, viewer) <= buffers(large, other) * 1.25

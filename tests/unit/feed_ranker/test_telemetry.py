@@ -13,6 +13,7 @@ from functions.feed_ranker.pages.page import Page, Placed
 from functions.feed_ranker.telemetry import FeedTelemetry
 from shared.models import Rung
 from shared.ranking import Parts
+from shared.ranking_config import RankingConfig, with_mix
 from tests.unit.feed_ranker.generators import SESSION
 
 if TYPE_CHECKING:
@@ -164,10 +165,12 @@ def test_what_decided_a_ranking_is_told_in_shares_where_the_request_ranked() -> 
 
 def test_the_learnt_mix_is_told_by_time_scale() -> None:
     notes = Notes()
-    FeedTelemetry(cast("Telemetry", notes)).mix((0.1, 0.2, 0.3, 0.4))
+    learnt = with_mix(RankingConfig(), (0.1, 0.2, 0.3, 0.4, 0.25))
+    FeedTelemetry(cast("Telemetry", notes)).learnt(learnt)
     assert notes.counts == {
         "HeatMixMinutes": 0.1,
         "HeatMixHour": 0.2,
         "HeatMixHours": 0.3,
         "HeatMixDay": 0.4,
+        "NeighbourShare": 0.25,
     }
