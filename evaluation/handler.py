@@ -31,6 +31,7 @@ _SETTINGS = {
     "CURSOR_SECRET": "a-secret-of-the-simulation",
     "DATABASE_BUDGET_MS": "10000",
     "CACHE_BUDGET_MS": "10000",
+    "PREPARE_BUDGET_MS": "10000",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_TRACE_DISABLED": "1",
 }

@@ -49,6 +49,7 @@ ROWS = (
     Row("short_pages", "pages not filled", "{:.0f}", -1),
     Row("degraded", "pages degraded", PERCENT, -1),
     Row("cache_hits", "session cache hits, active sessions", PERCENT),
+    Row("later_hits", "… of pages after the first", PERCENT),
     Row("quick_hits", "… of pages asked for while the queue lived", PERCENT),
     Row("quick_pages", "… which are so much of all pages", PERCENT, 0),
     Row("pages", "pages", "{:.0f}", 0),

@@ -48,6 +48,7 @@ class Figures:
         degraded: The share of pages that the feed marked as degraded.
         cache_hits: The share of hits among the pages of active sessions. It is NaN without a
             cache.
+        later_hits: The share of hits among the pages after the first of each session.
         quick_hits: The same share among pages that were requested while the last queue was kept.
         quick_pages: The share of those pages among all pages. It is NaN without a cache.
         pages: The number of pages.
@@ -76,6 +77,7 @@ class Figures:
     pages_per_session: float
     seconds_per_page: float
     daily: tuple[float, ...]
+    later_hits: float = math.nan
     each: Each = field(default_factory=Each)
 
     @classmethod
@@ -171,6 +173,9 @@ class Tally:
             short_pages=self._short,
             degraded=self._degraded / pages,
             cache_hits=float(np.mean(np.concatenate(active))) if active else float("nan"),
+            later_hits=float(np.mean(np.concatenate([h[1:] for h in active])))
+            if active
+            else float("nan"),
             quick_hits=float(np.mean(self._quick)) if self._quick else float("nan"),
             quick_pages=len(self._quick) / pages if self._hits else float("nan"),
             pages=pages,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PREFETCH = 3  # clients ask for the next page when so many posts of a page are left
 _SWIPE_S = 0.6
+_BATCH_S = 5.0  # clients report a view so long after its end, in one batch with those in between
 _BREAK_S = 20 * MINUTE_S  # the shortest break between two visits
 # How likely a visit begins in each local hour. The peaks are at lunch and in the evening.
 _HOURS = (2, 1, 1, 1, 1, 2, 4, 6, 6, 5, 4, 5, 7, 6, 5, 5, 6, 8, 10, 12, 13, 12, 9, 5)
@@ -40,6 +41,7 @@ class _Visit:
     untold: list[View] = field(default_factory=list)
     watched: int = 0
     boredom: float = 0.0
+    asks_s: float = 0.0  # the time of its next request for a page
 
 
 class World:
@@ -137,12 +139,17 @@ class World:
             self._arm.upkeep(now_s)
 
     def _scroll(self, visit: _Visit, now_s: float) -> float | None:
-        """Tell the feed what was watched, get a page, and watch until the next request is due.
+        """Tell the feed what was watched, get a page where it is time, and watch on.
 
         Returns:
-            The time of the client's next request, or None where the visit is over.
+            The time of the client's next request of any kind, or None where the visit is over.
         """
         session = visit.session
+        if now_s < visit.asks_s:
+            ended = [view for view in visit.untold if _ends(view) <= now_s]
+            visit.untold = visit.untold[len(ended) :]
+            self._arm.learn(session, ended, now_s)
+            return _next_request(visit)
         if visit.untold:
             self._arm.learn(session, visit.untold, now_s)
             visit.untold = []
@@ -156,7 +163,8 @@ class World:
         if not answer.slots:
             return None
         visit.slots += answer.slots
-        return self._watch(visit, now_s)
+        visit.asks_s = self._watch(visit, now_s)
+        return _next_request(visit)
 
     def _watch(self, visit: _Visit, now_s: float) -> float:
         viewer = visit.session.viewer
@@ -173,6 +181,17 @@ class World:
             self._tally.viewed(visit.session, view)
             now_s += outcome.play_ms / 1000 + _SWIPE_S
         return now_s
+
+
+def _ends(view: View) -> float:
+    return view.seen_s + view.outcome.play_ms / 1000
+
+
+def _next_request(visit: _Visit) -> float:
+    """Return when the next batch or the next page is due, whichever comes first."""
+    if not visit.untold:
+        return visit.asks_s
+    return min(_ends(visit.untold[0]) + _BATCH_S, visit.asks_s)
 
 
 def visit_starts(viewer: Viewer, seed: int, index: int, seconds: float) -> list[float]:

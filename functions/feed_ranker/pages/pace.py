@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _PREFETCHED: Final = 3  # posts that are left of a page when a client asks for the next one
 _PREFETCHED_SHARE: Final = 4  # of a small page, a quarter
-_LEAD_S: Final = 40.0
+_LEAD_S: Final = 55.0  # less than a queue lives, which is 60 s
 
 
 class Asked(NamedTuple):
