@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from shared.cooldown import CooldownRules
     from shared.models import Moment
 
-_SPARE: Final = 6  # ranked posts beyond the next page, for those that are withdrawn by then
-_DISCOVERY: Final = 6  # posts that only exploration would show
+_SPARE: Final = 4  # ranked posts beyond the next page, for those that are withdrawn by then
+_DISCOVERY: Final = 4  # posts that only exploration would show
 _REMEMBERED: Final = 2_000  # pages for which this container has tried
 
 
