@@ -102,6 +102,7 @@ class Container:
             cache=Cache(SessionStore(client, table, on_failure), ttl_s),
             cooldown=settings.cooldown,
             budget_s=budget_s,
+            on_ranked=self.report.decided,
         )
 
     def take_impressions(
@@ -153,8 +154,7 @@ class Container:
             return
         asked = pace.asked
         moment = Moment.local(now, asked.timezone, asked.device, asked.connection)
-        outcome = self._preparer.prepare(viewer, pace, moment, request_id)
-        if outcome is not None:
+        if outcome := self._preparer.prepare(viewer, pace, moment, request_id):
             self.report.preparation(outcome)
 
     def page(

@@ -20,6 +20,7 @@ from shared.errors import CacheUnavailableError, DatabaseUnavailableError
 from shared.observability import span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from functions.feed_ranker.feed.queue_builder import QueueBuilder
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.sessions.prepared import PreparedQueues
     from shared.cooldown import CooldownRules
     from shared.models import Moment
+    from shared.ranking import Parts
 
 _SPARE: Final = 4  # ranked posts beyond the next page, for those that are withdrawn by then
 _DISCOVERY: Final = 4  # posts that only exploration would show
@@ -56,6 +58,7 @@ class Preparer:
         cooldown: The limits on repeats.
         budget_s: Seconds after which nothing more is begun. A call of Postgres may take as long, a
             call of the cache a part of it.
+        on_ranked: Told how much each part of the score decided in a ranking.
     """
 
     builder: QueueBuilder
@@ -63,6 +66,7 @@ class Preparer:
     cache: Cache
     cooldown: CooldownRules
     budget_s: float
+    on_ranked: Callable[[Parts | None], None] = lambda _: None
     _tried: dict[tuple[UUID, int], None] = field(default_factory=dict)
 
     def prepare(
@@ -109,6 +113,7 @@ class Preparer:
         ranked = self._rank(request, deadline)
         if ranked is None:
             return Preparation.FAILED
+        self.on_ranked(ranked.queue.decided)
         if not ranked.queue.entries:
             return Preparation.NOTHING
         queue = self._shortened(request, ranked)

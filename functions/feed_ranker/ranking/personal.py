@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from shared.models import UNSEEN_RUNGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from functions.feed_ranker.ranking.stream import Entry
 
@@ -78,15 +78,22 @@ class Weaver:
         self, coming: Sequence[Entry], waiting: Sequence[Entry], page_size: int
     ) -> Entry | None:
         """Return the personal post that takes the next position, if one does."""
-        place = len(self._woven) % EVERY
-        personal = place == EVERY - 1
-        if not personal and not (place in OFTEN and self._loved):
+        place, next_ranked = len(self._woven) % EVERY, coming[-1]
+        is_personal = place == EVERY - 1
+        candidates: Iterable[Entry] = ()
+        if is_personal:
+            candidates = waiting
+        elif place in OFTEN:
+            order = _ORDER[next_ranked.rung]
+            candidates = (entry for entry in self._loved if _ORDER[entry.rung] > order)
+        left = [entry for entry in candidates if entry.post_id.int not in self._placed]
+        if not left:
             return None
         soon = {entry.post_id.int for entry in coming[-page_size:]}
-        for entry in waiting if personal else self._loved:
-            if entry.post_id.int not in self._placed | soon:
+        for entry in left:
+            if entry.post_id.int not in soon:
                 own = self._scored_now(entry)
-                if personal or _is_held_back(own, coming[-1]):
+                if is_personal or own.score > next_ranked.score:
                     return own
         return None
 
@@ -97,11 +104,6 @@ class Weaver:
         self._placed.add(entry.post_id.int)
         self._of_creator[entry.creator_id.int] += 1
         self._woven.append(entry)
-
-
-def _is_held_back(own: Entry, ranked: Entry) -> bool:
-    """Whether a post would stand before a ranked one, if it were not for its rung."""
-    return _ORDER[own.rung] > _ORDER[ranked.rung] and own.score > ranked.score
 
 
 def _put_back(coming: list[Entry], entry: Entry) -> None:

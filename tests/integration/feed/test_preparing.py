@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from functions.feed_ranker.feed.queue_builder import QueueBuilder
+from functions.feed_ranker.telemetry import FeedTelemetry
 from shared.errors import UnavailableError
 from tests.integration.feed.harness import (
     Harness,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from functions.feed_ranker.container import Container
+    from shared.ranking import Parts
 
 NOBODY = "127.0.0.1:9"
 EACH = timedelta(seconds=10)  # of a post
@@ -41,6 +43,18 @@ def rankings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(QueueBuilder, "_rank", counted)
     return made
+
+
+@pytest.fixture
+def decided(monkeypatch: pytest.MonkeyPatch) -> list[Parts]:
+    """What the parts of the score are told to have decided, ranking by ranking."""
+    told: list[Parts] = []
+
+    def tell(_: FeedTelemetry, shares: Parts | None) -> None:
+        told.extend([shares] if shares else [])
+
+    monkeypatch.setattr(FeedTelemetry, "decided", tell)
+    return told
 
 
 def watch(viewer: Viewer, posts: range, container: Container | None = None) -> None:
@@ -84,6 +98,15 @@ def test_a_session_that_is_watched_finds_each_next_page_ranked(
         "SELECT total_requests, cache_hits, prepared_hits FROM feed_stats"
     ).fetchone()
     assert stats == (8, 7, 7)
+
+
+def test_what_the_parts_decided_is_told_of_prepared_rankings_too(
+    decided: list[Parts], feed: Harness, rankings: list[str]
+) -> None:
+    feed.add_posts(500)
+    watched_session(feed, 4)
+    assert len(decided) == len(rankings) >= 4
+    assert all(sum(shares) == pytest.approx(1.0) for shares in decided)
 
 
 def test_a_prepared_queue_knows_what_was_just_reported(feed: Harness) -> None:
