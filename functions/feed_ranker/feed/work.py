@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from functions.feed_ranker.sessions.ledger import AlreadyWritten, FeedbackChanged, Refused
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from functions.feed_ranker.pages.page import Page
     from functions.feed_ranker.ranking.queue import Queue
     from functions.feed_ranker.sessions.stored_page import StoredPage
+
+_MOST_REFUSALS: Final = 8  # of drafts from one cached queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Work:
         withdrawn: Posts that turned out not to be shown.
         no_longer_unseen: Posts that the cached queue still takes for unseen. They may be shown as
             repeats, which only a new retrieval can say.
+        refusals: How many drafts were refused because of such posts.
     """
 
     stored: StoredPage | None
@@ -96,9 +99,14 @@ class Work:
     queue_fresh_until: int = 0
     withdrawn: frozenset[UUID] = frozenset()
     no_longer_unseen: frozenset[UUID] = frozenset()
+    refusals: int = 0
 
     def after(self, outcome: AlreadyWritten | Refused | FeedbackChanged) -> Work:
-        """Return what a draft that was not committed teaches."""
+        """Return what a draft that was not committed teaches.
+
+        A refusal tells only of the posts of one page, and a page may hold one post. So after some
+        refusals the cached queue is given up: a new retrieval knows of all posts.
+        """
         match outcome:
             case AlreadyWritten():
                 withdrawn = self.withdrawn | outcome.withdrawn
@@ -108,6 +116,8 @@ class Work:
             case Refused():
                 return replace(
                     self,
+                    refusals=self.refusals + 1,
+                    queue=self.queue if self.refusals + 1 < _MOST_REFUSALS else None,
                     withdrawn=self.withdrawn | outcome.withdrawn,
                     no_longer_unseen=self.no_longer_unseen | outcome.no_longer_unseen,
                 )

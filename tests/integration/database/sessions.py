@@ -51,7 +51,14 @@ class Session:
             "trace": {},
         }
         parameters = [
-            *(self.viewer, self.id, page, expected, list(shown), Jsonb(described or [note])),
+            *(
+                self.viewer,
+                self.id,
+                page,
+                expected,
+                list(shown),
+                Jsonb(described or {"note": note}),
+            ),
             list(shown if claimed_unseen is None else claimed_unseen),
             list(hydrate),
             Jsonb(request),

@@ -118,3 +118,12 @@ def test_many_sessions_of_one_viewer_at_once_are_each_full_and_apart(feed: Harne
     for pages in at_once(feed, scroll, times=8):
         served = [post for page in pages for post in ids(page)]
         assert len(served) == len(set(served)) == 60
+
+
+def test_a_page_of_one_post_is_found_when_the_whole_queue_is_taken_down(feed: Harness) -> None:
+    posts = [str(post) for post in feed.add_posts(200)]
+    viewer = feed.viewer()
+    first = ids(viewer.next(1))
+    left = next(post for post in posts if post not in first)
+    feed.execute("UPDATE posts SET mux_ready = false WHERE id <> %s", left)
+    assert ids(viewer.next(1)) == [left]

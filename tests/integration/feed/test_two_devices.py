@@ -41,6 +41,18 @@ def test_a_page_is_full_when_the_other_device_has_shown_the_whole_queue(
     assert ids(phone.page(size, cursor=phone.pages[0]["next_cursor"])) == ids(page)
 
 
+def test_a_page_of_one_post_is_found_when_the_other_device_has_shown_the_whole_queue(
+    feed: Harness,
+) -> None:
+    """A refused page tells of one post, and the queue holds more than a request tries pages."""
+    feed.add_posts(60)
+    phone, tablet = two_devices(feed)
+    phone.next(1)
+    for page in tablet.scroll(5):
+        tablet.records(page)
+    check_page(phone.next(1), 1, 60)
+
+
 def test_posts_that_the_session_has_not_served_come_before_those_it_has(feed: Harness) -> None:
     feed.add_posts(36)
     phone, tablet = two_devices(feed)
