@@ -49,12 +49,13 @@ class Costs:
     """The costs of requests. Times are those of one core, and bytes include indexes.
 
     Attributes:
-        ranked: The share of later pages that are ranked anew because the queue was over 60 s old.
-        first_writes: The DynamoDB write units of a page that is ranked anew.
-        next_writes: The DynamoDB write units of a page from the queue.
+        ranked: Queues that are ranked for each later page, nearly all ahead of its request. Some are
+            for viewers who have left by then.
+        first_writes: The DynamoDB write units of a session's first page.
+        next_writes: The DynamoDB write units of a later page: the claim to its queue and the queue.
         next_reads: The DynamoDB read units of a later page.
-        first_database_ms: The CPU time of Postgres for a page that is ranked anew.
-        next_database_ms: The CPU time of Postgres for a page from the queue.
+        first_database_ms: The CPU time of Postgres for a queue, its first page included.
+        next_database_ms: The CPU time of Postgres for a page from a queue.
         batch_database_ms: The CPU time of Postgres for a batch of impressions and one of watches,
             with 12 rows each.
         roll_up_ms: The CPU time of Postgres for rolling up one event and for removing it later.
@@ -69,9 +70,9 @@ class Costs:
         utilisation: The utilisation of the database's cores at the peak.
     """
 
-    ranked: float = 0.92
+    ranked: float = 1.1
     first_writes: float = 7.0
-    next_writes: float = 1.0
+    next_writes: float = 4.0
     next_reads: float = 3.0
     first_database_ms: float = 12.0
     next_database_ms: float = 2.5
@@ -139,11 +140,10 @@ def need(
     viewers: int, habits: Habits = Habits(), costs: Costs = Costs(), prices: Prices = Prices()
 ) -> Need:
     """Return what so many daily viewers need."""
-    ranked = habits.sessions + (habits.all_pages - habits.sessions) * costs.ranked
-    queued = habits.all_pages - ranked
     later = habits.all_pages - habits.sessions
+    ranked = habits.sessions + later * costs.ranked
     requests = 3 * habits.all_pages  # one for a page, one for its impressions, one for its watches
-    writes = ranked * costs.first_writes + queued * costs.next_writes
+    writes = habits.sessions * costs.first_writes + later * costs.next_writes
     reads = later * costs.next_reads
     # The first four terms for a post are the impression and its last-seen row, the queue (in and
     # out), the removal of both, and the watch with the best watch. The next three are the queue
@@ -152,7 +152,7 @@ def need(
     rows = habits.posts * (2 + 2 + 2 + 2 + 2 + 2 + 4) + habits.all_pages * 4
     database_ms = (
         ranked * costs.first_database_ms
-        + queued * costs.next_database_ms
+        + later * costs.next_database_ms
         + habits.all_pages * costs.batch_database_ms
         + 2 * habits.posts * costs.roll_up_ms
     )
