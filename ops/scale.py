@@ -49,8 +49,8 @@ class Costs:
     """The costs of requests. Times are those of one core, and bytes include indexes.
 
     Attributes:
-        ranked: Queues that are ranked for each later page, nearly all ahead of its request. Some are
-            for viewers who have left by then.
+        ranked: Queues that are ranked for each later page, nearly all ahead of its request. Some
+            are for viewers who have left by then.
         first_writes: The DynamoDB write units of a session's first page.
         next_writes: The DynamoDB write units of a later page: the claim to its queue and the queue.
         next_reads: The DynamoDB read units of a later page.
