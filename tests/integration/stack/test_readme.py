@@ -179,6 +179,7 @@ def test_every_statement_for_operators_runs_as_printed(block: str, database: Dat
         for statement in statements(block):
             places = len(set(re.findall(r"\$\d", statement)))
             psycopg.RawCursor(admin).execute(statement.encode(), [post, creator][:places])
+        admin.rollback()  # roles belong to the whole server
 
 
 @pytest.mark.parametrize("model", [FeedSettings, UploadSettings, WebhookSettings])

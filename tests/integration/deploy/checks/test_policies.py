@@ -115,6 +115,17 @@ def in_environment(environment: Mapping[str, str], patch: pytest.MonkeyPatch) ->
         patch.setenv(name, value)
 
 
+def seen_now(post_id: str) -> dict[str, Any]:
+    return {
+        "event_id": str(uuid4()),
+        "post_id": post_id,
+        "source": "fresh",
+        "position": 0,
+        "visible_ms": 900,
+        "seen_at": datetime.now(UTC).isoformat(),
+    }
+
+
 def test_feed_ranker_may_do_exactly_what_it_does(
     account: Account, world: World, aws_calls: AwsCalls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,16 +144,15 @@ def test_feed_ranker_may_do_exactly_what_it_does(
     for _ in range(2):
         page = account.call(feed_app, "GET", f"/v1/feed?cursor={cursor}")
         cursor = page["next_cursor"]
-    seen = {
-        "event_id": str(uuid4()),
-        "post_id": first,
-        "source": "fresh",
-        "position": 0,
-        "visible_ms": 900,
-        "seen_at": datetime.now(UTC).isoformat(),
-    }
-    body: dict[str, Any] = {"session_id": session, "impressions": [seen]}
-    assert account.call(feed_app, "POST", "/v1/impressions", body)["accepted"] == 1
+    # As if the last page had been asked for a minute ago: what is seen of it ranks the next queue.
+    world.admin.execute(
+        "UPDATE feed_pages SET entries = jsonb_set(jsonb_set(entries,"
+        " '{pace,0}', to_jsonb(extract(epoch FROM now())::integer - 60)),"
+        " '{pace,4}', to_jsonb(extract(epoch FROM now())::integer))"
+    )
+    seen = [first, *(post["post_id"] for post in page["posts"][:9])]
+    body: dict[str, Any] = {"session_id": session, "impressions": [seen_now(p) for p in seen]}
+    assert account.call(feed_app, "POST", "/v1/impressions", body)["accepted"] == 10
     watch = {"event_id": str(uuid4()), "post_id": first, "play_ms": 900, "duration_ms": 30_000}
     account.call(feed_app, "POST", "/v1/watch-progress", {"events": [watch]})
     account.call(feed_app, "POST", "/v1/feedback", {"action": "report", "post_id": first})
