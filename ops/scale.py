@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DAY_S: Final = 86_400
 MONTH_DAYS: Final = 30
@@ -226,14 +229,21 @@ def rounded(value: float) -> str:
     return f"{round(value, -digits):,.0f}"
 
 
-def main(arguments: list[str]) -> int:
-    """Print the table for these numbers of daily viewers."""
+def print_table(
+    arguments: list[str], table_of: Callable[[tuple[int, ...]], str], sizes: tuple[int, ...]
+) -> int:
+    """Print a table for the numbers of daily viewers in `arguments`, or else for `sizes`."""
     given = [text for text in arguments if not (text.isascii() and text.isdecimal() and int(text))]
     if given:
         sys.stderr.write(f"no numbers of viewers: {', '.join(given)}\n")
         return 2
-    sys.stdout.write(table(tuple(map(int, arguments)) or SIZES) + "\n")
+    sys.stdout.write(table_of(tuple(map(int, arguments)) or sizes) + "\n")
     return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Print what these numbers of daily viewers need."""
+    return print_table(arguments, table, SIZES)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from ops.scale import DAY_S, MONTH_DAYS, Costs, Habits, Prices, need, rounded
+from ops.scale import DAY_S, MONTH_DAYS, Costs, Habits, Prices, need, print_table, rounded
 
 _SIZES: Final = (1_000_000, 10_000_000, 100_000_000)
 _HABITS: Final = Habits()
@@ -82,13 +82,8 @@ def table_of_servers(viewers: tuple[int, ...] = _SIZES) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the table for these numbers of daily viewers."""
-    given = [text for text in arguments if not (text.isascii() and text.isdecimal() and int(text))]
-    if given:
-        sys.stderr.write(f"no numbers of viewers: {', '.join(given)}\n")
-        return 2
-    sys.stdout.write(table_of_servers(tuple(map(int, arguments)) or _SIZES) + "\n")
-    return 0
+    """Print the servers that these numbers of daily viewers need."""
+    return print_table(arguments, table_of_servers, _SIZES)
 
 
 if __name__ == "__main__":
