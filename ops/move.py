@@ -16,8 +16,7 @@ import time
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import psycopg
-
+from ops.cells.command import run
 from ops.cells.servers import CellsError, Server, open_server
 from ops.cells.shares import shares_of
 
@@ -179,27 +178,19 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    told: list[str] = []
-
-    def tell(line: str) -> None:
-        told.append(line)
-        print(line, flush=True)
-
     try:
         viewer = UUID(given["VIEWER"])
+    except ValueError:
+        print(f"VIEWER={given['VIEWER']} is no UUID.", file=sys.stderr)
+        return 2
+
+    def work(tell: Callable[[str], None]) -> None:
         catalogue, source, target = (
             open_server(given[name]) for name in ("CATALOGUE", "FROM", "TO")
         )
         move(catalogue, source, target, viewer, tell)
-    except ValueError:
-        print(f"VIEWER={given['VIEWER']} is no UUID.", file=sys.stderr)
-        return 2
-    except (CellsError, psycopg.Error) as error:
-        print(f"Not moved: {error}", file=sys.stderr)
-        return 1
-    if not told:
-        print("nothing to do")
-    return 0
+
+    return run(work, "Not moved")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
-import psycopg
-
+from ops.cells.command import run
 from ops.cells.connecting import connect, disconnect
-from ops.cells.servers import CellsError, Server, open_server
+from ops.cells.servers import Server, open_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LIST = """
 SELECT c.cell_no, s.active, pg_current_wal_lsn() - s.confirmed_flush_lsn AS behind
@@ -24,14 +27,14 @@ ORDER BY c.cell_no
 """
 
 
-def show(catalogue: Server) -> None:
-    """Print the cells, whether each is connected now, and how much it has still to get."""
+def show(catalogue: Server, tell: Callable[[str], None]) -> None:
+    """Tell of the cells, whether each is connected now, and how much it has still to get."""
     rows = catalogue.connection.execute(_LIST).fetchall()
     for number, active, behind in rows:
         state = "gets" if active else "has still to get, and does not ask for,"
-        print(f"cell {number} {state} {int(behind or 0):,} bytes of the catalogue's log")
+        tell(f"cell {number} {state} {int(behind or 0):,} bytes of the catalogue's log")
     if not rows:
-        print("no cells")
+        tell("no cells")
 
 
 def main() -> int:
@@ -43,33 +46,27 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    told: list[str] = []
+    number = 0
+    if "NUMBER" in given:
+        try:
+            number = int(given["NUMBER"])
+        except ValueError:
+            print(f"NUMBER={given['NUMBER']} is no number.", file=sys.stderr)
+            return 2
 
-    def tell(line: str) -> None:
-        told.append(line)
-        print(line, flush=True)
-
-    try:
+    def work(tell: Callable[[str], None]) -> None:
         catalogue = open_server(given["CATALOGUE"], given.get("CATALOGUE_FOR_CELL"))
         cell = None
         if "CELL" in given:
             cell = open_server(given["CELL"], given.get("CELL_FOR_CATALOGUE"))
         if given.get("DISCONNECT") == "1" and "NUMBER" in given:
-            disconnect(catalogue, cell, int(given["NUMBER"]), tell)
+            disconnect(catalogue, cell, number, tell)
         elif cell is not None:
-            connect(catalogue, cell, int(given["NUMBER"]), tell)
+            connect(catalogue, cell, number, tell)
         else:
-            show(catalogue)
-            return 0
-    except ValueError:
-        print(f"NUMBER={given['NUMBER']} is no number.", file=sys.stderr)
-        return 2
-    except (CellsError, psycopg.Error) as error:
-        print(f"Not done: {error}", file=sys.stderr)
-        return 1
-    if not told:
-        print("nothing to do")
-    return 0
+            show(catalogue, tell)
+
+    return run(work, "Not done")
 
 
 if __name__ == "__main__":

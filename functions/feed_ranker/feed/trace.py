@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from shared.models import Retrieved
 
 
+def _of_any(request: FeedRequest) -> dict[str, Any]:
+    """Describe what every request has, whatever it is answered with."""
+    return {
+        "request_id": request.request_id,
+        "page_size": request.page_size,
+        "elapsed_ms": round(request.elapsed_ms(), 3),
+        "device": request.moment.device,
+        "daypart": request.moment.daypart,
+    }
+
+
 def of_request(
     request: FeedRequest,
     draft: Draft,
@@ -33,17 +44,13 @@ def of_request(
     page = draft.page
     of_queue = draft.ranked.trace if draft.ranked else {}
     return {
-        "request_id": request.request_id,
-        "page_size": request.page_size,
-        "elapsed_ms": round(request.elapsed_ms(), 3),
+        **_of_any(request),
         "cache_hit": draft.new_queue is None,
         "prepared": draft.prepared,
         "stale_cursor": queue_expired,
         "degraded": degraded,
         "variant": page.policy.variant,
         "sources": by_rung(page),
-        "device": request.moment.device,
-        "daypart": request.moment.daypart,
         "trace": {**of_queue, **of_page(page, request.request_id, withdrawn)},
     }
 
@@ -51,13 +58,9 @@ def of_request(
 def of_replay(request: FeedRequest, *, cache_gone: bool) -> dict[str, Any]:
     """Describe a request that is answered with the page that stands; the ledger adds the rest."""
     return {
-        "request_id": request.request_id,
-        "page_size": request.page_size,
-        "elapsed_ms": round(request.elapsed_ms(), 3),
+        **_of_any(request),
         "cache_hit": True,
         "degraded": "cache" if cache_gone else None,
-        "device": request.moment.device,
-        "daypart": request.moment.daypart,
     }
 
 
