@@ -117,10 +117,12 @@ SELECT vroom_private.open_only_to('vroom_private.drop_late_reports(integer)', NU
 SELECT vroom_private.open_only_to('public.roll_up(integer)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.set_hot_half_life(interval)', NULL);
 
--- Set the mix of the heat's half-lives (8 minutes, an hour, 6 hours, a day), and whether the roll-up continues to
--- learn it. null leaves either as it is. The function is for operators.
-CREATE OR REPLACE FUNCTION public.set_heat_mix(weights double precision[], learning boolean DEFAULT NULL)
-RETURNS void
+-- Set the mix of the heat's half-lives (8 minutes, an hour, 6 hours, a day), whether the roll-up continues to learn,
+-- and how much neighbours count beside the heat. null leaves each as it is. The function is for operators. Learning
+-- goes on from what was set, and first takes it into the bounds of what is learnt.
+CREATE OR REPLACE FUNCTION public.set_heat_mix(
+  weights double precision[], learning boolean DEFAULT NULL, neighbours double precision DEFAULT NULL
+) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -131,15 +133,19 @@ BEGIN
     OR EXISTS (SELECT FROM unnest(set_heat_mix.weights) AS w WHERE w IS NULL OR NOT w BETWEEN 0 AND 1) THEN
     RAISE EXCEPTION 'the mix must have four weights between 0 and 1' USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  IF NOT set_heat_mix.neighbours BETWEEN 0 AND 0.9 THEN
+    RAISE EXCEPTION 'the share of neighbours must be between 0 and 0.9' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
   PERFORM vroom_private.lock_task('roll_up');
   UPDATE heat_mix m
   SET weights = coalesce(
         (SELECT array_agg(greatest(0.001, w.weight) / v_whole ORDER BY w.ord)
          FROM unnest(set_heat_mix.weights) WITH ORDINALITY AS w(weight, ord)), m.weights),
       learning = coalesce(set_heat_mix.learning, m.learning),
+      neighbours = coalesce(set_heat_mix.neighbours, m.neighbours),
       updated_at = clock_timestamp();
 END
 $$;
-SELECT vroom_private.open_only_to('public.set_heat_mix(double precision[], boolean)', NULL);
+SELECT vroom_private.open_only_to('public.set_heat_mix(double precision[], boolean, double precision)', NULL);
 
 COMMIT;

@@ -55,7 +55,9 @@ SELECT count(*)                                             AS total_requests,
        percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms) AS p95_response_time_ms,
        -- the learnt weights of 8 minutes, an hour, 6 hours and a day in the ranking
        (SELECT m.weights FROM public.heat_mix m)            AS heat_mix,
-       count(*) FILTER (WHERE prepared)                     AS prepared_hits  -- those of the hits that were prepared
+       count(*) FILTER (WHERE prepared)                     AS prepared_hits,  -- those of the hits that were prepared
+       -- how often the next post is one that viewers of the same last posts went on to, as learnt
+       (SELECT m.neighbours FROM public.heat_mix m)         AS neighbour_share
 FROM public.feed_requests
 WHERE created_at > now() - interval '1 day'
 HAVING count(*) > 0;

@@ -104,8 +104,9 @@ BEGIN
          'roll_up(integer)'),
         ('review_post(post uuid, verdict text) RETURNS void', 'review_post(uuid, text)'),
         ('set_hot_half_life(half_life interval) RETURNS void', 'set_hot_half_life(interval)'),
-        ('set_heat_mix(weights double precision[], learning boolean DEFAULT NULL) RETURNS void',
-         'set_heat_mix(double precision[], boolean)')
+        ('set_heat_mix(weights double precision[], learning boolean DEFAULT NULL,'
+         ' neighbours double precision DEFAULT NULL) RETURNS void',
+         'set_heat_mix(double precision[], boolean, double precision)')
       ) AS v(declared, called)
     LOOP
       EXECUTE format(

@@ -64,7 +64,12 @@ def test_a_catalogue_s_file_refuses_on_a_cell_under_psql_too(servers: World) -> 
 
 @pytest.mark.parametrize(
     "call",
-    ["SELECT roll_up(10)", "SELECT set_hot_half_life('1 hour')", "SELECT set_heat_mix(NULL, true)"],
+    [
+        "SELECT roll_up(10)",
+        "SELECT set_hot_half_life('1 hour')",
+        "SELECT set_heat_mix(NULL, true)",
+        "SELECT set_heat_mix(NULL, NULL, 0.5)",
+    ],
 )
 def test_what_belongs_to_the_catalogue_refuses_on_a_cell(
     servers: World, call: LiteralString

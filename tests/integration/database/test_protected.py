@@ -63,6 +63,7 @@ PROTECTED: list[LiteralString] = [
     "SELECT FROM post_heat",
     "UPDATE heat_mix SET weights = ARRAY[1, 0.1, 0.1, 0.1]",
     "SELECT set_heat_mix(ARRAY[1, 0, 0, 0]::float8[], false)",
+    "SELECT set_heat_mix(NULL, NULL, 0.9)",
     "UPDATE hot_scale SET half_life = '1 minute'",
     "UPDATE feed_settings SET cooldown = '1 day'",
     "DELETE FROM feed_settings",

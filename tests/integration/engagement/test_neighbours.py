@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
+
+import psycopg
+import pytest
 
 from tests.integration.engagement.audience import Audience, watch
 
@@ -89,3 +93,38 @@ def test_nothing_is_learnt_of_neighbours_while_the_learning_is_off_or_nobody_goe
         follow(audience, [first, second])
     audience.roll_up()
     assert share(audience) == before
+
+
+def test_operators_set_the_share_without_touching_the_mix_of_half_lives(
+    audience: Audience,
+) -> None:
+    before = audience.row("SELECT weights, learning FROM heat_mix")
+    audience.rows("SELECT set_heat_mix(NULL, NULL, 0.4)")
+    assert share(audience) == 0.4
+    assert audience.row("SELECT weights, learning FROM heat_mix") == before
+    audience.rows("SELECT set_heat_mix(ARRAY[0, 0, 0, 1]::float8[])")
+    audience.rows("SELECT set_heat_mix(NULL, false)")
+    assert share(audience) == 0.4
+
+
+@pytest.mark.parametrize("refused", [-0.01, 0.91, math.nan, math.inf, -math.inf])
+def test_a_share_that_is_none_is_refused_and_changes_nothing(
+    audience: Audience, refused: float
+) -> None:
+    before = audience.row("SELECT * FROM heat_mix")
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="share of neighbours"):
+        audience.rows("SELECT set_heat_mix(ARRAY[1, 0, 0, 0]::float8[], false, %s)", refused)
+    assert audience.row("SELECT * FROM heat_mix") == before
+
+
+@pytest.mark.parametrize("given", [0.0, 0.9])
+def test_the_learning_goes_on_from_a_share_that_was_set_beyond_its_bounds(
+    audience: Audience, given: float
+) -> None:
+    first, second = audience.add_posts(2)
+    follow(audience, [first, second])
+    audience.roll_up()
+    audience.rows("SELECT set_heat_mix(NULL, NULL, %s)", given)
+    follow(audience, [first, second])
+    audience.roll_up()
+    assert 0.05 <= share(audience) <= 0.75

@@ -133,4 +133,4 @@ def test_the_days_figures_stand_in_one_row(feed: Harness) -> None:
         " degraded = CASE page_no WHEN 2 THEN 'cache' END"
     )
     figures = feed.admin.execute("SELECT * FROM feed_stats").fetchall()
-    assert figures == [(3, 2, 1, 20.0, 29.0, [0.25, 0.25, 0.25, 0.25], 0)]
+    assert figures == [(3, 2, 1, 20.0, 29.0, [0.25, 0.25, 0.25, 0.25], 0, 0.25)]
