@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # As vroom_private.heat_half_lives() has them, in seconds: minutes, an hour, hours, a day.
 HALF_LIVES_S: Final = (480.0, 3_600.0, 21_600.0, 86_400.0)
 SCALES: Final = ("minutes", "hour", "hours", "day")
-COLD: Final = (0.0, 0.0, 0.0, 0.0)
+Watches = tuple[float, float, float, float]  # decayed watches, for each half-life
+COLD: Final[Watches] = (0.0, 0.0, 0.0, 0.0)
 _SINCE: Final = datetime(2020, 1, 1, tzinfo=UTC)  # what the database counts half-lives from
 _BOUND: Final = 60.0  # doublings, either way: beyond it a figure means nothing
 
@@ -27,17 +28,27 @@ class Thermometer:
         passed_s = (now - _SINCE).total_seconds()
         self._now = tuple(passed_s / half_life_s for half_life_s in HALF_LIVES_S)
 
-    def read(self, heat: Sequence[float] | None) -> tuple[float, ...]:
+    def read(self, heat: Sequence[float] | None) -> Watches:
         """Return the watches that a post's heat amounts to now, decayed, for each half-life."""
         if heat is None:
             return COLD
-        return tuple(
-            2.0 ** min(max(score - now, -_BOUND), _BOUND)
-            for score, now in zip(heat, self._now, strict=True)
+        minutes, hour, hours, day = heat
+        a, b, c, d = self._now
+        return (
+            2.0 ** _bounded(minutes - a),
+            2.0 ** _bounded(hour - b),
+            2.0 ** _bounded(hours - c),
+            2.0 ** _bounded(day - d),
         )
 
 
-def momentum(watches: Sequence[float], mix: Sequence[float]) -> float:
+def _bounded(doublings: float) -> float:
+    if -_BOUND <= doublings <= _BOUND:
+        return doublings
+    return min(max(doublings, -_BOUND), _BOUND)
+
+
+def momentum(watches: Watches, mix: Sequence[float]) -> float:
     """Return how far attention to a post is rising, in (0, 1); one half where it is steady.
 
     Its rate by the mix of half-lives is held against its rate over the longest one. Every post is
@@ -47,9 +58,11 @@ def momentum(watches: Sequence[float], mix: Sequence[float]) -> float:
         watches: As `Thermometer.read` returns them.
         mix: The weight of each half-life, summing to 1.
     """
-    a_day = HALF_LIVES_S[-1]
-    now = 1.0 / a_day + sum(
-        weight * watched / half_life_s
-        for weight, watched, half_life_s in zip(mix, watches, HALF_LIVES_S, strict=True)
+    # Written out for four half-lives: this is worked out for every candidate that is watched.
+    minutes, hour, hours, day = watches
+    a, b, c, d = mix
+    of_minutes, of_hour, of_hours, of_day = HALF_LIVES_S
+    now = 1.0 / of_day + (
+        a * minutes / of_minutes + b * hour / of_hour + c * hours / of_hours + d * day / of_day
     )
-    return now / (now + (1.0 + watches[-1]) / a_day)
+    return now / (now + (1.0 + day) / of_day)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.models import Candidate
+    from shared.ranking_config import Prior
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ _NEIGHBOUR_LIFT = 30.0  # what a post that certainly comes next is more likely b
 _MOST_LIFT = 4.0  # of neighbours
 _BELIEF = 8.0  # plays that a bucket's watch norm is worth before a post has any
 _NORMAL = NormalDist()
+_ROUNDING = 1.0 + 1e-9  # what a bound is raised by, so that no rounding of a figure exceeds it
 
 
 def weight(published_at: datetime, impressions: int, now: datetime) -> float:
@@ -72,21 +74,34 @@ class Discovery:
         they may yet do (Thompson sampling; Chapelle and Li, NIPS 2011). Once the viewer is known,
         posts by taste and by neighbours are favoured, too.
         """
+        unproven = candidate.impressions < self.quota
+        return self._weight(candidate, self._promise(candidate) if unproven else 1.0)
+
+    def most(self, candidate: Candidate) -> float:
+        """Return what `weight` is at most: that of the best draw of how well a post may yet do."""
+        norm = self._norm(candidate).mean
+        return self._weight(candidate, 2.0 / (1.0 + norm)) * _ROUNDING
+
+    def _weight(self, candidate: Candidate, promise: float) -> float:
         share = weight(candidate.published_at, candidate.impressions, self.now)
         if candidate.impressions < self.quota:
             lacking = 1.0 - max(candidate.impressions, 0) / self.quota
-            share *= (1.0 + _UNPROVEN_LIFT * lacking) * self._promise(candidate)
-        if self.new_viewer and candidate.tag_affinity is None:
-            share *= _UNTRIED_LIFT
-        if not self.new_viewer:
-            share *= 2.0 ** (_TASTE_LIFT * taste(candidate, self.config.taste_half))
-            share *= 1.0 + min(_NEIGHBOUR_LIFT * max(candidate.follows or 0.0, 0.0), _MOST_LIFT)
+            share *= (1.0 + _UNPROVEN_LIFT * lacking) * promise
+        if self.new_viewer:
+            return share * _UNTRIED_LIFT if candidate.tag_affinity is None else share
+        if liked := taste(candidate, self.config.taste_half):
+            share *= 2.0 ** (_TASTE_LIFT * liked)
+        if candidate.follows:
+            share *= 1.0 + min(_NEIGHBOUR_LIFT * max(candidate.follows, 0.0), _MOST_LIFT)
         return share
+
+    def _norm(self, candidate: Candidate) -> Prior:
+        bounds = self.config.duration_bounds_ms
+        return self.config.watch[bisect_right(bounds, candidate.duration_ms or 0)]
 
     def _promise(self, candidate: Candidate) -> float:
         """Draw the post's watch ratio relative to its bucket's norm: 1 if equal, always below 2."""
-        bucket = bisect_right(self.config.duration_bounds_ms, candidate.duration_ms or 0)
-        norm, plays = self.config.watch[bucket].mean, max(candidate.plays, 0)
+        norm, plays = self._norm(candidate).mean, max(candidate.plays, 0)
         watched = min(max(candidate.watch_ratio_sum, 0.0), plays)
         digest = hashlib.blake2b(
             self.session.bytes + self.page_no.to_bytes(4, "big") + candidate.post_id.bytes,

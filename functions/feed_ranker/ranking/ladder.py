@@ -7,37 +7,121 @@ from __future__ import annotations
 
 import heapq
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from functions.feed_ranker.ranking.stream import Entry
 from shared.models import UNSEEN_RUNGS, Candidate, Rung
-from shared.ranking import Parts, Ranker
+from shared.ranking import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from uuid import UUID
 
     from functions.feed_ranker.ranking.exploration import Discovery
     from functions.feed_ranker.ranking.influence import Influence
+    from shared.evidence import Evidence
+    from shared.ranking import Ranker
 
+_RUNGS = {rung.value: rung for rung in Rung}
+_MILLION = 1e6
+_SURE = 0.49  # of a millionth
 _LEAST_WEIGHT = 1e-6  # every unseen post can be drawn
 _LIKED = 0.25  # affinity from which it is a reason for a post
 _LIKELY_NEXT = 0.02  # how likely it follows the viewer's last posts, likewise
 
 
-def by_age(
-    candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery
-) -> Iterator[Entry]:
+class _Made(NamedTuple):
+    """What an entry says of its post wherever it stands."""
+
+    engagement: float
+    freshness: float
+    context: float
+    weight: float
+    reason: str
+    evidence: Evidence
+
+
+class Maker:
+    """Makes candidates of one request entries, and works out the figures of each only once.
+
+    Args:
+        ranker: Scores them.
+        discovery: Weighs them for exploration.
+    """
+
+    def __init__(self, ranker: Ranker, discovery: Discovery) -> None:
+        self.ranker = ranker
+        self.discovery = discovery
+        self._made: dict[int, _Made] = {}
+        self._varieties: dict[float, float] = {}  # rounded: there are few
+
+    def entry(self, c: Candidate, parts: Parts, rung: Rung | None = None) -> Entry:
+        """Make a candidate an entry.
+
+        Figures are rounded here and nowhere else, so that a page reads the same wherever it is
+        stored.
+
+        Args:
+            c: The candidate.
+            parts: Its parts of the score.
+            rung: Its rung, where that is not the one that retrieval says.
+        """
+        number = c.post_id.int
+        made = self._made.get(number)
+        if made is None:
+            engagement, freshness, context, _ = parts
+            self._made[number] = made = _Made(
+                _rounded(engagement),
+                _rounded(freshness),
+                _rounded(context),
+                weight(c, self.discovery),
+                taste_reason(c),
+                self.ranker.evidence(c),
+            )
+        engagement, freshness, context, share, reason, evidence = made
+        return Entry(
+            c.post_id,
+            c.creator_id,
+            rung or _RUNGS[c.rung],
+            Parts(engagement, freshness, context, self.variety(parts.diversity)),
+            _rounded(parts.total(self.ranker.config.weights)),
+            c.followed,
+            share,
+            reason,
+            evidence,
+        )
+
+    def scored(self, c: Candidate, served_of_creator: int, rung: Rung | None = None) -> Entry:
+        """Make a candidate an entry, as it scores after so many posts of its creator."""
+        return self.entry(c, self.ranker.parts(c, served_of_creator), rung)
+
+    def rescored(self, entry: Entry, served_of_creator: int) -> Entry:
+        """Return an entry as it scores after so many posts of its creator in the session."""
+        diversity = self.variety(self.ranker.diversity(served_of_creator))
+        if diversity == entry.parts.diversity:
+            return entry
+        parts = entry.parts._replace(diversity=diversity)
+        # A post with a part that was no number has sunk to 0 and stays there.
+        score = min(entry.score, _rounded(parts.total(self.ranker.config.weights)))
+        return entry._replace(parts=parts, score=score)
+
+    def variety(self, diversity: float) -> float:
+        """Return a diversity part as entries have it."""
+        rounded = self._varieties.get(diversity)
+        if rounded is None:
+            self._varieties[diversity] = rounded = _rounded(diversity)
+        return rounded
+
+
+def by_age(candidates: Iterable[Candidate], maker: Maker) -> Iterator[Entry]:
     """Give the newest first, and equally new ones by id."""
     by_id = sorted(candidates, key=lambda c: c.post_id)
     for c in sorted(by_id, key=lambda c: c.published_at, reverse=True):  # stable
-        yield make_entry(c, Rung(c.rung), ranker.parts(c, c.creator_served), ranker, discovery)
+        yield maker.scored(c, c.creator_served)
 
 
 def by_ladder(
-    candidates: Iterable[Candidate],
-    ranker: Ranker,
-    discovery: Discovery,
-    influence: Influence | None = None,
+    candidates: Iterable[Candidate], maker: Maker, influence: Influence | None = None
 ) -> Iterator[Entry]:
     """Give the posts rung by rung, the best score first.
 
@@ -49,67 +133,69 @@ def by_ladder(
     """
     rungs: dict[str, list[Candidate]] = {rung.value: [] for rung in UNSEEN_RUNGS}
     taken: dict[int, int] = {}  # by the creator's number: an int is hashed much faster than a UUID
+    ranker = maker.ranker
     weights = ranker.config.weights
     for candidate in candidates:
         rungs[candidate.rung].append(candidate)
         taken[candidate.creator_id.int] = candidate.creator_served
-    for rung, members in rungs.items():
-        heap = []
-        for c in members:
-            count = taken[c.creator_id.int]
-            parts = ranker.parts(c, count)
-            heap.append((-parts.total(weights), c.post_id, count, parts, c))
+    for members in rungs.values():
+        heap = [
+            (-parts.total(weights), c.post_id, parts, c)
+            for c, parts in zip(members, _parts(members, taken, ranker), strict=True)
+        ]
         if influence is not None:
-            influence.note(parts for _, _, _, parts, _ in heap)
+            influence.note(parts for _, _, parts, _ in heap)
         heapq.heapify(heap)
         while heap:
-            _, post_id, seen_taken, parts, c = heap[0]
-            count = taken[c.creator_id.int]
-            if count != seen_taken:
-                parts = parts._replace(diversity=ranker.diversity(count))
-                score = -parts.total(weights)
-                heapq.heapreplace(heap, (score, post_id, count, parts, c))
+            _, post_id, parts, c = heap[0]
+            creator = c.creator_id.int
+            diversity = ranker.diversity(taken[creator])
+            if diversity != parts.diversity:
+                parts = parts._replace(diversity=diversity)
+                heapq.heapreplace(heap, (-parts.total(weights), post_id, parts, c))
                 continue
             heapq.heappop(heap)
-            taken[c.creator_id.int] = count + 1
-            yield make_entry(c, Rung(rung), parts, ranker, discovery)
+            taken[creator] += 1
+            yield maker.entry(c, parts)
 
 
-def make_entry(
-    c: Candidate, rung: Rung, parts: Parts, ranker: Ranker, discovery: Discovery
-) -> Entry:
-    """Make a candidate an entry.
+def _parts(members: list[Candidate], taken: dict[int, int], ranker: Ranker) -> list[Parts]:
+    """Score the candidates of one rung, each after so many posts of its creator."""
+    diversity = ranker.diversity
+    return [
+        Parts(*own, diversity(taken[c.creator_id.int]))
+        for c, own in zip(members, ranker.own(members), strict=True)
+    ]
 
-    Figures are rounded here and nowhere else, so that a page reads the same wherever it is stored.
+
+def heaviest(candidates: Iterable[Candidate], count: int, discovery: Discovery) -> list[Candidate]:
+    """Return the `count` posts that exploration draws most likely, the likeliest first.
+
+    Equally likely ones come by id, the last first. A post is only weighed while it can be among
+    them: its draw of how well it may yet do takes longer than all else that makes its weight.
     """
-    score = parts.total(ranker.config.weights)
-    return Entry(
-        post_id=c.post_id,
-        creator_id=c.creator_id,
-        rung=rung,
-        parts=Parts(*map(_rounded, parts)),
-        score=_rounded(score),
-        followed=c.followed,
-        weight=weight(c, discovery),
-        reason=taste_reason(c),
-        evidence=ranker.evidence(c),
+    bounded = sorted(
+        ((_kept(discovery.most(c)), i, c) for i, c in enumerate(candidates)), reverse=True
     )
-
-
-def rescored(entry: Entry, served_of_creator: int, ranker: Ranker) -> Entry:
-    """Return an entry as it scores after so many posts of its creator in the session."""
-    diversity = _rounded(ranker.diversity(served_of_creator))
-    if diversity == entry.parts.diversity:
-        return entry
-    parts = entry.parts._replace(diversity=diversity)
-    # A post with a part that was no number has sunk to 0 and stays there.
-    score = min(entry.score, _rounded(parts.total(ranker.config.weights)))
-    return entry._replace(parts=parts, score=score)
+    best: list[tuple[float, UUID, Candidate]] = []
+    for most, _, c in bounded:
+        if len(best) == count and most < best[0][0]:
+            break
+        found = (weight(c, discovery), c.post_id, c)
+        if len(best) < count:
+            heapq.heappush(best, found)
+        else:
+            heapq.heappushpop(best, found)
+    return [c for _, _, c in sorted(best, reverse=True)]
 
 
 def weight(c: Candidate, discovery: Discovery) -> float:
     """Return how likely exploration draws a post, relative to others; it is always positive."""
-    return max(_rounded(discovery.weight(c)), _LEAST_WEIGHT)
+    return _kept(discovery.weight(c))
+
+
+def _kept(share: float) -> float:
+    return max(_rounded(share), _LEAST_WEIGHT)
 
 
 def taste_reason(c: Candidate) -> str:
@@ -124,4 +210,13 @@ def taste_reason(c: Candidate) -> str:
 
 
 def _rounded(value: float) -> float:
-    return round(value, 6) if math.isfinite(value) else 0.0
+    """Round to six decimals; what is no number becomes 0.
+
+    A quotient of whole millionths is the figure nearest to that decimal fraction, so it is what
+    `round` returns, in a third of the time. `round` is asked only where it is nearly half way.
+    """
+    if not -_MILLION < value < _MILLION:
+        return round(value, 6) if math.isfinite(value) else 0.0
+    millionths = value * _MILLION
+    whole = round(millionths)
+    return whole / _MILLION if -_SURE < millionths - whole < _SURE else round(value, 6)

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 from functions.feed_ranker.ranking.diversity import PageVariety
 from functions.feed_ranker.ranking.influence import Influence
 from functions.feed_ranker.ranking.ladder import (
+    Maker,
     by_age,
     by_ladder,
-    make_entry,
-    rescored,
+    heaviest,
     taste_reason,
-    weight,
 )
 from functions.feed_ranker.ranking.personal import Weaver
 from functions.feed_ranker.ranking.stream import Entry, RankedStream, fill
@@ -118,11 +117,11 @@ def build(
         length: How many ranked positions; None takes `ranked_length` of the page size.
     """
     policy, length = policy or Policy(), length or ranked_length(page_size)
-    influence = Influence(ranker.config.weights)
+    influence, maker = Influence(ranker.config.weights), Maker(ranker, discovery)
     stream = RankedStream(
-        by_age(retrieved.unseen, ranker, discovery)
+        by_age(retrieved.unseen, maker)
         if policy.chronological
-        else by_ladder(retrieved.unseen, ranker, discovery, influence)
+        else by_ladder(retrieved.unseen, maker, influence)
     )
     ranked = _ranked_positions(
         stream, length, page_size, last_creator, limited=not policy.chronological
@@ -133,20 +132,17 @@ def build(
     ranked.sort(key=stream.place)
     spare: list[Entry] = []
     if not policy.chronological:
-        personal = _personal(retrieved.unseen, ranker, discovery)
-        ranked = _weaver(retrieved.unseen, ranker).weave(ranked, personal, page_size)
+        personal = _personal(retrieved.unseen, maker)
+        ranked = _weaver(retrieved.unseen, maker).weave(ranked, personal, page_size)
         if not complete:
             ranked = ranked[:length]
             placed = {entry.post_id.int for entry in ranked}
             rest = [c for c in retrieved.unseen if c.post_id.int not in placed]
-            spare = _discoveries(rest, ranked, ranker, discovery)
+            spare = _discoveries(rest, ranked, maker)
     return Queue(
         entries=(*ranked, *spare),
         ranked_count=len(ranked),
-        seen=tuple(
-            make_entry(c, Rung.RECYCLED, ranker.parts(c, c.creator_served), ranker, discovery)
-            for c in retrieved.seen
-        ),
+        seen=tuple(maker.scored(c, c.creator_served, Rung.RECYCLED) for c in retrieved.seen),
         complete=complete,
         page_size=page_size,
         revision=retrieved.revision,
@@ -170,37 +166,29 @@ def _ranked_positions(
     return ranked
 
 
-def _weaver(candidates: Iterable[Candidate], ranker: Ranker) -> Weaver:
+def _weaver(candidates: Iterable[Candidate], maker: Maker) -> Weaver:
     served = {c.creator_id.int: c.creator_served for c in candidates}
 
     def scored_after(entry: Entry, count: int) -> Entry:
-        return rescored(entry, served[entry.creator_id.int] + count, ranker)
+        return maker.rescored(entry, served[entry.creator_id.int] + count)
 
     return Weaver(scored_after)
 
 
-def _personal(candidates: Iterable[Candidate], ranker: Ranker, discovery: Discovery) -> list[Entry]:
+def _personal(candidates: Iterable[Candidate], maker: Maker) -> list[Entry]:
     """Return the posts that something of the viewer's taste speaks for, the best first."""
-    own = [(ranker.appeal(c), c.post_id, c) for c in candidates if taste_reason(c)]
+    appeal = maker.ranker.appeal
+    own = [(appeal(c), c.post_id, c) for c in candidates if taste_reason(c)]
     return [
-        make_entry(c, Rung(c.rung), ranker.parts(c, c.creator_served), ranker, discovery)
+        maker.scored(c, c.creator_served)
         for _, _, c in heapq.nlargest(_PERSONAL, own, key=itemgetter(0, 1))
     ]
 
 
-def _discoveries(
-    rest: Iterable[Candidate], ranked: Iterable[Entry], ranker: Ranker, discovery: Discovery
-) -> list[Entry]:
+def _discoveries(rest: Iterable[Candidate], ranked: Iterable[Entry], maker: Maker) -> list[Entry]:
     """Return the posts that discovery favours among those without a ranked position."""
     held = Counter(entry.creator_id.int for entry in ranked)
-    weighed = ((weight(c, discovery), c.post_id, c) for c in rest)
     return [
-        make_entry(
-            c,
-            Rung(c.rung),
-            ranker.parts(c, c.creator_served + held[c.creator_id.int]),
-            ranker,
-            discovery,
-        )
-        for _, _, c in heapq.nlargest(_DISCOVERY, weighed, key=itemgetter(0, 1))
+        maker.scored(c, c.creator_served + held[c.creator_id.int])
+        for c in heaviest(rest, _DISCOVERY, maker.discovery)
     ]

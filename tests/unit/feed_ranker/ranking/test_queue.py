@@ -14,7 +14,7 @@ from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import assemble
 from functions.feed_ranker.ranking.diversity import NO_CREATOR, PageVariety
 from functions.feed_ranker.ranking.exploration import Explorer
-from functions.feed_ranker.ranking.ladder import by_ladder
+from functions.feed_ranker.ranking.ladder import Maker, by_ladder
 from functions.feed_ranker.ranking.queue import Queue, build, ranked_length, wanted
 from shared.cooldown import CooldownRules
 from shared.models import UNSEEN_RUNGS, Candidate, Retrieved, Rung
@@ -97,7 +97,7 @@ def unexplored(made: Queue, page_size: int, count: int) -> list[UUID]:
 
 @given(unseen())
 def test_the_lazy_choice_of_the_best_is_the_naive_one(candidates: list[Candidate]) -> None:
-    entries = list(by_ladder(candidates, PLAIN, DISCOVERY))
+    entries = list(by_ladder(candidates, Maker(PLAIN, DISCOVERY)))
     expected = naive_ladder(candidates)
     assert [e.post_id for e in entries] == [post_id for post_id, _ in expected]
     assert [e.score for e in entries] == [
@@ -110,7 +110,7 @@ def test_the_lazy_choice_of_the_best_is_the_naive_one(candidates: list[Candidate
 def test_unexplored_pages_are_the_ladder_with_creator_variety_page_by_page(
     candidates: list[Candidate], page_size: int
 ) -> None:
-    left = list(by_ladder(candidates, PLAIN, DISCOVERY))
+    left = list(by_ladder(candidates, Maker(PLAIN, DISCOVERY)))
     expected: list[UUID] = []
     last = NO_CREATOR
     while left:
@@ -137,7 +137,7 @@ def test_the_posts_of_ranked_positions_stand_in_the_ladders_order(
 ) -> None:
     retrieval = Retrieved(tuple(candidates), (), complete)
     made = build(retrieval, PLAIN, page_size, NO_CREATOR, DISCOVERY, length=length)
-    ladder = [e.post_id for e in by_ladder(candidates, PLAIN, DISCOVERY)]
+    ladder = [e.post_id for e in by_ladder(candidates, Maker(PLAIN, DISCOVERY))]
     ranked = ids(made.entries[: made.ranked_count])
     assert ranked == [post_id for post_id in ladder if post_id in set(ranked)]
 
@@ -217,7 +217,7 @@ def test_an_entry_keeps_the_rung_that_its_candidate_came_from() -> None:
 def test_a_queue_ends_with_the_likeliest_discoveries_among_what_ranking_left_out() -> None:
     posts = Catalogue.of(200).posts
     made = built(posts)
-    everything = {e.post_id: e for e in by_ladder(posts, PLAIN, DISCOVERY)}
+    everything = {e.post_id: e for e in by_ladder(posts, Maker(PLAIN, DISCOVERY))}
     ranked, discovery = made.entries[:48], made.entries[48:]
     left_out = [e.weight for i, e in everything.items() if i not in ids(made.entries)]
     assert ids(ranked) == list(everything)[:48]
@@ -229,7 +229,7 @@ def test_a_queue_ends_with_the_likeliest_discoveries_among_what_ranking_left_out
 def test_a_creator_with_many_good_posts_does_not_take_the_whole_rung() -> None:
     prolific = [post(n, creator=1, impressions=100, plays=100, likes=10) for n in range(10)]
     others = [post(100 + n, impressions=100, plays=100, likes=5) for n in range(10)]
-    scored = list(by_ladder([*prolific, *others], PLAIN, DISCOVERY))
+    scored = list(by_ladder([*prolific, *others], Maker(PLAIN, DISCOVERY)))
     assert [e.creator_id.int == 1 for e in scored].index(True) == 0
     assert sum(e.creator_id.int == 1 for e in scored[:11]) == 1
 
