@@ -49,11 +49,13 @@ class Evidence(NamedTuple):
     @classmethod
     def of(cls, heat: float, neighbours: float, taste: float, momentum: float) -> Evidence:
         """Round figures to the values that can be stored. One that is not finite says nothing."""
-        likely = 6.0 * math.log2(neighbours) if 0.0 < neighbours < math.inf else -63.0
+        likely = 0.0
+        if 0.0 < neighbours < math.inf:
+            likely = _nearest(_NEIGHBOURS, 6.0 * math.log2(neighbours), 63)
         return cls(
             _nearest(_HEAT, 4.0 * heat, 32),
-            _nearest(_NEIGHBOURS, likely, 63),
-            _nearest(_TASTE, 31.0 * taste, 31),
+            likely,
+            _nearest(_TASTE, 31.0 * taste, 31) if taste else 0.0,
             _nearest(_MOMENTUM, 62.0 * momentum - 31.0, 31),
         )
 
@@ -66,8 +68,11 @@ class Evidence(NamedTuple):
 def _nearest(values: Sequence[float], steps: float, neutral: int) -> float:
     """Return the value so many steps from the one that says nothing."""
     if not math.isfinite(steps):
-        steps = 0.0
-    return values[min(max(round(steps) + neutral, 0), len(values) - 1)]
+        return values[neutral]
+    at = round(steps) + neutral
+    if at < 0:
+        return values[0]
+    return values[at] if at < len(values) else values[-1]
 
 
 def packed(all_evidence: Iterable[Evidence]) -> list[str]:

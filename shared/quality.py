@@ -86,7 +86,8 @@ class Quality:
             )
             shown = max(impressions, 0)
             confidence = shown / (shown + confident)
-            score = confidence * virality + (1.0 - confidence) * self._expected(watch, *record)
+            expected = self._expected(watch, *record) if record[-1] else NEUTRAL
+            score = confidence * virality + (1.0 - confidence) * expected
             found.append(score + (1.0 - score) * lift if followed else score)
         return found
 

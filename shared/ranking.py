@@ -83,22 +83,11 @@ _OF_REACH: Final = itemgetter(
 )
 
 
-class _Known(NamedTuple):
-    """What more than one figure of a candidate is made of.
-
-    Attributes:
-        share: The post's share of the heat of all candidates.
-        trust: How far its momentum counts beside its age, in [0, 1).
-        momentum: How far the attention to it is rising.
-        taste: The viewer's taste for it.
-        reach: How likely it is watched next by all that is known of it, in doublings.
-    """
-
-    share: float
-    trust: float
-    momentum: float
-    taste: float
-    reach: float
+# What more than one figure of a candidate is made of: the post's share of the heat of all
+# candidates; how far its momentum counts beside its age, in [0, 1); how far the attention to it is
+# rising; the viewer's taste for it; and its reach: how likely it is watched next by all that is
+# known of it, in doublings.
+_Known = tuple[float, float, float, float, float]
 
 
 class Ranker:
@@ -151,7 +140,7 @@ class Ranker:
         )
         unknown = math.log2((1.0 - self._follow) * self._least_share)
         self._best = max(
-            filter(math.isfinite, (known.reach for known in self._known.values())),
+            filter(math.isfinite, (reach for *_, reach in self._known.values())),
             default=unknown + 0.5 * config.heat_range,
         )
         self._own: dict[int, Own] = {}
@@ -189,7 +178,7 @@ class Ranker:
         same last posts went on to, the viewer's taste, and how well the post does where it is
         shown.
         """
-        return self._standing(self._known_of(candidate).reach)
+        return self._standing(self._known_of(candidate)[-1])
 
     def _standing(self, reach: float) -> float:
         standing = 1.0 + (reach - self._best) / self.config.heat_range
@@ -204,8 +193,8 @@ class Ranker:
 
         The age decays exponentially: 1 when new, one half after the viewer's half-life.
         """
-        known = self._known_of(candidate)
-        return self._freshness(candidate.published_at, known.trust, known.momentum)
+        _, trust, rising, _, _ = self._known_of(candidate)
+        return self._freshness(candidate.published_at, trust, rising)
 
     def _freshness(self, published_at: datetime, trust: float, rising: float) -> float:
         age_s = (self._now - published_at).total_seconds()
@@ -234,7 +223,7 @@ class Ranker:
     def appeal(self, candidate: Candidate) -> float:
         """How far a post is this viewer's own, in doublings: by neighbours and by taste."""
         likely = self._likely(self._least_share, candidate.follows)
-        return likely + self.config.taste_doublings * self._known_of(candidate).taste
+        return likely + self.config.taste_doublings * self._known_of(candidate)[3]
 
     def evidence(self, candidate: Candidate) -> Evidence:
         """What speaks for the post beside the parts of its score."""
@@ -262,18 +251,17 @@ class Ranker:
         """
         half, of_taste = self.config.taste_half, self.config.taste_doublings
         of_quality, cold = self.config.quality_doublings, self._cold
+        attention, likely = self._attention, self._likely
         for row, watched, quality in zip(
             map(_OF_REACH, candidates), watches, self._quality.of(candidates), strict=True
         ):
             follows, creator_affinity, tag_affinity = row
-            attention = cold if watched is COLD else self._attention(watched)
-            liked = _taste(creator_affinity, tag_affinity, half)
-            reach = (
-                self._likely(attention[0], follows)
-                + of_taste * liked
-                + of_quality * (2.0 * quality - 1.0)
-            )
-            yield _Known(*attention, liked, reach)
+            share, trust, rising = cold if watched is COLD else attention(watched)
+            liked = 0.0
+            if creator_affinity or tag_affinity:
+                liked = _taste(creator_affinity, tag_affinity, half)
+            reach = likely(share, follows) + of_taste * liked + of_quality * (2.0 * quality - 1.0)
+            yield share, trust, rising, liked, reach
 
     def _attention(self, watches: Watches) -> tuple[float, float, float]:
         """The share of the heat, how far momentum is trusted, and the momentum."""

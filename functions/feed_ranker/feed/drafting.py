@@ -79,9 +79,10 @@ class Drafter:
         ranked = work.queue
         if ranked is None:
             return None
-        without, count = ranked.without(work), ranked.queue.ranked_count
+        without = {post_id.int for post_id in ranked.without(work)}
+        count = ranked.queue.ranked_count
         left = ranked.queue.left(0 if ranked.is_own else request.at.used).items()
-        fitting = [i for i, e in left if i < count and e.post_id not in without]
+        fitting = [i for i, e in left if i < count and e.post_id.int not in without]
         return ranked if len(fitting) >= request.page_size else None
 
     def _refilled(

@@ -105,22 +105,22 @@ def assemble(
         rules: The limits on repeats.
         without: Posts that must not stand on it.
     """
-    left = [e for e in queue.left(at.used).values() if e.post_id not in without]
+    dropped = {post_id.int for post_id in without}
+    left = [e for e in queue.left(at.used).values() if e.post_id.int not in dropped]
     stream = RankedStream(left)
     variety = PageVariety(at.last_creator, limited=not queue.policy.chronological)
     draw: Draw = no_draw
     if not queue.policy.chronological:
-        alone = _ranking_alone(left, at.last_creator, page_size)
-        draw = _draws(stream, alone, variety, explorer)
+        draw = _draws(left, at.last_creator, page_size, stream, variety, explorer)
     positions = list(fill(stream, variety, page_size, draw=draw))
     posts = [
         placed(entry, entry.rung if propensity is None else Rung.EXPLORE, propensity)
         for entry, propensity, _ in positions
     ]
     # Those kept for discovery stand last: a page takes one where the ranked ones give no variety.
-    ranked = {entry.post_id for entry in queue.entries[: queue.ranked_count]}
+    ranked = {entry.post_id.int for entry in queue.entries[: queue.ranked_count]}
     exhausted = any(
-        filled.propensity is None and not (filled.varied and filled.entry.post_id in ranked)
+        filled.propensity is None and not (filled.varied and filled.entry.post_id.int in ranked)
         for filled in positions
     )
     taken = {*without, *(post.post_id for post in posts)}
@@ -181,21 +181,29 @@ def degradation(posts: Collection[Placed], page_size: int) -> str | None:
     return "inventory" if any(p.rung is Rung.RECYCLED for p in posts) else None
 
 
-def _ranking_alone(left: list[Entry], last_creator: bytes, page_size: int) -> set[UUID]:
-    """Return the posts that the page would hold if nothing were explored."""
+def _ranking_alone(left: list[Entry], last_creator: bytes, page_size: int) -> set[int]:
+    """Return the numbers of the posts that the page would hold if nothing were explored."""
     positions = fill(RankedStream(left), PageVariety(last_creator), page_size)
-    return {filled.entry.post_id for filled in positions}
+    return {filled.entry.post_id.int for filled in positions}
 
 
 def _draws(
-    stream: RankedStream, ranking_alone: Collection[UUID], variety: PageVariety, explorer: Explorer
+    left: list[Entry],
+    last_creator: bytes,
+    page_size: int,
+    stream: RankedStream,
+    variety: PageVariety,
+    explorer: Explorer,
 ) -> Draw:
     """Return what exploration draws, position by position, of posts that ranking leaves out."""
+    ranking_alone: set[int] = set()  # worked out where a position is drawn at all
 
     def draw(position: int) -> tuple[Entry, float] | None:
         if not explorer.explores(position):
             return None
-        left_out = (e for e in stream if e.post_id not in ranking_alone)
+        if not ranking_alone:
+            ranking_alone.update(_ranking_alone(left, last_creator, page_size))
+        left_out = (e for e in stream if e.post_id.int not in ranking_alone)
         pool = [e for e in left_out if variety.allows(e.creator_id)]
         return explorer.draw(position, pool, [e.weight for e in pool]) if pool else None
 

@@ -36,7 +36,7 @@ class Influence:
         for i, values in enumerate(zip(*finite, strict=True)):
             # Exact sums do not depend on the order in which candidates arrive.
             mean = math.fsum(values) / len(values)
-            self._squares[i] += math.fsum((value - mean) ** 2 for value in values)
+            self._squares[i] += math.fsum([(value - mean) ** 2 for value in values])
 
     def shares(self) -> Parts | None:
         """Return the share of each part in the spread of all; they sum to 1.

@@ -174,14 +174,16 @@ def heaviest(candidates: Iterable[Candidate], count: int, discovery: Discovery) 
     Equally likely ones come by id, the last first. A post is only weighed while it can be among
     them: its draw of how well it may yet do takes longer than all else that makes its weight.
     """
-    bounded = sorted(
-        ((_kept(discovery.most(c)), i, c) for i, c in enumerate(candidates)), reverse=True
-    )
+    bounded = []
+    for i, c in enumerate(candidates):
+        factors = discovery.factors(c)
+        bounded.append((_kept(discovery.most(c, factors)), i, factors, c))
+    bounded.sort(reverse=True)
     best: list[tuple[float, UUID, Candidate]] = []
-    for most, _, c in bounded:
-        if len(best) == count and most < best[0][0]:
+    for most, _, factors, c in bounded:
+        if len(best) == count and (not best or most < best[0][0]):
             break
-        found = (weight(c, discovery), c.post_id, c)
+        found = (_kept(discovery.weigh(c, factors)), c.post_id, c)
         if len(best) < count:
             heapq.heappush(best, found)
         else:

@@ -98,7 +98,7 @@ class Weaver:
         return None
 
     def _scored_now(self, entry: Entry) -> Entry:
-        return self._scored_after(entry, self._of_creator[entry.creator_id.int])
+        return self._scored_after(entry, self._of_creator.get(entry.creator_id.int, 0))
 
     def _place(self, entry: Entry) -> None:
         self._placed.add(entry.post_id.int)

@@ -77,7 +77,8 @@ class Queue:
 
     def mask(self, post_ids: Collection[UUID]) -> int:
         """Return the bits of the entries that are among `post_ids`."""
-        return sum(1 << i for i, entry in enumerate(self.entries) if entry.post_id in post_ids)
+        numbers = {post_id.int for post_id in post_ids}
+        return sum(1 << i for i, e in enumerate(self.entries) if e.post_id.int in numbers)
 
 
 def ranked_length(page_size: int, *, used_up_early: bool = False) -> int:

@@ -94,7 +94,7 @@ class Retrieval:
                 "context": context,
                 "unless_page": unless_page,
             },
-            _candidate,
+            _columns,
         )
         return self._ask(viewer, candidates, unless)
 
@@ -108,15 +108,15 @@ class Retrieval:
             *before, revision, candidates, signals, viewer=viewer, budget_s=self.budget_s
         )
         retrieved = Retrieved.of(
-            [candidate for candidate, _, _ in rows],
-            complete=all(complete for _, complete, _ in rows),
+            [Candidate._make(row[1:-1]) for row in rows],
+            complete=all(row[0] for row in rows),
             revision=revised,
-            filtered=rows[0][2] if rows else {},
+            filtered=rows[0][-1] if rows else {},
         )
         signal = known[0] if known else Signals()
         return Found(retrieved, signal, instead[0] if instead else [])
 
 
-def _candidate(complete: object, *columns: object) -> tuple[Candidate, bool, object]:
-    """Make a candidate of a row; the last column, on the first row alone, is what was filtered."""
-    return Candidate._make(columns[:-1]), bool(complete), columns[-1]
+def _columns(*columns: object) -> tuple[Any, ...]:
+    """Keep a row: whether all was found, a candidate, and on the first row what was filtered."""
+    return columns

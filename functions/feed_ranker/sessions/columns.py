@@ -13,7 +13,7 @@ import struct
 import zlib
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from functions.feed_ranker.sessions.packed_content import RAW, deflated
 from shared.evidence import Evidence, packed, unpacked
@@ -32,6 +32,8 @@ _VERSION: Final = 5
 _HEAD: Final = struct.Struct(">BH")  # version, how many posts
 _ID: Final = 16
 _MILLIONTHS: Final = 1_000_000
+_RUNGS: Final = {rung.value: rung for rung in Rung}
+_new, _set = object.__new__, object.__setattr__
 
 
 class Row(NamedTuple):
@@ -66,10 +68,18 @@ def split(data: bytes) -> tuple[list[tuple[UUID, UUID]], Any, bytes] | None:
     if version != _VERSION:
         return None
     end = _HEAD.size + 2 * count * _ID
-    ids = [UUID(bytes=data[at : at + _ID]) for at in range(_HEAD.size, end, _ID)]
+    ids = [_uuid(data[at : at + _ID]) for at in range(_HEAD.size, end, _ID)]
     stream = zlib.decompressobj(RAW)
     document = json.loads(stream.decompress(data[end:]))
     return list(zip(ids[::2], ids[1::2], strict=True)), document, stream.unused_data
+
+
+def _uuid(data: bytes) -> UUID:
+    """Make a UUID of its bytes without the checks of its arguments, which take most of the time."""
+    made = _new(UUID)
+    _set(made, "int", int.from_bytes(data, "big"))
+    _set(made, "is_safe", SafeUUID.unknown)
+    return made
 
 
 def columns_of(posts: Sequence[Entry | Placed], weights: Weights) -> list[Any]:
@@ -97,15 +107,19 @@ def rows_of(
 ) -> Iterator[Row]:
     """Read the rows that `columns_of` made columns of."""
     rungs, reasons, evidence, followed, scores, *parts = columns
-    shares = [read_figures(part) for part in parts]
-    spoke = unpacked(evidence)
-    for (post, creator), rung, reason, why, follows, off, *own in zip(
-        posts_with_creators, rungs, reasons, spoke, followed, scores, *shares, strict=True
+    given = list(map(Parts, *map(read_figures, parts)))
+    for (post, creator), rung, own, off, follows, reason, why in zip(
+        posts_with_creators,
+        rungs,
+        given,
+        scores,
+        followed,
+        reasons,
+        unpacked(evidence),
+        strict=True,
     ):
-        given = Parts(*own)
-        whole = isinstance(off, int)
-        score = (_expected(given, weights) + off) / _MILLIONTHS if whole else off
-        yield Row(post, creator, Rung(rung), given, score, bool(follows), reason, why)
+        score = (_expected(own, weights) + off) / _MILLIONTHS if type(off) is int else off
+        yield Row(post, creator, _RUNGS[rung], own, score, bool(follows), reason, why)
 
 
 def _expected(parts: Parts, weights: Weights) -> int:
@@ -116,14 +130,14 @@ def _expected(parts: Parts, weights: Weights) -> int:
 
 def whole_figures(values: Iterable[float | None]) -> list[Any]:
     """Turn figures of six decimals into whole millionths, and leave any other as it is."""
-    found: list[Any] = []
-    for value in values:
-        if value is None or not 0.0 <= value < _MILLIONTHS:
-            found.append(value)
-            continue
-        whole = round(value * _MILLIONTHS)
-        found.append(whole if whole / _MILLIONTHS == value else value)
-    return found
+    return [
+        whole
+        if value is not None
+        and 0.0 <= value < _MILLIONTHS
+        and (whole := round(value * _MILLIONTHS)) / _MILLIONTHS == value
+        else value
+        for value in values
+    ]
 
 
 def read_figures(values: Iterable[Any]) -> list[Any]:
