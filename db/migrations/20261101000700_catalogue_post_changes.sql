@@ -95,7 +95,7 @@ BEGIN
 END
 $$;
 
--- Write the tags of posts that may be shown.
+-- Write the tags of posts that may be shown. post_terms_written writes the terms of those without tags.
 CREATE OR REPLACE FUNCTION vroom_private.post_tags_written() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -104,15 +104,17 @@ BEGIN
   IF TG_OP = 'UPDATE' THEN
     DELETE FROM post_tags t USING new_posts n
     WHERE t.post_id = n.id
-      AND (t.tag = ANY (n.tags) AND vroom_private.is_published(
+      AND ((vroom_private.is_untagged(n.tags)
+            OR t.tag IN (SELECT vroom_private.folded(g.tag) FROM unnest(n.tags) AS g(tag)))
+           AND vroom_private.is_published(
              n.visibility, n.mux_ready, n.mux_playback_id, n.created_at, n.published_at)) IS NOT TRUE;
   END IF;
   INSERT INTO post_tags AS t (tag, post_id, hot_score, post_no)
-  SELECT DISTINCT g.tag, s.post_id, s.hot_score, s.post_no
+  SELECT DISTINCT vroom_private.folded(g.tag), s.post_id, s.hot_score, s.post_no
   FROM new_posts n
   JOIN post_stats s ON s.post_id = n.id AND s.eligible
   CROSS JOIN unnest(n.tags) AS g(tag)
-  WHERE g.tag <> ''
+  WHERE vroom_private.folded(g.tag) <> ''
   ORDER BY 1, 2
   ON CONFLICT (tag, post_id) DO UPDATE SET hot_score = excluded.hot_score
   WHERE abs(t.hot_score - excluded.hot_score) > 0.5;
@@ -219,13 +221,14 @@ BEGIN
   UPDATE post_stats s SET eligible = true, waits_until = NULL
   WHERE s.post_id = ANY (v_posts) AND s.waits_until <= now();
   INSERT INTO post_tags (tag, post_id, hot_score, post_no)
-  SELECT DISTINCT g.tag, s.post_id, s.hot_score, s.post_no
+  SELECT DISTINCT vroom_private.folded(g.tag), s.post_id, s.hot_score, s.post_no
   FROM posts p
   JOIN post_stats s ON s.post_id = p.id AND s.eligible
   CROSS JOIN unnest(p.tags) AS g(tag)
-  WHERE p.id = ANY (v_posts) AND g.tag <> ''
+  WHERE p.id = ANY (v_posts) AND vroom_private.folded(g.tag) <> ''
   ORDER BY 1, 2
   ON CONFLICT DO NOTHING;
+  PERFORM vroom_private.write_terms(v_posts);
   RETURN cardinality(v_posts);
 END
 $$;

@@ -164,18 +164,6 @@ BEGIN
 END
 $$;
 
--- Return the tags of a post from which taste is learnt: each tag once, and ten at most.
-CREATE OR REPLACE FUNCTION vroom_private.taste_tags(tags text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT coalesce(array_agg(t.tag ORDER BY t.ord), '{}')
-  FROM (
-    SELECT g.tag, min(g.ord) AS ord FROM unnest(tags) WITH ORDINALITY AS g(tag, ord)
-    WHERE g.tag <> '' GROUP BY g.tag ORDER BY 2 LIMIT 10
-  ) t
-$$;
-
 -- Return an affinity as of a later time. It halves in 14 days and stays in [-5, 5].
 CREATE OR REPLACE FUNCTION vroom_private.affinity_at(value double precision, since timestamptz, at timestamptz)
 RETURNS double precision

@@ -39,7 +39,7 @@ BEGIN
       creator_taste  jsonb,        -- affinity by creator, decayed; null where none is known
       tag_taste      jsonb,        -- affinity by tag, decayed; null where none is known
       liked_creators uuid[],       -- the ten creators that the viewer likes most
-      liked_tags     text[],       -- the eight tags that the viewer likes most
+      liked_tags     text[],       -- the 24 tags that the viewer likes most
       next_posts     uuid[],       -- what others watched after the viewer's last posts, the likeliest first
       next_likely    double precision[],  -- how likely each of them is
       kept           vroom_private.found_post[],
@@ -98,7 +98,7 @@ BEGIN
   ) a;
 
   SELECT jsonb_object_agg(a.tag, a.value),
-         (array_agg(a.tag ORDER BY a.value DESC, a.tag) FILTER (WHERE a.value > 0))[1:8]
+         (array_agg(a.tag ORDER BY a.value DESC, a.tag) FILTER (WHERE a.value > 0))[1:24]
   INTO search.tag_taste, search.liked_tags
   FROM (
     SELECT t.tag, vroom_private.affinity_at(t.value, t.at, read_taste.at) AS value

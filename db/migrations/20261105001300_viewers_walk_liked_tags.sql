@@ -90,7 +90,8 @@ BEGIN
 END
 $$;
 
--- Propose unseen posts of the tags that the viewer likes most. With fewer tags, each tag gives more posts.
+-- Propose unseen posts of the eight tags that the viewer likes most and that have any. With fewer tags, each tag gives
+-- more posts.
 CREATE OR REPLACE FUNCTION vroom_private.walk_liked_tags(search vroom_private.search, walk integer)
 RETURNS SETOF vroom_private.proposed_post
 LANGUAGE plpgsql STABLE
@@ -98,12 +99,27 @@ SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  v_each integer := walk / 4 / greatest(2, cardinality(search.liked_tags));
+  v_most   integer := least(8, cardinality(search.liked_tags));
+  v_each   integer := walk / 4 / greatest(2, v_most);
+  v_tag    text;
+  v_tags   text[] := '{}';
+  v_of_tag vroom_private.proposed_post[];
+  v_found  vroom_private.proposed_post[] := '{}';
 BEGIN
-  RETURN QUERY
-  SELECT n.post_id, n.source, n.reason, n.place
-  FROM unnest(search.liked_tags) AS liked(tag)
-  CROSS JOIN LATERAL vroom_private.walk_tag(search, liked.tag, v_each) AS n;
+  FOREACH v_tag IN ARRAY coalesce(search.liked_tags, '{}') LOOP
+    v_of_tag := ARRAY(SELECT n FROM vroom_private.walk_tag(search, v_tag, v_each) AS n);
+    IF cardinality(v_of_tag) > 0 THEN
+      v_tags := v_tags || v_tag;
+      v_found := v_found || v_of_tag;
+    END IF;
+    EXIT WHEN cardinality(v_tags) = v_most;
+  END LOOP;
+  IF cardinality(v_tags) BETWEEN 1 AND v_most - 1 THEN  -- the others have no posts any more
+    v_found := ARRAY(
+      SELECT n FROM unnest(v_tags) AS g(tag)
+      CROSS JOIN LATERAL vroom_private.walk_tag(search, g.tag, walk / 4 / greatest(2, cardinality(v_tags))) AS n);
+  END IF;
+  RETURN QUERY SELECT f.* FROM unnest(v_found) AS f;
 END
 $$;
 

@@ -100,12 +100,8 @@ BEGIN
     WHERE cardinality(search.kept) < page_size
   ),
   tagged AS MATERIALIZED (
-    SELECT g.id, sum((search.tag_taste -> g.tag)::double precision) AS affinity
-    FROM (
-      SELECT DISTINCT p.id, unnest(p.tags[1:10]) AS tag FROM posts p
-      WHERE search.tag_taste IS NOT NULL AND p.id = ANY (ARRAY(SELECT c.post_id FROM chosen c))
-    ) g
-    GROUP BY g.id
+    SELECT a.post_id AS id, a.affinity
+    FROM vroom_private.tag_affinities(search.tag_taste, ARRAY(SELECT c.post_id FROM chosen c)) AS a
   ),
   creators AS MATERIALIZED (
     SELECT s.creator_id, count(*)::integer AS served
@@ -156,8 +152,8 @@ $$;
 --
 -- inventory is the number of unseen rows, and complete says that no other unseen post exists. creator_served says
 -- how many of the creator's posts the session was served. The creator's rates cover the last months and
--- creator_samples viewers. creator_affinity and tag_affinity (the sum over the post's tags) are the viewer's as of
--- `at`, and null where there is none. heat is that of post_heat. follows says how likely viewers of the viewer's
+-- creator_samples viewers. creator_affinity and tag_affinity (tag_affinities) are the viewer's as of `at`, and null
+-- where there is none. heat is that of post_heat. follows says how likely viewers of the viewer's
 -- last posts are to go on to this one, and is null where nothing is known. source is the walk that found the post.
 -- filtered counts the posts that were looked at and those that each filter took; it is the same in all rows.
 CREATE OR REPLACE FUNCTION public.feed_candidates(

@@ -31,7 +31,7 @@ BEGIN
       watch_ratio  double precision,  -- the play time divided by the post's duration, at most 1
       problem      text,              -- why the watch is refused; null: it is accepted
       creator_id   uuid,
-      tags         text[],
+      tags         text[],            -- of the post, or its terms (vroom_private.taste_words)
       published_at timestamptz,
       lasts_ms     integer            -- the post's own duration, or else the client's
     );
@@ -58,7 +58,7 @@ AS $$
            coalesce(r.liked, false) AS liked, coalesce(r.commented, false) AS commented,
            coalesce(r.shared, false) AS shared,
            coalesce(v.problem, CASE WHEN p.id IS NULL THEN 'unknown_post' END) AS problem,
-           p.creator_id, vroom_private.taste_tags(p.tags) AS tags,
+           p.creator_id, vroom_private.taste_words(p.id, p.tags) AS tags,
            coalesce(p.published_at, p.created_at) AS published_at,
            coalesce(nullif(p.mux_duration_ms, 0),
                     CASE WHEN v.problem IS NULL THEN r.duration_ms END)::integer AS lasts_ms

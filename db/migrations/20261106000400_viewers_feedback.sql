@@ -99,8 +99,8 @@ BEGIN
 END
 $$;
 
--- Find what a feedback is about: the creator, the post's tags, the target's id in `feedback`, and whether the post
--- or the creator is known. A feedback on a post that no longer exists can still be taken back, so its creator is
+-- Find what a feedback is about: the creator, the post's tags or terms, the target's id in `feedback`, and whether the
+-- post or the creator is known. A feedback on a post that no longer exists can still be taken back, so its creator is
 -- then read from the feedback itself.
 CREATE OR REPLACE FUNCTION vroom_private.subject_of(
   viewer uuid, action text, post uuid, INOUT creator uuid, OUT tags text[], OUT target uuid, OUT known boolean
@@ -110,7 +110,7 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
   IF post IS NOT NULL THEN
-    SELECT p.creator_id, p.tags INTO creator, tags FROM posts p WHERE p.id = post;
+    SELECT p.creator_id, vroom_private.taste_words(p.id, p.tags) INTO creator, tags FROM posts p WHERE p.id = post;
     known := FOUND;
     IF NOT known THEN
       SELECT f.creator_id INTO creator FROM feedback f

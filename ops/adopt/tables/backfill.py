@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BATCH = 1000
 _FEED_TRIGGERS = tuple(
     f"posts_{name}_{event}"
-    for name in ("1_bits", "2_creators", "3_stats", "4_tags")
+    for name in ("1_bits", "2_creators", "3_stats", "4_tags", "5_terms")
     for event in ("inserted", "updated")
 )
 
