@@ -33,7 +33,7 @@ RETURN cardinality(array_remove(array_remove(tags, NULL), '')) = 0;
 -- digits, `_` and `#`. The characters are listed, because classes such as [:alpha:] differ with the locale.
 CREATE OR REPLACE FUNCTION vroom_private.word_separators() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '\x01-\x22\x24-\x2F\x3A-\x40\x5B-\x5E\x60\x7B-\xA9\xAB-\xB4\xB6-\xB9\xBB-\xBF\xD7\xF7'
+RETURN '\x01-\x22\x24-\x2F\x3A-\x40\x5B-\x5E\x60\x7B-\xA9\xAB-\xB4\xB6\xB8\xB9\xBB-\xBF\xD7\xF7'
   '\u055A-\u055F\u0589\u05BE\u05C0\u05C3\u05F3\u05F4\u060C\u061B\u061F\u066A-\u066D\u06D4\u0964\u0965'
   '\u0E2F\u0E5A\u0E5B\u0F04-\u0F14\u104A-\u104F\u1361-\u1368\u17D4-\u17DA\u2000-\u206F\u20A0-\u20CF'
   '\u2100-\u2BFF\u2E00-\u2E7F\u3000-\u3004\u3007-\u3030\u303D-\u303F\u30FB\uE000-\uF8FF\uFE10-\uFE6F'

@@ -19,6 +19,7 @@ DECLARE
 BEGIN
   SELECT jsonb_object_agg(p.id, to_jsonb(vroom_private.terms_of(p.id, p.caption))) INTO v_terms
   FROM posts p
+  JOIN post_stats s ON s.post_id = p.id AND s.eligible
   WHERE p.id = ANY (write_terms.posts) AND vroom_private.is_untagged(p.tags);
   DELETE FROM post_tags t
   USING jsonb_each(v_terms) AS n(post_id, terms)

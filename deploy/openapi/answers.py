@@ -26,8 +26,8 @@ _OMITTED: Any = Field(default=None, json_schema_extra=_omitted)
 
 _REASONS = (
     "Codes that say why this post, in order: exploration, seen_before, one of similar_to_watched, "
-    "liked_creator and liked_tags, popular_right_now, followed_creator, and the score's parts. "
-    "More may come"
+    "liked_creator, liked_tags and liked_words, popular_right_now, followed_creator, and the "
+    "score's parts. More may come"
 )
 
 

@@ -346,7 +346,7 @@ export interface components {
             score: number | null;
             /**
              * Reasons
-             * @description Codes that say why this post, in order: exploration, seen_before, one of similar_to_watched, liked_creator and liked_tags, popular_right_now, followed_creator, and the score's parts. More may come
+             * @description Codes that say why this post, in order: exploration, seen_before, one of similar_to_watched, liked_creator, liked_tags and liked_words, popular_right_now, followed_creator, and the score's parts. More may come
              */
             reasons: string[];
         };

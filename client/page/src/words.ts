@@ -1,12 +1,13 @@
 /** What the codes of the API mean, in words for people. */
 
 const REASONS: Record<string, string> = {
-  exploration: 'It was picked for discovery, from what you would not have been shown otherwise.',
+  exploration: 'It was picked for discovery.',
   seen_before: 'You have seen it before; there is little left that you have not.',
   followed_creator: 'You follow its creator.',
   similar_to_watched: 'People who finished what you finished went on to this.',
   liked_creator: 'You like what this creator makes.',
   liked_tags: 'You like some of its topics: ',
+  liked_words: 'You like what its caption is about.',
   popular_right_now: 'Many people are watching it right now.',
   engagement: 'You are likely to watch it, by how it does and by what you watch.',
   freshness: 'It is new, or it is gaining attention.',

@@ -50,15 +50,18 @@ def _post(
         "source": placed.rung,
         "is_repeat": placed.is_repeat,
         "score": placed.score,
-        "reasons": reasons(placed, weights),
+        "reasons": reasons(
+            placed, weights, has_tags=content["tags"] is None or any(content["tags"])
+        ),
     }
 
 
-def reasons(placed: Placed, weights: Weights) -> list[str]:
+def reasons(placed: Placed, weights: Weights, *, has_tags: bool = True) -> list[str]:
     """Return the codes of why a post is shown.
 
     What put it there comes first, then the parts of its score, those that gave most first. What is
-    watched now is a reason only where the ranking chose the post.
+    watched now is a reason only where the ranking chose the post. Taste knows a post without tags
+    by words of its caption, which are not shown as tags.
     """
     codes = []
     if placed.rung is Rung.EXPLORE:
@@ -66,7 +69,9 @@ def reasons(placed: Placed, weights: Weights) -> list[str]:
     if placed.is_repeat:
         codes.append("seen_before")
     if placed.reason:
-        codes.append(placed.reason)
+        codes.append(
+            "liked_words" if placed.reason == "liked_tags" and not has_tags else placed.reason
+        )
     if placed.evidence.is_popular and placed.rung in UNSEEN_RUNGS:
         codes.append("popular_right_now")
     if placed.followed:

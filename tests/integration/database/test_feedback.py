@@ -21,11 +21,11 @@ class World:
     url: str
     operator: Connection
 
-    def post(self, creator: UUID, *tags: str) -> UUID:
+    def post(self, creator: UUID, *tags: str, caption: str = "") -> UUID:
         (row,) = self.operator.execute(
-            "INSERT INTO posts (creator_id, mux_ready, mux_playback_id, mux_duration_ms, tags)"
-            " VALUES (%s, true, 'play', 20000, %s) RETURNING id",
-            [creator, list(tags)],
+            "INSERT INTO posts (creator_id, mux_ready, mux_playback_id, mux_duration_ms, tags,"
+            " caption) VALUES (%s, true, 'play', 20000, %s, %s) RETURNING id",
+            [creator, list(tags), caption],
         )
         return UUID(str(row["id"]))
 
@@ -205,6 +205,19 @@ def test_not_interested_lowers_the_creator_and_shares_among_the_tags(world: Worl
     world.give(VIEWER, "not_interested", world.post(CREATOR, "cats", "dogs", "cats"))
     expected = {str(CREATOR): 0.5, "cats": -0.5, "dogs": -0.75}
     assert world.affinities(VIEWER) == pytest.approx(expected, abs=1e-4)
+
+
+def test_not_interested_in_a_post_without_tags_lowers_the_words_that_others_bear_too(
+    world: World,
+) -> None:
+    world.post(CREATOR, "cats")
+    world.post(CREATOR, caption="Sleepy dogs")
+    post = world.post(CREATOR, caption="My dogs and cats, Zorro and Zelda")
+    world.give(VIEWER, "not_interested", post)
+    expected = {str(CREATOR): -1.5, "cats": -0.75, "dogs": -0.75}
+    assert world.affinities(VIEWER) == pytest.approx(expected, abs=1e-4)
+    world.give(VIEWER, "not_interested", post, undo=True)
+    assert world.affinities(VIEWER) == pytest.approx(dict.fromkeys(expected, 0), abs=1e-4)
 
 
 def test_undoing_gives_back_exactly_what_was_taken_and_decays_it_likewise(world: World) -> None:

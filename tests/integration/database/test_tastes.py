@@ -132,7 +132,27 @@ def test_the_hottest_unseen_posts_of_the_tags_liked_most_are_found(
     like_tags(connection, VIEWER, {f"t{OLD + n}": 3.0 - n / 100 for n in range(9)})
     like_tags(connection, VIEWER, {f"t{OLD + 20}": -1.0, "nowhere": 5.0})
     rows = found(connection)
-    assert by_source(rows, "tag") == {posts[n] for n in range(OLD, OLD + 7)}
+    assert by_source(rows, "tag") == {posts[n] for n in range(OLD, OLD + 8)}
+
+
+@pytest.mark.parametrize("gone", [1, 8, 20])
+def test_liked_tags_that_no_post_bears_any_more_take_no_other_tag_s_place(
+    connection: Connection, posts: list[UUID], gone: int
+) -> None:
+    like_tags(connection, VIEWER, {f"gone{n}": 5.0 for n in range(gone)})
+    like_tags(connection, VIEWER, {"odd": 1.0, f"t{OLD}": 0.5})
+    assert by_source(found(connection), "tag") == {*posts[1:124:2], posts[OLD]}
+
+
+def test_a_viewer_who_likes_only_tags_that_no_post_bears_is_shown_what_others_are(
+    connection: Connection, posts: list[UUID]
+) -> None:
+    without = found(connection)
+    assert without.keys() <= set(posts)
+    like_tags(connection, VIEWER, {f"gone{n}": 5.0 for n in range(30)})
+    rows = found(connection)
+    assert rows.keys() == without.keys()
+    assert {row["tag_affinity"] for row in rows.values()} == {None}
 
 
 def test_among_seen_posts_of_a_tag_the_next_hottest_are_found(

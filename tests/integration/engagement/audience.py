@@ -65,15 +65,16 @@ class Audience:
         *,
         creator: UUID | None = None,
         tags: Sequence[str] = (),
+        caption: str = "",
         duration_ms: int | None = DURATION_MS,
         age: timedelta = timedelta(0),
     ) -> list[UUID]:
         """Eligible posts, by a creator each unless one is given."""
         rows = self.operator.execute(
             "INSERT INTO posts (creator_id, mux_ready, mux_playback_id, mux_duration_ms, tags,"
-            " created_at) SELECT coalesce(%s, gen_random_uuid()), true, 'p', %s, %s::text[],"
-            " now() - %s FROM generate_series(1, %s) RETURNING id",
-            [creator, duration_ms, list(tags), age, count],
+            " caption, created_at) SELECT coalesce(%s, gen_random_uuid()), true, 'p', %s,"
+            " %s::text[], %s, now() - %s FROM generate_series(1, %s) RETURNING id",
+            [creator, duration_ms, list(tags), caption, age, count],
         )
         return [row["id"] for row in rows]
 

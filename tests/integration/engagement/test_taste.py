@@ -44,6 +44,28 @@ class Affinities(dict[object, tuple[float, datetime]]):
         return {key: value for key, (value, _) in self.items()}
 
 
+def test_a_watch_of_a_post_without_tags_teaches_the_words_that_other_posts_bear_too(
+    audience: Audience,
+) -> None:
+    viewer = uuid4()
+    audience.add_posts(1, tags=["Cats"])
+    (post,) = audience.add_posts(1, caption="The cats of Zorro")
+    audience.record(viewer, [watch(post, 1.0, liked=True)])
+    liking = 1 - NORM + 1
+    assert tags(audience, viewer) == pytest.approx({"cats": liking}, abs=1e-6)
+    audience.add_posts(1, caption="Zorro rides again")
+    audience.record(viewer, [watch(post, 1.0, shared=True)])
+    assert tags(audience, viewer) == pytest.approx({"cats": liking + 0.75, "zorro": 0.75}, abs=1e-6)
+
+
+def test_tags_are_learnt_in_one_form_however_they_are_written(audience: Audience) -> None:
+    viewer = uuid4()
+    (post,) = audience.add_posts(1, tags=["Cats", "#CATS", "cats", "Caf\u00e9", "cafe\u0301"])
+    audience.record(viewer, [watch(post, 1.0)])
+    half = (1 - NORM) / 2
+    assert tags(audience, viewer) == pytest.approx({"cats": half, "caf\u00e9": half}, abs=1e-6)
+
+
 def test_affinity_adds_up_what_is_newly_given_and_halves_in_14_days(audience: Audience) -> None:
     draw = Random(5)  # noqa: S311  (no secret)
     viewer, owners = uuid4(), [uuid4() for _ in range(3)]

@@ -110,6 +110,18 @@ def test_a_post_that_many_watch_now_says_so_after_what_of_the_taste_speaks_for_i
     assert "popular_right_now" not in reasons(placed(heat=1.75), Weights())
 
 
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [(["a"], "liked_tags"), ([], "liked_words"), (["", None], "liked_words"), (None, "liked_tags")],
+)
+def test_words_of_a_caption_are_a_reason_and_no_tags(
+    tags: list[str | None] | None, code: str
+) -> None:
+    (post,) = rendered(placed(reason="liked_tags"), tags=tags)
+    assert post["reasons"][0] == code
+    assert post["tags"] == tags
+
+
 @pytest.mark.parametrize("source", [Rung.EXPLORE, Rung.REPEAT, Rung.RECYCLED])
 def test_being_popular_is_no_reason_where_something_else_put_the_post_there(source: Rung) -> None:
     assert "popular_right_now" not in reasons(placed(source=source, heat=5.0), Weights())
