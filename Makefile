@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate cells move roll-up adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate cells move roll-up lag adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
 help:  ## List the targets; in brackets how long they take on two cores
@@ -44,7 +44,7 @@ test: install  ## The whole test suite
 test-versions: install  ## The tests that speak to Postgres on versions 15 to 18 (VERSIONS="15 18", SUITES="database feed") [4 min a version]
 	STATE_DIR=$(STATE_DIR) SUITES="$(SUITES)" exec $(BIN)/python -m tests.versions $(VERSIONS)
 
-demo: install  ## The main job once, start to finish [30 s]
+demo: install  ## The main job once, start to finish; with CELLS=2 that of a catalogue and two cells [30 s]
 	exec $(BIN)/python -m local.demo
 
 dev: install  ## The stack in the foreground (PORT, STATE_DIR; CELLS=2)
@@ -68,8 +68,11 @@ movielens: install  ## MovieLens-100k as a log for make replay: STATE_DIR/moviel
 		--requirement requirements/movielens.txt
 	$(BIN)/python -m evaluation.replay.movielens $(STATE_DIR)/recbole-1.2.1-py3-none-any.whl $(STATE_DIR)/movielens.parquet
 
-roll-up: install  ## How many events a second one catalogue server counts (POSTS, EVENTS, BATCH) [20 s]
+roll-up: install  ## How many events a second one catalogue server counts (POSTS, EVENTS, SHARES="1 2 4", BATCH="2000 10000") [2 min]
 	exec $(BIN)/python -m evaluation.roll_up
+
+lag: install  ## How long a take-down takes to reach the cells, idle and under the roll-up (POSTS, CELLS, SAMPLES, EVENTS, BATCH="2000 10000") [1 min]
+	exec $(BIN)/python -m evaluation.lag
 
 soak: install  ## A long run at half of what the machine does (MINUTES, RATE, OPEN_TRANSACTION minutes); writes STATE_DIR/soak.json and soak.png [30 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.soak
@@ -112,8 +115,8 @@ why: install  ## Why a request was answered as it was (REQUEST=…, DATABASE_URL
 migrate: install  ## Apply the migrations (DATABASE_URL=…; KIND=catalogue or viewers)
 	@exec $(BIN)/python -m local.migrate "$(DATABASE_URL)" $(KIND)
 
-cells: install  ## Connect a cell to a catalogue, both ways (CATALOGUE=…, CELL=…, NUMBER=1; DISCONNECT=1); again: nothing happens
-	@$(foreach name,CATALOGUE CELL NUMBER DISCONNECT CATALOGUE_FOR_CELL CELL_FOR_CATALOGUE,$(name)='$($(name))') \
+cells: install  ## Connect a cell to a catalogue, both ways (CATALOGUE=…, CELL=…, NUMBER=1; DISCONNECT=1; after a restore RESTORED=1); again: nothing happens
+	@$(foreach name,CATALOGUE CELL NUMBER DISCONNECT RESTORED CATALOGUE_FOR_CELL CELL_FOR_CATALOGUE,$(name)='$($(name))') \
 		exec $(BIN)/python -m ops.cells
 
 move: install  ## Move a viewer from one cell to another (VIEWER=…, CATALOGUE=…, FROM=…, TO=…); again: nothing happens

@@ -57,6 +57,10 @@ class OwnParts:
         """Stops the Postgres of a cell; the data stays. 0 is the catalogue."""
         self._servers[number].instance.stop()
 
+    def kill_cell(self, number: int) -> None:
+        """Kills the Postgres of a cell and its sessions; the data stays as a crash leaves it."""
+        self._servers[number].instance.kill()
+
     def start_cell(self, number: int) -> None:
         """Starts the Postgres of a cell again, on the same port."""
         self._servers[number].instance.start()

@@ -32,30 +32,45 @@ DROP POLICY IF EXISTS "read_feed_settings" ON public.feed_settings;
 CREATE POLICY "read_feed_settings" ON public.feed_settings FOR SELECT USING (true);
 GRANT SELECT ON public.feed_settings TO vroom_app;
 
--- One row for each task that only one session at a time may do. Only the owner of the schema can lock these rows.
--- With an advisory lock anybody could keep the upkeep from working.
-CREATE TABLE IF NOT EXISTS public.upkeep_locks (task text PRIMARY KEY);
-INSERT INTO public.upkeep_locks (task) VALUES ('roll_up'), ('prune') ON CONFLICT DO NOTHING;
+-- The tasks of the upkeep, of which each row is a part that only one session at a time may do. The roll-up has 64
+-- slices, which sessions can share out among them. Only the owner of the schema can lock these rows. With an advisory
+-- lock anybody could keep the upkeep from working.
+CREATE TABLE IF NOT EXISTS public.upkeep_locks (
+  task  text NOT NULL,
+  slice smallint NOT NULL DEFAULT 0,
+  PRIMARY KEY (task, slice)
+);
+INSERT INTO public.upkeep_locks (task, slice)
+SELECT 'roll_up', n FROM generate_series(0, 63) AS n
+UNION ALL
+SELECT 'prune', 0
+ON CONFLICT DO NOTHING;
 ALTER TABLE public.upkeep_locks ENABLE ROW LEVEL SECURITY;
 
--- Lock a task until the transaction ends, and return whether it was free.
-CREATE OR REPLACE FUNCTION vroom_private.try_lock_task(task text) RETURNS boolean
+-- Lock one share of a task until the transaction ends, and return whether all of it was free. The slices of a task
+-- are dealt out in turn, so that no two of the shares have one in common. By default the share is the whole task.
+CREATE OR REPLACE FUNCTION vroom_private.try_lock_task(
+  task text, share integer DEFAULT 0, of_shares integer DEFAULT 1
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-  PERFORM FROM upkeep_locks l WHERE l.task = try_lock_task.task FOR UPDATE SKIP LOCKED;
-  RETURN FOUND;
+  PERFORM FROM upkeep_locks l
+  WHERE l.task = try_lock_task.task AND l.slice % of_shares = share ORDER BY l.slice FOR UPDATE NOWAIT;
+  RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+  RETURN false;
 END
 $$;
 
--- Wait until a task is free, and lock it until the transaction ends.
+-- Wait until a task is free, and lock the whole of it until the transaction ends.
 CREATE OR REPLACE FUNCTION vroom_private.lock_task(task text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 BEGIN
-  PERFORM FROM upkeep_locks l WHERE l.task = lock_task.task FOR UPDATE;
+  PERFORM FROM upkeep_locks l WHERE l.task = lock_task.task ORDER BY l.slice FOR UPDATE;
 END
 $$;
 

@@ -161,21 +161,19 @@ RETURN CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a ELSE
   ARRAY[vroom_private.add_hot(a[1], b[1]), vroom_private.add_hot(a[2], b[2]),
         vroom_private.add_hot(a[3], b[3]), vroom_private.add_hot(a[4], b[4])] END;
 
--- Count events towards the heat of their posts, and towards the heat of all posts together.
-CREATE OR REPLACE FUNCTION vroom_private.count_heat(taken public.engagement_queue[]) RETURNS void
-LANGUAGE plpgsql VOLATILE
+-- Count events towards the heat of their posts, and return what they add to the heat of all posts together. The
+-- result is null where they add nothing.
+CREATE OR REPLACE FUNCTION vroom_private.count_heat(taken public.engagement_queue[]) RETURNS double precision[]
+LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-BEGIN
   WITH added AS MATERIALIZED (SELECT n.post_id, n.heat FROM vroom_private.heat_of(taken) n),
-  total AS (
-    UPDATE heat_mix m SET totals = vroom_private.add_heat(m.totals, a.heat)
-    FROM added a WHERE a.post_id IS NULL
+  counted AS (
+    INSERT INTO post_heat AS h (post_id, heat)
+    SELECT a.post_id, a.heat FROM added a WHERE a.post_id IS NOT NULL ORDER BY a.post_id
+    ON CONFLICT (post_id) DO UPDATE SET heat = vroom_private.add_heat(h.heat, excluded.heat)
   )
-  INSERT INTO post_heat AS h (post_id, heat)
-  SELECT a.post_id, a.heat FROM added a WHERE a.post_id IS NOT NULL ORDER BY a.post_id
-  ON CONFLICT (post_id) DO UPDATE SET heat = vroom_private.add_heat(h.heat, excluded.heat);
-END
+  SELECT (SELECT a.heat FROM added a WHERE a.post_id IS NULL)
 $$;
 
 -- Return the weights of a mix after they have moved towards the half-lives that gained the most. Four floors of
@@ -204,31 +202,31 @@ $$;
 -- experts that predicted it grow (multiplicative weights; Cesa-Bianchi and Lugosi, "Prediction, Learning, and
 -- Games", 2006). An impression counts against a post by half of what an impression brings on average, so that the
 -- feed does not learn its own order. The roll-up calls this function before count_heat, so that the experts do not
--- know the events by which they are judged. A run moves no weight by more than a tenth, and each weight keeps at
--- least a twentieth, so that neither a flood of events nor a quiet day fixes the mix.
-CREATE OR REPLACE FUNCTION vroom_private.learn_heat_mix(taken public.engagement_queue[]) RETURNS void
-LANGUAGE plpgsql VOLATILE
+-- know the events by which they are judged, and gives what it returns to update_heat_mix: `until`, the time of the
+-- newest event; `watched`, the sum of the events' rewards; `shown`, the impressions; and `gains`, what each half-life
+-- gained. `gains` is null where nothing is to be learnt.
+CREATE OR REPLACE FUNCTION vroom_private.judge_heat(
+  taken public.engagement_queue[],
+  OUT until timestamptz, OUT watched double precision, OUT shown double precision, OUT gains double precision[]
+)
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-  v_mix     heat_mix;
-  v_until   timestamptz;
-  v_watched double precision;  -- the sum of the events' rewards
-  v_shown   double precision;
-  v_posts   double precision;  -- about how many posts have heat
-  v_gains   double precision[];
+  v_mix   heat_mix;
+  v_posts double precision;  -- about how many posts have heat
 BEGIN
-  SELECT * INTO v_mix FROM heat_mix m FOR NO KEY UPDATE;
+  SELECT * INTO v_mix FROM heat_mix m;
   SELECT max(t.at), coalesce(sum(least(1, t.weight)) FILTER (WHERE t.weight > 0), 0), sum(t.impressions)
-  INTO v_until, v_watched, v_shown
+  INTO until, watched, shown
   FROM unnest(taken) AS t WHERE t.post_id IS NOT NULL;
-  IF v_mix.totals IS NULL OR NOT v_mix.learning OR v_watched = 0 THEN
+  IF v_mix.totals IS NULL OR NOT v_mix.learning OR watched = 0 THEN
     RETURN;
   END IF;
   v_posts := greatest(100, (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'public.post_heat'::regclass));
 
   SELECT array_agg(g.gain ORDER BY g.scale)
-  INTO v_gains
+  INTO gains
   FROM (
     SELECT s.scale,
            sum(e.evidence * ln(
@@ -242,21 +240,16 @@ BEGIN
     ) e
     LEFT JOIN post_heat h ON h.post_id = e.post_id
     CROSS JOIN unnest(vroom_private.heat_half_lives()) WITH ORDINALITY AS s(half_life, scale)
-    CROSS JOIN LATERAL (SELECT vroom_private.hot_score(v_until, 1, s.half_life) AS now) w
+    CROSS JOIN LATERAL (SELECT vroom_private.hot_score(until, 1, s.half_life) AS now) w
     GROUP BY s.scale
   ) g;
-
-  UPDATE heat_mix m
-  SET weights = vroom_private.bent_weights(v_mix.weights, v_gains, v_watched), updated_at = v_until,
-      reward = CASE WHEN v_shown > 0
-                    THEN vroom_private.ema_step(m.reward, least(1, v_watched / v_shown), 0.05)
-                    ELSE m.reward END;
 END
 $$;
 
 -- Count which posts viewers watched to the end after others. Each post keeps at most 40 such posts: the strongest
 -- 24 by the long half-life and the strongest 16 by the short one, so that a new post can grow beside posts that
--- have been strong for long.
+-- have been strong for long. Another share of the roll-up may just be writing some of the weaker ones. Nobody waits for
+-- these: they stay until events of the same post are counted again.
 CREATE OR REPLACE FUNCTION vroom_private.count_covisits(taken public.engagement_queue[], half_life interval)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -274,19 +267,22 @@ AS $$
   SET score = vroom_private.add_hot(c.score, excluded.score),
       fast_score = vroom_private.add_hot(c.fast_score, excluded.fast_score);
 
-  DELETE FROM post_covisits c
-  USING (
-    SELECT k.post_id, k.next_post_id,
-           row_number() OVER (PARTITION BY k.post_id ORDER BY k.score DESC, k.next_post_id) AS place,
-           row_number() OVER (PARTITION BY k.post_id ORDER BY k.fast_score DESC, k.next_post_id) AS fast_place
-    FROM post_covisits k
-    WHERE k.post_id IN (SELECT unnest(t.after_posts) FROM unnest(taken) AS t)
-  ) ranked
-  WHERE ranked.place > 24 AND ranked.fast_place > 16
-    AND c.post_id = ranked.post_id AND c.next_post_id = ranked.next_post_id;
+  DELETE FROM post_covisits c WHERE c.ctid = ANY (ARRAY(
+    SELECT o.ctid
+    FROM (
+      SELECT k.post_id, k.next_post_id,
+             row_number() OVER (PARTITION BY k.post_id ORDER BY k.score DESC, k.next_post_id) AS place,
+             row_number() OVER (PARTITION BY k.post_id ORDER BY k.fast_score DESC, k.next_post_id) AS fast_place
+      FROM post_covisits k
+      WHERE k.post_id IN (SELECT unnest(t.after_posts) FROM unnest(taken) AS t)
+    ) ranked
+    JOIN post_covisits o ON o.post_id = ranked.post_id AND o.next_post_id = ranked.next_post_id
+    WHERE ranked.place > 24 AND ranked.fast_place > 16
+    FOR UPDATE OF o SKIP LOCKED));
 $$;
 
--- Count what each cohort of viewers watches. A cohort keeps at most 100 posts.
+-- Count what each cohort of viewers watches. A cohort keeps at most 100 posts, and those that another share of the
+-- roll-up is writing.
 CREATE OR REPLACE FUNCTION vroom_private.count_cohorts(taken public.engagement_queue[], half_life interval)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -300,14 +296,17 @@ AS $$
   GROUP BY 1, 2 ORDER BY 1, 2
   ON CONFLICT (cohort, post_id) DO UPDATE SET score = vroom_private.add_hot(c.score, excluded.score);
 
-  DELETE FROM cohort_posts c
-  USING (
-    SELECT k.cohort, k.post_id,
-           row_number() OVER (PARTITION BY k.cohort ORDER BY k.score DESC, k.post_id) AS place
-    FROM cohort_posts k
-    WHERE k.cohort IN (SELECT unnest(t.cohorts) FROM unnest(taken) AS t)
-  ) ranked
-  WHERE ranked.place > 100 AND c.cohort = ranked.cohort AND c.post_id = ranked.post_id;
+  DELETE FROM cohort_posts c WHERE c.ctid = ANY (ARRAY(
+    SELECT o.ctid
+    FROM (
+      SELECT k.cohort, k.post_id,
+             row_number() OVER (PARTITION BY k.cohort ORDER BY k.score DESC, k.post_id) AS place
+      FROM cohort_posts k
+      WHERE k.cohort IN (SELECT unnest(t.cohorts) FROM unnest(taken) AS t)
+    ) ranked
+    JOIN cohort_posts o ON o.cohort = ranked.cohort AND o.post_id = ranked.post_id
+    WHERE ranked.place > 100
+    FOR UPDATE OF o SKIP LOCKED));
 $$;
 
 COMMIT;

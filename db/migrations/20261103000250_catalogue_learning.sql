@@ -56,32 +56,44 @@ $$;
 -- Learn how often the next post is one that viewers of the same last posts went on to. It is the weight of one
 -- component in a mixture of two, and each event moves it towards the probability that the event came from this
 -- component (online expectation maximisation; Cappe and Moulines, "On-line expectation-maximization algorithm for
--- latent data models", 2009). The roll-up calls this function before it counts the events. An event counts for
--- about a thousandth, a run moves the weight by 0.05 at most, and the weight stays between 0.05 and 0.75, so that
--- neither a flood of events nor a quiet day fixes it.
-CREATE OR REPLACE FUNCTION vroom_private.learn_neighbours(taken public.engagement_queue[]) RETURNS void
-LANGUAGE plpgsql VOLATILE
+-- latent data models", 2009). The roll-up calls this function before it counts the events, and gives the step that it
+-- returns to update_heat_mix. An event counts for about a thousandth, and a step is 0.05 at most. It is null where
+-- nothing is to be learnt.
+CREATE OR REPLACE FUNCTION vroom_private.judge_neighbours(taken public.engagement_queue[]) RETURNS double precision
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-DECLARE
-  v_mix    heat_mix;
-  v_events bigint;
-  v_earned double precision;  -- the mean probability that an event came from the neighbours
-BEGIN
-  SELECT * INTO v_mix FROM heat_mix m FOR NO KEY UPDATE;
-  IF v_mix.totals IS NULL OR NOT v_mix.learning THEN
-    RETURN;
-  END IF;
-  SELECT count(*), avg(v_mix.neighbours * j.follows
-                       / (v_mix.neighbours * j.follows + (1 - v_mix.neighbours) * j.share))
-  INTO v_events, v_earned
-  FROM vroom_private.judged_neighbours(taken) AS j;
-  IF v_events > 0 THEN
-    UPDATE heat_mix m
-    SET neighbours = least(0.75, greatest(0.05, v_mix.neighbours + least(0.05, greatest(-0.05,
-          (1 - exp(-v_events / 1000.0::double precision)) * (v_earned - v_mix.neighbours)))));
-  END IF;
-END
+  SELECT least(0.05, greatest(-0.05,
+           (1 - exp(-k.events / 1000.0::double precision)) * (k.earned - m.neighbours)))
+  FROM heat_mix m
+  CROSS JOIN LATERAL (  -- how many events there were, and how probable it is on average that neighbours told them
+    SELECT count(*) AS events,
+           avg(m.neighbours * j.follows / (m.neighbours * j.follows + (1 - m.neighbours) * j.share)) AS earned
+    FROM vroom_private.judged_neighbours(CASE WHEN m.learning AND m.totals IS NOT NULL THEN taken END) AS j
+  ) k
+  WHERE k.events > 0
+$$;
+
+-- Update the mix by what events have added to the heat of all posts, and by what was learnt from them. A run moves no
+-- weight of a half-life by more than a tenth, and each keeps at least a twentieth; the weight of neighbours stays
+-- between 0.05 and 0.75. Therefore neither a flood of events nor a quiet day fixes the mix. All shares of the roll-up
+-- write this row, so the roll-up calls this function last.
+CREATE OR REPLACE FUNCTION vroom_private.update_heat_mix(
+  added double precision[], until timestamptz, watched double precision, shown double precision,
+  gains double precision[], step double precision
+) RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  UPDATE heat_mix m
+  SET totals = vroom_private.add_heat(m.totals, added),
+      neighbours = least(0.75, greatest(0.05, m.neighbours + coalesce(step, 0))),
+      weights = CASE WHEN gains IS NULL THEN m.weights
+                     ELSE vroom_private.bent_weights(m.weights, gains, watched) END,
+      reward = CASE WHEN gains IS NULL OR shown = 0 THEN m.reward
+                    ELSE vroom_private.ema_step(m.reward, least(1, watched / shown), 0.05) END,
+      updated_at = CASE WHEN gains IS NULL THEN m.updated_at ELSE until END
+  WHERE added IS NOT NULL OR gains IS NOT NULL OR step IS NOT NULL
 $$;
 
 COMMIT;

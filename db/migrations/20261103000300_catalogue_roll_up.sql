@@ -6,23 +6,43 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 DO $$ BEGIN PERFORM vroom_private.assert_kind('catalogue'); END $$;
 
 -- The roll-up counts what viewers did into the figures that all viewers share. Events leave the queue in the
--- transaction that counts them, so each event is counted exactly once, however a run ends. Only one run works at a
--- time. Viewers who add to the queue meanwhile never wait for it.
+-- transaction that counts them, so each event is counted exactly once, however a run ends. Viewers who add to the queue
+-- meanwhile never wait for it.
+--
+-- Several sessions can share the roll-up out among them. The creator of an event decides into which of 64 slices it
+-- falls, and a session locks the slices of its share. So events of one creator, and of one post, are counted by one
+-- session at a time and in their order, whatever number of shares the sessions go by. No two shares write the same
+-- rows of posts, creators and heat. What all of them write is written last.
 
--- Take the oldest events off the queue, max_rows of them (10,000 at most), in their order. `taken` leaves out the
--- events of posts and of creators that no longer exist, and is null where no event remains. `events` counts all
--- events that left the queue.
+-- Return the slice of the roll-up that counts the events of a creator's posts.
+CREATE OR REPLACE FUNCTION vroom_private.roll_up_slice(creator uuid) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN uuid_hash(creator) & 63;
+
+-- Return the numbers of the oldest events of a share, max_rows of them (10,000 at most).
+CREATE OR REPLACE FUNCTION vroom_private.oldest_events(max_rows integer, share integer, of_shares integer)
+RETURNS bigint[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT ARRAY(
+    SELECT o.queue_no FROM engagement_queue o
+    WHERE of_shares = 1 OR vroom_private.roll_up_slice(o.creator_id) % of_shares = share
+    ORDER BY o.queue_no LIMIT least(10000, greatest(0, max_rows)))
+$$;
+
+-- Take the oldest events of a share off the queue, max_rows of them, in their order. `taken` leaves out the events of
+-- posts and of creators that no longer exist, and is null where no event remains. `events` counts all events that left
+-- the queue.
 CREATE OR REPLACE FUNCTION vroom_private.take_events(
-  max_rows integer, OUT events integer, OUT taken public.engagement_queue[]
+  max_rows integer, share integer, of_shares integer, OUT events integer, OUT taken public.engagement_queue[]
 )
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   WITH gone AS (
     DELETE FROM engagement_queue q
-    WHERE q.queue_no = ANY (ARRAY(
-      SELECT o.queue_no FROM engagement_queue o
-      ORDER BY o.queue_no LIMIT least(10000, greatest(0, max_rows))))
+    WHERE q.queue_no = ANY ((SELECT vroom_private.oldest_events(max_rows, share, of_shares))::bigint[])
     RETURNING q AS event
   )
   SELECT count(*)::integer,
@@ -36,24 +56,25 @@ AS $$
   FROM gone g
 $$;
 
--- Let reports not count that a cell has sent before it knew that somebody has reviewed the post. max_rows is that of
--- take_events.
-CREATE OR REPLACE FUNCTION vroom_private.drop_late_reports(max_rows integer) RETURNS void
+-- Let reports not count that a cell has sent before it knew that somebody has reviewed the post. The arguments are
+-- those of take_events.
+CREATE OR REPLACE FUNCTION vroom_private.drop_late_reports(max_rows integer, share integer, of_shares integer)
+RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   UPDATE engagement_queue q SET reports = 0
   FROM post_reviews r
   WHERE r.post_id = q.post_id AND r.counted_from > q.at AND q.reports <> 0
-    AND q.queue_no = ANY (ARRAY(
-      SELECT o.queue_no FROM engagement_queue o ORDER BY o.queue_no LIMIT least(10000, greatest(0, max_rows))))
+    AND q.queue_no = ANY ((SELECT vroom_private.oldest_events(max_rows, share, of_shares))::bigint[])
     AND EXISTS (SELECT FROM vroom_private.cells)
 $$;
 
--- Count the oldest events of the queue, max_rows of them (10,000 at most). Posts that have reached the number of
--- reports in feed_settings are taken off the feed. `busy` says that another run works and that this one did
--- nothing. `events` says how many events left the queue. Where they are fewer than max_rows, the queue is empty.
-CREATE OR REPLACE FUNCTION public.roll_up(max_rows integer)
+-- Count the oldest events of a share of the queue, max_rows of them (10,000 at most). The shares are numbered from 0
+-- to of_shares - 1. Posts that have reached the number of reports in feed_settings are taken off the feed. `busy` says
+-- that another run works on some of the share and that this one did nothing. `events` says how many events left the
+-- queue. Where they are fewer than max_rows, nothing of the share is left in the queue.
+CREATE OR REPLACE FUNCTION public.roll_up(max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1)
 RETURNS TABLE (busy boolean, events integer, posts integer, held integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -61,27 +82,35 @@ AS $$
 DECLARE
   v_half_life interval;
   v_taken     engagement_queue[];
+  v_step      double precision;
+  v_judged    record;
+  v_heat      double precision[];
 BEGIN
   PERFORM vroom_private.assert_no_viewer();
-  busy := NOT vroom_private.try_lock_task('roll_up');
+  IF of_shares NOT BETWEEN 1 AND 64 OR share NOT BETWEEN 0 AND of_shares - 1 THEN
+    RAISE EXCEPTION 'there are 1 to 64 shares, numbered from 0' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  busy := NOT vroom_private.try_lock_task('roll_up', share, of_shares);
   events := 0;
   posts := 0;
   held := 0;
   IF NOT busy THEN
     v_half_life := vroom_private.hold_hot_half_life();
-    PERFORM vroom_private.publish_due(max_rows);
-    PERFORM vroom_private.drop_late_reports(max_rows);
-    SELECT t.events, t.taken INTO events, v_taken FROM vroom_private.take_events(max_rows) AS t;
+    PERFORM vroom_private.drop_late_reports(max_rows, share, of_shares);
+    SELECT t.events, t.taken INTO events, v_taken FROM vroom_private.take_events(max_rows, share, of_shares) AS t;
     IF v_taken IS NOT NULL THEN
       held := vroom_private.hold_reported(v_taken, (SELECT f.report_hold_threshold FROM feed_settings f));
       PERFORM vroom_private.count_creators(v_taken);
-      PERFORM vroom_private.count_norms(v_taken);
       posts := vroom_private.count_posts(v_taken, v_half_life);
-      PERFORM vroom_private.learn_neighbours(v_taken);
-      PERFORM vroom_private.learn_heat_mix(v_taken);
-      PERFORM vroom_private.count_heat(v_taken);
+      v_step := vroom_private.judge_neighbours(v_taken);
+      SELECT * INTO v_judged FROM vroom_private.judge_heat(v_taken);
+      v_heat := vroom_private.count_heat(v_taken);
       PERFORM vroom_private.count_covisits(v_taken, v_half_life);
       PERFORM vroom_private.count_cohorts(v_taken, v_half_life);
+      -- All shares write these rows. Written last, they are locked only while this transaction commits.
+      PERFORM vroom_private.count_norms(v_taken);
+      PERFORM vroom_private.update_heat_mix(
+        v_heat, v_judged.until, v_judged.watched, v_judged.shown, v_judged.gains, v_step);
     END IF;
   END IF;
   RETURN NEXT;
@@ -113,8 +142,8 @@ BEGIN
 END
 $$;
 
-SELECT vroom_private.open_only_to('vroom_private.drop_late_reports(integer)', NULL);
-SELECT vroom_private.open_only_to('public.roll_up(integer)', 'vroom_app');
+SELECT vroom_private.open_only_to('vroom_private.drop_late_reports(integer, integer, integer)', NULL);
+SELECT vroom_private.open_only_to('public.roll_up(integer, integer, integer)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.set_hot_half_life(interval)', NULL);
 
 -- Set the mix of the heat's half-lives (8 minutes, an hour, 6 hours, a day), whether the roll-up continues to learn,

@@ -3,8 +3,8 @@ BEGIN;
 -- The first file refuses a database that it does not understand. This line then stops this file, too.
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
--- The upkeep calls count_events and prune on every kind of server. What they do there is decided here and in prune,
--- so that the functions need not know which kind of server they use.
+-- The upkeep calls begin_upkeep, count_events and prune on every kind of server. What they do there is decided here
+-- and in prune, so that the functions need not know which kind of server they use.
 
 -- A cell does not count its events. It keeps them until the catalogue has them for certain, and then removes them:
 -- at most `max_rows`, and returns how many. queue_marks says how far the catalogue has confirmed what it was sent. A
@@ -62,9 +62,40 @@ BEGIN
 END
 $$;
 
--- Do what the upkeep does with events, and return it as roll_up does. A catalogue counts them. A cell removes those
--- that the catalogue has, and `events` then says how many.
-CREATE OR REPLACE FUNCTION public.count_events(max_rows integer)
+-- Do what a run of the upkeep does once, before any share of it counts events. A catalogue sends its heartbeat,
+-- carries out orders of erasure, and publishes posts whose time has come. A cell takes erased creators out of its rows.
+-- Each works on at most about `max_rows` rows. While another run counts events, most of it is left to that run.
+CREATE OR REPLACE FUNCTION public.begin_upkeep(max_rows integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_is_cell   boolean := vroom_private.server_kind() = 'viewers';
+  v_has_cells boolean := EXISTS (SELECT FROM vroom_private.cells);
+BEGIN
+  PERFORM vroom_private.assert_no_viewer();
+  IF v_has_cells AND NOT v_is_cell THEN
+    INSERT INTO vroom_private.heartbeat AS h (at) VALUES (clock_timestamp())
+    ON CONFLICT (only_row) DO UPDATE SET at = excluded.at;
+  END IF;
+  IF NOT vroom_private.try_lock_task('roll_up') THEN
+    RETURN;
+  END IF;
+  IF v_is_cell THEN
+    PERFORM vroom_private.forget_creators(max_rows);
+    RETURN;
+  END IF;
+  -- Erasures lock uploads, and every transaction locks these before posts.
+  IF v_has_cells THEN
+    PERFORM vroom_private.carry_out_erasures(max_rows);
+  END IF;
+  PERFORM vroom_private.publish_due(max_rows);
+END
+$$;
+
+-- Do what the upkeep does with events, and return it as roll_up does. A catalogue counts those of a share. A cell
+-- removes those that the catalogue has, and `events` then says how many. Its first share does all of that.
+CREATE OR REPLACE FUNCTION public.count_events(max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1)
 RETURNS TABLE (busy boolean, events integer, posts integer, held integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -72,22 +103,13 @@ AS $$
 BEGIN
   PERFORM vroom_private.assert_no_viewer();
   IF vroom_private.server_kind() <> 'viewers' THEN
-    IF EXISTS (SELECT FROM vroom_private.cells) THEN
-      INSERT INTO vroom_private.heartbeat AS h (at) VALUES (clock_timestamp())
-      ON CONFLICT (only_row) DO UPDATE SET at = excluded.at;
-      PERFORM vroom_private.carry_out_erasures(max_rows);
-    END IF;
-    RETURN QUERY SELECT r.* FROM public.roll_up(max_rows) AS r;
+    RETURN QUERY SELECT r.* FROM public.roll_up(max_rows, share, of_shares) AS r;
     RETURN;
   END IF;
-  busy := NOT vroom_private.try_lock_task('roll_up');
-  events := 0;
+  busy := share = 0 AND NOT vroom_private.try_lock_task('roll_up');
+  events := CASE WHEN share = 0 AND NOT busy THEN vroom_private.remove_sent(max_rows) ELSE 0 END;
   posts := 0;
   held := 0;
-  IF NOT busy THEN
-    PERFORM vroom_private.forget_creators(max_rows);
-    events := vroom_private.remove_sent(max_rows);
-  END IF;
   RETURN NEXT;
 END
 $$;
@@ -100,8 +122,9 @@ BEGIN
   IF vroom_private.server_kind() = 'viewers' THEN
     FOR f IN
       SELECT * FROM (VALUES
-        ('roll_up(max_rows integer) RETURNS TABLE (busy boolean, events integer, posts integer, held integer)',
-         'roll_up(integer)'),
+        ('roll_up(max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1)'
+         ' RETURNS TABLE (busy boolean, events integer, posts integer, held integer)',
+         'roll_up(integer, integer, integer)'),
         ('review_post(post uuid, verdict text) RETURNS void', 'review_post(uuid, text)'),
         ('set_hot_half_life(half_life interval) RETURNS void', 'set_hot_half_life(interval)'),
         ('set_heat_mix(weights double precision[], learning boolean DEFAULT NULL,'
@@ -141,6 +164,21 @@ BEGIN
 END
 $$;
 
+-- Return for how many seconds the oldest event has waited to be counted, and 0 where none waits. The result is null
+-- on a cell, which counts none.
+CREATE OR REPLACE FUNCTION public.queue_age(OUT age_s double precision)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  PERFORM vroom_private.assert_no_viewer();
+  IF vroom_private.server_kind() <> 'viewers' THEN
+    age_s := coalesce(greatest(0, extract(epoch FROM clock_timestamp()
+      - (SELECT q.at FROM engagement_queue q ORDER BY q.queue_no LIMIT 1))), 0);
+  END IF;
+END
+$$;
+
 DO $$
 DECLARE
   f text;
@@ -149,7 +187,9 @@ BEGIN
     PERFORM vroom_private.open_only_to(('vroom_private.' || f)::regprocedure, NULL);
   END LOOP;
 END $$;
-SELECT vroom_private.open_only_to('public.count_events(integer)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.begin_upkeep(integer)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.count_events(integer, integer, integer)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.oldest_snapshot()', 'vroom_app');
+SELECT vroom_private.open_only_to('public.queue_age()', 'vroom_app');
 
 COMMIT;

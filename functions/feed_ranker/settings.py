@@ -48,6 +48,10 @@ class FeedSettings(LogSettings):
     roll_up_batch: Annotated[
         int, Field(ge=1, le=10_000, description="Events that one transaction counts")
     ] = 2_000
+    roll_up_shares: Annotated[
+        int,
+        Field(ge=1, le=16, description="Shares of the queue counted at once, a connection each"),
+    ] = 1
     prune_batch: Annotated[
         int, Field(ge=1, le=10_000, description="Rows of a kind that one transaction removes")
     ] = 500
@@ -90,6 +94,7 @@ class FeedSettings(LogSettings):
         """How much the roll-up and retention do at once, and what is kept for how long."""
         return UpkeepRules(
             roll_up_batch=self.roll_up_batch,
+            roll_up_shares=self.roll_up_shares,
             prune_batch=self.prune_batch,
             cooldown=timedelta(days=self.repeat_cooldown_days),
         )

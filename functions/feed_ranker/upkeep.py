@@ -1,14 +1,17 @@
 """Upkeep, by schedule: the roll-up of what viewers did, then retention.
 
-Every batch is a transaction of its own, so a run may end anywhere: the next goes on from there.
+Every batch is a transaction of its own, so a run may end anywhere: the next goes on from there. The
+roll-up can work in several shares at once, each in a thread and on a connection of its own. The
+threads wait for Postgres, which does the work.
 """
 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from shared import sql
 from shared.postgres import Database, Statement
@@ -16,11 +19,17 @@ from shared.postgres import Database, Statement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OLD_SNAPSHOT: Final = "oldest_snapshot"  # the name of the duration
+OLD_SNAPSHOT: Final = "oldest_snapshot"  # the names of durations
+QUEUE_AGE: Final = "queue_age"
 _LEAST_CALL_S: Final = 0.5  # with less, a batch would mostly be broken off
-_SHARE_OF_ROLL_UP: Final = (
-    0.75  # of the time: a long queue must not keep retention from ever working
-)
+_ROLL_UP_TIME: Final = 0.75  # of the whole: a long queue must not keep retention from ever working
+
+
+class Connections(Database, Protocol):
+    """A database on which each thread has a connection of its own."""
+
+    def close(self) -> None:
+        """Close this thread's connection, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +38,14 @@ class UpkeepRules:
 
     Attributes:
         roll_up_batch: Events of the queue that one transaction counts.
+        roll_up_shares: Shares of the queue that are counted at once.
         prune_batch: Rows of each kind that one transaction removes.
         cooldown: Impressions outlast it by a day. All else that is kept has its time in the
             database, in feed_settings, where only the owner of the schema can change it.
     """
 
     roll_up_batch: int = 2_000
+    roll_up_shares: int = 1
     prune_batch: int = 500
     cooldown: timedelta = timedelta(days=30)
 
@@ -48,7 +59,7 @@ class UpkeepResult:
         posts: Posts whose figures changed, once a batch.
         held: Posts taken off the feed until somebody has looked at them.
         drained: The queue was empty at the end, as far as this run saw it.
-        busy: Another run was at the roll-up, and this one left it alone.
+        busy: Another run was at the roll-up of some share, and this one left it alone.
         removed: Rows removed, by table.
     """
 
@@ -58,6 +69,17 @@ class UpkeepResult:
     drained: bool = False
     busy: bool = False
     removed: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Share:
+    """What one run did of one share of the queue. The fields are those of `UpkeepResult`."""
+
+    events: int = 0
+    posts: int = 0
+    held: int = 0
+    drained: bool = False
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +98,7 @@ class Lag:
 
 
 def run(
-    database: Database,
+    database: Connections,
     rules: UpkeepRules,
     budget_s: float,
     clock: Callable[[], float] = time.monotonic,
@@ -92,32 +114,68 @@ def run(
     Raises:
         DatabaseUnavailableError: No answer in time; the next run goes on.
     """
-    result = UpkeepResult()
     started = clock()
 
-    def left(share: float = 1.0) -> float:
-        return started + share * budget_s - clock()
+    def left(part: float = 1.0) -> float:
+        return started + part * budget_s - clock()
 
-    while not (result.busy or result.drained) and left(_SHARE_OF_ROLL_UP) >= _LEAST_CALL_S:
-        _roll_up(database, rules, result, left())
+    result = UpkeepResult()
+    if left(_ROLL_UP_TIME) >= _LEAST_CALL_S:
+        begin = Statement(sql.FEED["begin_upkeep"], {"max_rows": rules.roll_up_batch})
+        database.run(begin, viewer=None, budget_s=left())
+        result = _roll_up(database, rules, left)
     pruned = False
     while not pruned and left() >= _LEAST_CALL_S:
         pruned = _prune(database, rules, result, left())
     return result
 
 
-def _roll_up(database: Database, rules: UpkeepRules, result: UpkeepResult, budget_s: float) -> None:
+def _roll_up(
+    database: Connections, rules: UpkeepRules, left: Callable[[float], float]
+) -> UpkeepResult:
+    """Count the queue, all shares of it at once, and return what they did together.
+
+    An error of one share is raised after the others have ended.
+    """
+    shares = rules.roll_up_shares
+    if shares == 1:
+        counted = [_roll_up_share(database, rules, 0, left)]
+    else:
+
+        def in_thread(share: int) -> _Share:
+            try:
+                return _roll_up_share(database, rules, share, left)
+            finally:
+                database.close()
+
+        with ThreadPoolExecutor(shares, thread_name_prefix="roll-up") as threads:
+            counted = list(threads.map(in_thread, range(shares)))
+    return UpkeepResult(
+        events=sum(share.events for share in counted),
+        posts=sum(share.posts for share in counted),
+        held=sum(share.held for share in counted),
+        drained=all(share.drained for share in counted),
+        busy=any(share.busy for share in counted),
+    )
+
+
+def _roll_up_share(
+    database: Database, rules: UpkeepRules, share: int, left: Callable[[float], float]
+) -> _Share:
+    """Count one share of the queue, batch by batch, until it is empty or the time is up."""
+    done = _Share()
     statement = Statement(
         sql.FEED["roll_up"],
-        {"max_rows": rules.roll_up_batch},
+        {"max_rows": rules.roll_up_batch, "share": share, "shares": rules.roll_up_shares},
     )
-    (rows,) = database.run(statement, viewer=None, budget_s=budget_s)
-    ((busy, events, posts, held),) = rows
-    result.busy = busy
-    result.drained = not busy and events < rules.roll_up_batch
-    result.events += events
-    result.posts += posts
-    result.held += held
+    while not (done.busy or done.drained) and left(_ROLL_UP_TIME) >= _LEAST_CALL_S:
+        (rows,) = database.run(statement, viewer=None, budget_s=left(1.0))
+        ((done.busy, events, posts, held),) = rows
+        done.drained = not done.busy and events < rules.roll_up_batch
+        done.events += events
+        done.posts += posts
+        done.held += held
+    return done
 
 
 def _prune(database: Database, rules: UpkeepRules, result: UpkeepResult, budget_s: float) -> bool:
@@ -133,19 +191,24 @@ def _prune(database: Database, rules: UpkeepRules, result: UpkeepResult, budget_
 
 
 def server_durations(database: Database, budget_s: float) -> dict[str, float]:
-    """Return how far a cell is behind and how old the oldest snapshot is, in ms, by name.
+    """Return a cell's lag, and the ages of the oldest snapshot and event, in ms, by name.
 
     The snapshot's age says for how long an open transaction has kept dead rows. It is missing where
-    the owner of the schema may not see the sessions of others.
+    the owner of the schema may not see the sessions of others. The event is the oldest that waits
+    to be counted; a cell counts none and tells no age.
 
     Raises:
         DatabaseUnavailableError: No answer in time.
     """
-    statements = (Statement(sql.FEED["cell_lag"]), Statement(sql.FEED["oldest_snapshot"]))
-    lags, snapshots = database.run(*statements, viewer=None, budget_s=budget_s)
+    statements = (
+        Statement(sql.FEED["cell_lag"]),
+        Statement(sql.FEED["oldest_snapshot"]),
+        Statement(sql.FEED["queue_age"]),
+    )
+    lags, *ages = database.run(*statements, viewer=None, budget_s=budget_s)
     ((age_s, delay_s, unsent_s),) = lags
-    ((snapshot_s,),) = snapshots
-    told = {} if snapshot_s is None else {OLD_SNAPSHOT: 1000 * float(snapshot_s)}
+    named = zip((OLD_SNAPSHOT, QUEUE_AGE), (seconds for ((seconds,),) in ages), strict=True)
+    told = {name: 1000 * float(seconds) for name, seconds in named if seconds is not None}
     if age_s is not None:
         told |= asdict(Lag(1000 * age_s, 1000 * delay_s, 1000 * unsent_s))
     return told

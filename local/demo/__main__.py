@@ -2,6 +2,7 @@
 
 Ends with 0 only if every check held and every part of the stack has ended. STATE_DIR, where it is
 given, keeps the stack's data; else all goes into a folder that is removed unless the demo fails.
+With CELLS the stack has viewer cells, and the scenario is about them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import psycopg
 
 from local.demo.display import Display
 from local.demo.promises import Tally
-from local.demo.scenario import STEPS, run
+from local.demo.scenario import chosen, run
 from local.errors import StackError
 from local.settings import DEFAULT_PORT
 
@@ -36,10 +37,15 @@ def main() -> int:
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
     given = os.environ.get("STATE_DIR") or None
     folder = Path(given or tempfile.mkdtemp(prefix="vroom-demo-"))
-    tally, parts = Tally(), list[psutil.Process]()
-    with Display(STEPS) as display:
+    try:
+        scenario = chosen(os.environ)
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 2
+    tally, parts = Tally(promises=scenario.promises), list[psutil.Process]()
+    with Display(scenario.steps) as display:
         try:
-            run(folder, tally, display, parts)
+            run(scenario, folder, tally, display, parts)
             broken = None
         except (StackError, httpx.HTTPError, psycopg.Error) as error:
             broken = f"The demo broke off: {type(error).__name__}: {error}"

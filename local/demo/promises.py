@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,7 @@ class Promise(StrEnum):
     HONEST_DEGRADATION = "7 Honest degradation"
     TWO_DEVICES = "Two devices"
     UPLOADS = "Uploads"
+    CELLS = "Viewer cells"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,30 @@ class Line:
     failures: int
 
 
+# What a stack with one server is checked for, and one with viewer cells.
+OF_ONE_SERVER: Final = tuple(promise for promise in Promise if promise is not Promise.CELLS)
+OF_CELLS: Final = (
+    Promise.EXACT_FILL,
+    Promise.NO_POST_TWICE,
+    Promise.NEVER_REPEAT,
+    Promise.RANKING,
+    Promise.EXPLORATION,
+    Promise.DETERMINISTIC_PAGES,
+    Promise.CELLS,
+)
+
+
 @dataclass(slots=True)
 class Tally:
-    """All findings of a run."""
+    """All findings of a run.
+
+    Attributes:
+        findings: The findings so far.
+        promises: What has to be checked at least once.
+    """
 
     findings: list[Finding] = field(default_factory=list)
+    promises: tuple[Promise, ...] = OF_ONE_SERVER
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Book findings."""
@@ -77,4 +97,4 @@ class Tally:
     def unchecked(self) -> list[Promise]:
         """Promises of which nothing was checked."""
         checked = {finding.promise for finding in self.findings}
-        return [promise for promise in Promise if promise not in checked]
+        return [promise for promise in self.promises if promise not in checked]

@@ -6,7 +6,7 @@ import os
 import secrets
 import tempfile
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ import httpx
 import psutil
 
 from local.catalogue import seed
-from local.demo import devices, scrolling
+from local.demo import cells, devices, scrolling
 from local.demo.context import Context
 from local.demo.observed import ObservedState
+from local.demo.promises import OF_CELLS, OF_ONE_SERVER
 from local.demo.uploading import upload_three
 from local.errors import StackError
 from local.services.parts import make_samples
@@ -24,19 +25,53 @@ from local.settings import StackSettings
 from local.stack import Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from local.demo.display import Display
-    from local.demo.promises import Tally
+    from local.demo.promises import Promise, Tally
 
 POSTS = 300
-STEPS = 10
 _TIMEOUT_S = 60
 _MUX = ("MUX_TOKEN_ID", "MUX_TOKEN_SECRET")
 
 
-def run(folder: Path, tally: Tally, display: Display, parts: list[psutil.Process]) -> None:
+@dataclass(frozen=True)
+class Scenario:
+    """What the demo does on a running stack.
+
+    Attributes:
+        play: Goes through the steps.
+        steps: How many steps there are, the start of the stack included.
+        promises: What is checked.
+    """
+
+    play: Callable[[Context], None]
+    steps: int
+    promises: tuple[Promise, ...]
+
+
+def chosen(environment: Mapping[str, str]) -> Scenario:
+    """Return what the demo is to do: that for viewer cells where CELLS asks for some.
+
+    Raises:
+        StackError: CELLS is no number.
+    """
+    if StackSettings.from_environment(environment).cells > 0:
+        return Scenario(cells.play, cells.STEPS, OF_CELLS)
+    return Scenario(_steps, 10, OF_ONE_SERVER)
+
+
+def run(
+    scenario: Scenario,
+    folder: Path,
+    tally: Tally,
+    display: Display,
+    parts: list[psutil.Process],
+) -> None:
     """Bring a stack up, go through all steps, and end it.
 
     Args:
+        scenario: What to do.
         folder: For the stack's data.
         tally: Takes the findings.
         display: The terminal.
@@ -78,7 +113,7 @@ def run(folder: Path, tally: Tally, display: Display, parts: list[psutil.Process
             folder=Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="vroom-videos-"))),
             own_parts=settings.database_url is None and settings.dynamodb_endpoint_url is None,
         )
-        _steps(context)
+        scenario.play(context)
         ended = [stack.failure() or "", *stack.losses()]
         if any(ended):
             raise StackError("; ".join(filter(None, ended)))

@@ -129,6 +129,15 @@ class PostgresInstance:
             self._part.stop()
             self._part = None
 
+    def kill(self) -> None:
+        """Kill the server and all of its sessions at once, as a crash does."""
+        family = _family(self.data_dir)
+        for process in family:  # the first is the postmaster, which would start its children anew
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family)
+        self.stop()
+
     def _wait_until_it_answers(self, part: Part, seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
         while part.alive and time.monotonic() < deadline:
@@ -199,22 +208,29 @@ def embedded_postgres(
 
 def end_leftover_server(data_dir: Path, seconds: float = 10.0) -> None:
     """End the server that a killed run may have left on a data directory."""
-    try:
-        pid = int((data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
-        postmaster = psutil.Process(pid)
-        # The process id may belong to another program by now.
-        if str(data_dir) not in postmaster.cmdline():
-            return
-        family = [postmaster, *postmaster.children(recursive=True)]
-    except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+    family = _family(data_dir)
+    if not family:
         return
     with suppress(psutil.NoSuchProcess):
-        postmaster.send_signal(signal.SIGINT)
+        family[0].send_signal(signal.SIGINT)
     _, alive = psutil.wait_procs(family, seconds)
     for process in alive:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(alive, seconds)
+
+
+def _family(data_dir: Path) -> list[psutil.Process]:
+    """Return the processes of the server on a data directory, the postmaster first."""
+    try:
+        pid = int((data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        postmaster = psutil.Process(pid)
+        # The process id may belong to another program by now.
+        if str(data_dir) not in postmaster.cmdline():
+            return []
+        return [postmaster, *postmaster.children(recursive=True)]
+    except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+        return []
 
 
 def _ensure_data_directory(

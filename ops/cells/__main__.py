@@ -3,7 +3,8 @@
 Settings come from the environment. CATALOGUE and CELL are the addresses of the two servers as the
 schema's owner, NUMBER is the cell's number. CATALOGUE_FOR_CELL and CELL_FOR_CATALOGUE are the
 addresses by which the servers reach one another, where they are others. DISCONNECT=1 takes the
-connection back. Without CELL it lists the cells.
+connection back. RESTORED=1 connects a cell anew after it or the catalogue was restored from a
+backup. Without CELL it lists the cells.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ops.cells.command import run
 from ops.cells.connecting import connect, disconnect
+from ops.cells.resyncing import resync
 from ops.cells.servers import Server, open_server
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def main() -> int:
             cell = open_server(given["CELL"], given.get("CELL_FOR_CATALOGUE"))
         if given.get("DISCONNECT") == "1" and "NUMBER" in given:
             disconnect(catalogue, cell, number, tell)
+        elif cell is not None and given.get("RESTORED") == "1":
+            resync(catalogue, cell, number, tell)
         elif cell is not None:
             connect(catalogue, cell, number, tell)
         else:

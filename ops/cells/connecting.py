@@ -105,7 +105,12 @@ def _send_to_catalogue(
     cell.connection.execute("UPDATE vroom_private.server SET sends_by = %s", [slot_from(number)])
 
 
-def _check(catalogue: Server, cell: Server, number: int) -> None:
+def check_kinds(catalogue: Server, cell: Server, number: int) -> None:
+    """Raise an error if two servers cannot be a catalogue and its cell of this number.
+
+    Raises:
+        CellsError: They cannot; the text says why.
+    """
     if not 1 <= number <= MOST_CELLS:
         raise CellsError(f"NUMBER={number} is not from 1 to {MOST_CELLS}.")
     if catalogue.kind == "viewers":
@@ -119,12 +124,19 @@ def _check(catalogue: Server, cell: Server, number: int) -> None:
                 " (on RDS the parameter rds.logical_replication)."
             )
     _check_number(catalogue, cell, number)
+
+
+def _check(catalogue: Server, cell: Server, number: int) -> None:
+    check_kinds(catalogue, cell, number)
     for server, subscription, other, slot in (
         (cell, CATALOGUE, catalogue, slot_to(number)),
         (catalogue, name_of(number), cell, slot_from(number)),
     ):
         if steps.is_subscribed(server, subscription) and not steps.has_slot(other, slot):
-            raise CellsError(f"The slot {slot} is gone, and with it what it kept.")
+            raise CellsError(
+                f"The slot {slot} is gone, and with it what it kept. After a restore: RESTORED=1"
+                " (docs/operations.md, Restoring)."
+            )
 
 
 def _check_number(catalogue: Server, cell: Server, number: int) -> None:

@@ -30,6 +30,28 @@ def number_apart(catalogue: Server, cell: Server, number: int) -> bool:
     return done
 
 
+def give_higher_numbers(catalogue: Server, cell: Server, number: int) -> None:
+    """Let both servers give numbers above all that one of them may have given and forgotten.
+
+    A restored cell must not number its events as those that wait at the catalogue. A restored
+    catalogue must not number its posts as those that its cells know: viewers have seen these.
+    """
+    for table, column in _SEQUENCES:
+        taken = int(
+            catalogue.one(
+                f"SELECT coalesce(max({column}), 0) FROM {table} WHERE {column} %% 1000 = %s",  # noqa: S608  (of the list)
+                number,
+            )
+        )
+        sequence = cell.one("SELECT pg_get_serial_sequence(%s, %s)", table, column)
+        if taken > int(cell.one(f"SELECT last_value FROM {sequence}")):  # noqa: S608  (of the catalogue)
+            cell.one("SELECT setval(%s, %s)", sequence, taken)
+    known = int(cell.one("SELECT coalesce(max(post_no), 0) FROM post_stats"))
+    sequence = catalogue.one("SELECT pg_get_serial_sequence('public.posts', 'post_no')")
+    if known > int(catalogue.one(f"SELECT last_value FROM {sequence}")):  # noqa: S608  (of the catalogue)
+        catalogue.one("SELECT setval(%s, %s)", sequence, known)
+
+
 def _count_in_steps(server: Server, table: str, column: str, number: int, above: int) -> int:
     """Return the last number that was given out; for a cell 0 where nothing was to be done."""
     sequence = server.one("SELECT pg_get_serial_sequence(%s, %s)", table, column)

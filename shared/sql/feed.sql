@@ -73,8 +73,12 @@ FROM record_impressions(%(viewer)s, %(session)s, %(batch)s);
 SELECT index, outcome
 FROM record_watches(%(viewer)s, %(batch)s, %(at)s);
 
+-- name: begin_upkeep
+SELECT begin_upkeep(%(max_rows)s::integer);
+
 -- name: roll_up
-SELECT busy, events, posts, held FROM count_events(%(max_rows)s::integer);
+SELECT busy, events, posts, held
+FROM count_events(%(max_rows)s::integer, %(share)s::integer, %(shares)s::integer);
 
 -- name: prune
 SELECT kind, removed
@@ -85,6 +89,9 @@ SELECT age_s, delay_s, unsent_s FROM cell_lag();
 
 -- name: oldest_snapshot
 SELECT age_s FROM oldest_snapshot();
+
+-- name: queue_age
+SELECT age_s FROM queue_age();
 
 -- name: steering
 -- The feature flags, what is watched of clips of each length (a few rows each), and the heat's mix,

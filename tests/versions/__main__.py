@@ -14,9 +14,15 @@ import tempfile
 from pathlib import Path
 
 from local.services.postgres import embedded_postgres
-from tests.versions.servers import SUPPORTED, UnavailableServerError, server_binaries
+from tests.versions.servers import (
+    BINARIES,
+    SUPPORTED,
+    VERSION,
+    UnavailableServerError,
+    server_binaries,
+)
 
-_ALL = ("database", "engagement", "feed", "uploads", "ops/adopt")
+_ALL = ("database", "engagement", "feed", "uploads", "ops/adopt", "cells")
 _SUITES = [f"tests/integration/{name}" for name in os.environ.get("SUITES", "").split() or _ALL]
 
 
@@ -31,7 +37,12 @@ def run(version: int, arguments: list[str], cache: Path) -> int:
         data_dir = Path(scratch) / "postgres"
         with embedded_postgres(data_dir, durable=False, binaries=binaries) as server:
             command = [sys.executable, "-m", "pytest", *arguments]
-            environment = {**os.environ, "DATABASE_URL": server.admin_url}
+            environment = {
+                **os.environ,
+                "DATABASE_URL": server.admin_url,
+                BINARIES: str(binaries.folder),
+                VERSION: str(version),
+            }
             return subprocess.run(command, check=False, env=environment).returncode
 
 

@@ -7,17 +7,15 @@ name, so that no address stands here; the hash says that they are what was teste
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.services.pgwheel import EMBEDDED, ServerBinaries
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _ARTIFACT = "io.zonky.test.postgres:embedded-postgres-binaries-linux"
@@ -47,9 +45,19 @@ _RELEASES = {
 }
 SUPPORTED = (*_RELEASES, EMBEDDED.version)
 
+# By these variables the tests are told which programs to start servers with.
+BINARIES = "POSTGRES_BINARIES"
+VERSION = "POSTGRES_VERSION"
+
 
 class UnavailableServerError(Exception):
     """The programs of this version cannot be had on this machine."""
+
+
+def given_binaries() -> ServerBinaries:
+    """Return the programs for servers that tests start: those that `tests.versions` has named."""
+    folder, version = os.environ.get(BINARIES), os.environ.get(VERSION)
+    return ServerBinaries(Path(folder), int(version)) if folder and version else EMBEDDED
 
 
 def server_binaries(version: int, cache: Path) -> ServerBinaries:

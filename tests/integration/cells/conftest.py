@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
@@ -17,9 +17,10 @@ from local.migrate import migrate, prepare_roles
 from local.services.postgres import REPLICATING, PostgresInstance, embedded_postgres
 from ops.cells.connecting import connect
 from ops.cells.servers import open_server
+from tests.versions.servers import given_binaries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ class Node:
     def upkeep(self) -> dict[str, Any]:
         """Run what the functions' schedule runs, as they do."""
         with psycopg.connect(self.app_url, row_factory=dict_row, autocommit=True) as connection:
+            connection.execute("SELECT begin_upkeep(10000)")
             (done,) = connection.execute("SELECT * FROM count_events(10000)").fetchall()
             connection.execute("SELECT * FROM prune(500)")
         return done
@@ -137,14 +139,16 @@ class World:
             )
 
 
-@pytest.fixture(scope="session")
-def servers(scratch: Path) -> Iterator[World]:
-    """Three migrated servers, not connected yet."""
+@contextmanager
+def new_world(folder: Path, settings: Mapping[str, str] = REPLICATING) -> Iterator[World]:
+    """Run three migrated servers, which are not connected yet."""
     with ExitStack() as stack:
 
         def node(name: str, kind: str) -> Node:
             server = stack.enter_context(
-                embedded_postgres(scratch / name, durable=False, settings=REPLICATING)
+                embedded_postgres(
+                    folder / name, durable=False, settings=settings, binaries=given_binaries()
+                )
             )
             migrate(server.admin_url, kind=kind)
             made = Node(server, prepare_roles(server.admin_url, PASSWORDS)["vroom_app"])
@@ -152,6 +156,23 @@ def servers(scratch: Path) -> Iterator[World]:
             return made
 
         yield World(node("catalogue", "catalogue"), {n: node(f"cell{n}", "viewers") for n in CELLS})
+
+
+@pytest.fixture(scope="session")
+def servers(scratch: Path) -> Iterator[World]:
+    """Three migrated servers, not connected yet."""
+    with new_world(scratch) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def mortal(scratch: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """Three connected servers of one module, which lose nothing that was committed in a crash."""
+    folder = scratch / request.module.__name__.rpartition(".")[2]
+    # What a process has written survives it. Only a commit that was not written would be lost.
+    with new_world(folder, {**REPLICATING, "synchronous_commit": "on"}) as world:
+        connect_all(world)
+        yield world
 
 
 @pytest.fixture(scope="session")

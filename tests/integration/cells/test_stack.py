@@ -12,16 +12,22 @@ import psycopg
 import pytest
 
 from local.gateway.cells import home
+from local.services.pgwheel import EMBEDDED
 from local.settings import StackSettings
 from local.stack import Stack
 from ops.cells.servers import open_server
 from ops.move import move
 from tests.integration.cells.conftest import eventually
+from tests.versions.servers import given_binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# The stack starts servers of the one version that it carries.
+pytestmark = pytest.mark.skipif(
+    given_binaries() != EMBEDDED, reason="test-versions runs servers of its own"
+)
 PAGES, SIZE = 5, 12
 SCHEDULE = {"source": "aws.scheduler"}
 
@@ -108,7 +114,7 @@ class Running:
 @pytest.fixture(scope="module")
 def running(scratch: Path) -> Iterator[Running]:
     settings = StackSettings(
-        state_dir=scratch / "stack-of-cells", durable=False, cells=2, workers={"feed_ranker": 2}
+        state_dir=scratch / "stack-of-cells", cells=2, workers={"feed_ranker": 2}
     )
     with (
         Stack(settings) as stack,
@@ -221,11 +227,13 @@ def test_a_creator_of_a_cell_sees_and_erases_what_the_catalogue_keeps(running: R
     assert running.one(2, known, post) == 0
 
 
-def test_a_cell_that_is_gone_takes_nobody_else_with_it(running: Running) -> None:
+@pytest.mark.parametrize("end", ["stop_cell", "kill_cell"])
+def test_a_cell_that_is_gone_takes_nobody_else_with_it(running: Running, end: str) -> None:
     (mine,), (other,) = running.viewers(1, 1), running.viewers(2, 1)
+    before = running.counted()
     mine.scroll()
     other.scroll()
-    running.stack.stop_cell(1)
+    getattr(running.stack, end)(1)
     try:
         answer = mine.page()
         assert answer.status_code == 503 or answer.json()["degraded"] == "database"
@@ -236,15 +244,17 @@ def test_a_cell_that_is_gone_takes_nobody_else_with_it(running: Running) -> None
     finally:
         running.stack.start_cell(1)
     eventually(lambda: mine.page().status_code == 200 and mine.page().json()["degraded"] is None)
-    before = running.counted()
     mine.scroll()
-    eventually(lambda: running.counted() >= before + SIZE)
+    eventually(lambda: running.counted() >= before + 4 * SIZE)
+    eventually(partial(running.has_sent_all, 1))
+    assert running.counted() == before + 4 * SIZE
 
 
-def test_feeds_go_on_while_the_catalogue_is_gone(running: Running) -> None:
+@pytest.mark.parametrize("end", ["stop_cell", "kill_cell"])
+def test_feeds_go_on_while_the_catalogue_is_gone(running: Running, end: str) -> None:
     viewers = running.viewers(1, 1) + running.viewers(2, 1)
     before = running.counted()
-    running.stack.stop_cell(0)
+    getattr(running.stack, end)(0)
     try:
         for viewer in viewers:
             for _ in range(2):

@@ -145,10 +145,12 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
 APP_CALLS: Final[dict[str, LiteralString]] = {
     "take_mux_turn": "SELECT take_mux_turn(1, 0)",
     "roll_up": "SELECT FROM roll_up(100)",
+    "begin_upkeep": "SELECT begin_upkeep(100)",
     "count_events": "SELECT FROM count_events(100)",
     "cell_lag": "SELECT FROM cell_lag()",
     "viewer_cell": "SELECT FROM viewer_cell(gen_random_uuid())",
     "oldest_snapshot": "SELECT FROM oldest_snapshot()",
+    "queue_age": "SELECT FROM queue_age()",
     "prune": "SELECT FROM prune(100)",
 }
 

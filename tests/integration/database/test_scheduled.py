@@ -97,21 +97,21 @@ def test_a_short_page_knows_the_posts_whose_time_has_come(
     assert eligible_where_short(database, []) == 0
     let_time_pass(owner)
     assert eligible_where_short(database, []) == eligible_where_short(database, [waiting]) == 1
-    owner.execute("SELECT roll_up(100)")
+    owner.execute("SELECT begin_upkeep(100)")
     assert eligible_where_short(database, [waiting]) == 1
 
 
 def test_the_upkeep_puts_it_among_the_others(owner: Connection) -> None:
     (waiting,) = posts(owner, 1, "30 minutes")
     let_time_pass(owner)
-    owner.execute("SELECT roll_up(100)")
+    owner.execute("SELECT begin_upkeep(100)")
     (row,) = owner.execute("SELECT eligible, waits_until FROM post_stats").fetchall()
     assert row == {"eligible": True, "waits_until": None}
     (bits,) = owner.execute("SELECT sum(bit_count(eligible))::integer AS n FROM post_blocks")
     assert bits == {"n": 1}
     assert owner.execute("SELECT post_id FROM post_tags").fetchall() == [{"post_id": waiting}]
     assert list(found(owner)) == [waiting]
-    owner.execute("SELECT roll_up(100)")
+    owner.execute("SELECT begin_upkeep(100)")
     assert list(found(owner)) == [waiting]
 
 

@@ -61,7 +61,7 @@ def test_retention_keeps_what_the_owner_says_whatever_a_caller_asks_for(
 
 def test_the_threshold_of_reports_is_the_owners(database: Database) -> None:
     with pytest.raises(psycopg.errors.UndefinedFunction):
-        as_function(database, "SELECT roll_up(10000, 1)")
+        as_function(database, "SELECT roll_up(10000, threshold => 1)")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         as_function(database, "UPDATE feed_settings SET report_hold_threshold = 1")
 

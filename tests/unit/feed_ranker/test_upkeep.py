@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from functions.feed_ranker.upkeep import (
     OLD_SNAPSHOT,
+    QUEUE_AGE,
     Lag,
     UpkeepResult,
     UpkeepRules,
@@ -30,11 +32,12 @@ class FakeDatabase:
     """A queue of events and tables with rows past their time; each call takes a second.
 
     Attributes:
-        queue: Events waiting.
+        queue: Events waiting, whatever the share.
         rows: Rows past their time, by table.
         busy: Another runner is at the roll-up.
         time: Seconds so far.
         budgets: What each call was given.
+        closed: The connections that were closed.
     """
 
     queue: int = 0
@@ -43,6 +46,7 @@ class FakeDatabase:
     time: float = 0.0
     budgets: list[float] = field(default_factory=list)
     sent: list[Statement] = field(default_factory=list)
+    closed: int = 0
 
     def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
         assert viewer is None
@@ -53,12 +57,17 @@ class FakeDatabase:
         max_rows = statement.params["max_rows"]
         if statement.sql == sql.FEED["prune"]:
             return [[statement.make_row(kind, self.take(kind, max_rows)) for kind in self.rows]]
+        if statement.sql == sql.FEED["begin_upkeep"]:
+            return [[statement.make_row(None)]]
         assert statement.sql == sql.FEED["roll_up"]
         if self.busy:
             return [[statement.make_row(True, 0, 0, 0)]]
         taken = min(max_rows, self.queue)
         self.queue -= taken
         return [[statement.make_row(False, taken, taken // 2, 1)]]
+
+    def close(self) -> None:
+        self.closed += 1
 
     def take(self, kind: str, max_rows: int) -> int:
         taken = min(max_rows, self.rows[kind])
@@ -91,7 +100,7 @@ def test_a_run_ends_in_time_and_leaves_retention_a_quarter() -> None:
     result = run(database, RULES, 20.0, lambda: database.time)
     assert not result.drained
     assert database.time == 20.0
-    assert result.events == 1_500
+    assert result.events == 1_400
     assert result.removed == {"feed_pages": 50}
     assert database.budgets == [20.0 - n for n in range(20)]
 
@@ -114,8 +123,9 @@ def test_the_rules_are_passed_on() -> None:
     database = FakeDatabase()
     rules = UpkeepRules(roll_up_batch=7, prune_batch=9, cooldown=timedelta(days=40))
     run(database, rules, 60.0, lambda: database.time)
-    rolled, pruned = database.sent
-    assert rolled.params == {"max_rows": 7}
+    begun, rolled, pruned = database.sent
+    assert begun.params == {"max_rows": 7}
+    assert rolled.params == {"max_rows": 7, "share": 0, "shares": 1}
     assert pruned.params == {"max_rows": 9, "cooldown": timedelta(days=40)}
 
 
@@ -124,7 +134,7 @@ def test_what_was_done_before_the_database_was_lost_stays_done() -> None:
         def run(
             self, *statements: Statement, viewer: UUID | None, budget_s: float
         ) -> list[list[Any]]:
-            if self.time >= 1.0:
+            if self.time >= 2.0:
                 raise DatabaseUnavailableError
             return super().run(*statements, viewer=viewer, budget_s=budget_s)
 
@@ -135,16 +145,71 @@ def test_what_was_done_before_the_database_was_lost_stays_done() -> None:
 
 
 @dataclass
+class InShares(FakeDatabase):
+    """A queue that is counted in shares.
+
+    Attributes:
+        queues: Events waiting, by share.
+        lost: The share whose connection is lost at its first batch.
+    """
+
+    queues: dict[int, int] = field(default_factory=dict)
+    lost: int | None = None
+    lock: Lock = field(default_factory=Lock)
+
+    def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+        share = statements[0].params.get("share")
+        with self.lock:
+            if share is None:
+                return super().run(*statements, viewer=viewer, budget_s=budget_s)
+            if share == self.lost:
+                raise DatabaseUnavailableError
+            assert statements[0].params["shares"] == IN_SHARES.roll_up_shares
+            self.queue = self.queues[share]
+            answer = super().run(*statements, viewer=viewer, budget_s=budget_s)
+            self.queues[share] = self.queue
+            return answer
+
+
+IN_SHARES = UpkeepRules(roll_up_batch=100, roll_up_shares=3, prune_batch=10)
+
+
+def test_shares_are_counted_on_connections_of_their_own_and_added_up() -> None:
+    database = InShares(queues={0: 250, 1: 0, 2: 99}, rows={"feed_pages": 3})
+    result = run(database, IN_SHARES, 60.0, lambda: database.time)
+    assert (result.events, result.held, result.drained, result.busy) == (349, 5, True, False)
+    assert database.queues == {0: 0, 1: 0, 2: 0}
+    assert database.closed == 3
+    assert [s.sql for s in database.sent].count(sql.FEED["begin_upkeep"]) == 1
+    assert database.sent[0].sql == sql.FEED["begin_upkeep"]
+    assert result.removed == {"feed_pages": 3}
+
+
+def test_the_queue_is_not_empty_while_one_share_is_not() -> None:
+    database = InShares(queues={0: 10, 1: 10**6, 2: 10})
+    assert not run(database, IN_SHARES, 20.0, lambda: database.time).drained
+
+
+def test_a_share_that_is_lost_keeps_no_other_from_counting() -> None:
+    database = InShares(queues={0: 150, 1: 10, 2: 150}, lost=1)
+    with pytest.raises(DatabaseUnavailableError):
+        run(database, IN_SHARES, 60.0, lambda: database.time)
+    assert database.queues == {0: 0, 1: 10, 2: 0}
+    assert database.closed == 3
+
+
+@dataclass
 class Told:
-    """A database that says how far it is behind, and how old its oldest snapshot is."""
+    """A database that says how far it is behind, and how old its oldest snapshot and event are."""
 
     seconds: tuple[float | None, float | None, float | None]
     snapshot: float | None = None
+    event: float | None = None
 
     def run(self, *_: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
         assert viewer is None
         assert budget_s == 1.0
-        return [[self.seconds], [(self.snapshot,)]]
+        return [[self.seconds], [(self.snapshot,)], [(self.event,)]]
 
 
 def test_a_database_that_stands_alone_has_no_lag() -> None:
@@ -158,3 +223,9 @@ def test_a_cell_tells_its_lag_in_milliseconds() -> None:
 
 def test_the_age_of_the_oldest_snapshot_is_told_where_it_can_be_seen() -> None:
     assert server_durations(Told((None, None, None), 300.5), 1.0) == {OLD_SNAPSHOT: 300_500.0}
+
+
+def test_the_age_of_the_oldest_event_is_told_also_where_none_waits() -> None:
+    nothing = (None, None, None)
+    assert server_durations(Told(nothing, event=0), 1.0) == {QUEUE_AGE: 0.0}
+    assert server_durations(Told(nothing, event=61.5), 1.0) == {QUEUE_AGE: 61_500.0}

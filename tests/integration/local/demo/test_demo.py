@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from local.demo.promises import Promise
+from local.demo.promises import OF_CELLS, OF_ONE_SERVER
 from local.paths import ROOT
 
 if TYPE_CHECKING:
@@ -52,7 +52,27 @@ def test_the_demo_shows_pages_keeps_every_promise_and_leaves_nothing(folder: Pat
         assert f" {word} " in done.stdout
     assert "degraded: inventory" in done.stdout
     assert "a 200-s video is ready" in done.stdout
-    for promise in Promise:
+    for promise in OF_ONE_SERVER:
+        assert re.search(rf"│ {promise} +│", done.stdout)
+    assert "Every promise held, and every part has ended." in done.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_the_demo_of_two_cells_scrolls_viewers_of_both_and_leaves_nothing(folder: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - our own module
+        COMMAND,
+        cwd=ROOT,
+        env=environment(folder, CELLS="2"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    for number in (1, 2):
+        assert f"\nCell {number} · cache" in done.stdout
+    assert re.search(r"in force in every cell after [\d.]+ ms", done.stdout)
+    for promise in OF_CELLS:
         assert re.search(rf"│ {promise} +│", done.stdout)
     assert "Every promise held, and every part has ended." in done.stdout
     assert list(folder.iterdir()) == []

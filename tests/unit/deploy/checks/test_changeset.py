@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.checks.translation import ROOT, STAGES, main, parameters_of, read_template, translate
 from functions.feed_ranker import telemetry
-from functions.feed_ranker.upkeep import OLD_SNAPSHOT, Lag, UpkeepResult
+from functions.feed_ranker.upkeep import OLD_SNAPSHOT, QUEUE_AGE, Lag, UpkeepResult
 from shared.heat import SCALES
 from shared.ranking import Parts
 from tests.unit.deploy.checks.reading import FUNCTIONS, of_type, one, texts
@@ -79,6 +79,7 @@ def test_what_is_watched(resources: dict[str, Any]) -> None:
         "MuxWebhookErrorsAlarm",
         "OldTransactionAlarm",
         "OnePartDecidesAlarm",
+        "QueueOldAlarm",
         "RollUpBehindAlarm",
         "TableThrottlesAlarm",
         "WebhookFailuresAlarm",
@@ -104,7 +105,7 @@ def test_every_metric_of_our_own_is_one_that_the_code_makes(resources: dict[str,
     made |= {f"RollUp{field.name.title()}" for field in fields(UpkeepResult)}
     made |= {f"DecidedBy{part.title()}" for part in Parts._fields}
     made |= {f"HeatMix{scale.title()}" for scale in SCALES}
-    durations = [*(field.name for field in fields(Lag)), OLD_SNAPSHOT]
+    durations = [*(field.name for field in fields(Lag)), OLD_SNAPSHOT, QUEUE_AGE]
     made |= {name.title().replace("_", "") for name in durations}
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     named = {name for alarm in alarms.values() for name in own_metrics(alarm)}
