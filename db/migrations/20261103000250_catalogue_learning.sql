@@ -76,7 +76,7 @@ $$;
 
 -- Update the mix by what events have added to the heat of all posts, and by what was learnt from them. A run moves no
 -- weight of a half-life by more than a tenth, and each keeps at least a twentieth; the weight of neighbours stays
--- between 0.05 and 0.75. Therefore neither a flood of events nor a quiet day fixes the mix. All shares of the roll-up
+-- between 0.05 and 0.75 as soon as something is learnt. Therefore neither a flood of events nor a quiet day fixes the mix. All shares of the roll-up
 -- write this row, so the roll-up calls this function last.
 CREATE OR REPLACE FUNCTION vroom_private.update_heat_mix(
   added double precision[], until timestamptz, watched double precision, shown double precision,
@@ -87,7 +87,8 @@ SET search_path = pg_catalog, public, pg_temp
 AS $$
   UPDATE heat_mix m
   SET totals = vroom_private.add_heat(m.totals, added),
-      neighbours = least(0.75, greatest(0.05, m.neighbours + coalesce(step, 0))),
+      neighbours = CASE WHEN step IS NULL THEN m.neighbours
+                        ELSE least(0.75, greatest(0.05, m.neighbours + step)) END,
       weights = CASE WHEN gains IS NULL THEN m.weights
                      ELSE vroom_private.bent_weights(m.weights, gains, watched) END,
       reward = CASE WHEN gains IS NULL OR shown = 0 THEN m.reward

@@ -8,7 +8,7 @@ DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 -- Return what other viewers watched after the last five posts of which this viewer watched at least half, the
 -- likeliest first, and how likely each of them is. The co-visits of a post, by either half-life, are divided by the
 -- sum of all that are kept of it plus five, so that a few co-visits count for little. An earlier post counts less,
--- by a factor of 0.7 each. learn_neighbours judges what others did by the same formula.
+-- by a factor of 0.7 each. judged_neighbours judges what others did by the same formula.
 CREATE OR REPLACE FUNCTION vroom_private.neighbours_of(
   viewer uuid, at timestamptz, OUT posts uuid[], OUT likely double precision[]
 )
