@@ -18,6 +18,10 @@ _SIZES: Final = (1_000_000, 10_000_000, 100_000_000)
 _HABITS: Final = Habits()
 _COSTS: Final = Costs()
 _PRICES: Final = Prices()
+# `make roll-up`: the CPU time of Postgres for counting one event, in a share among four. A share
+# works on one core, and the upkeep counts for three quarters of its 45 seconds in each minute.
+_COUNT_MS: Final = 0.1
+_COUNTING: Final = 0.75 * 45 / 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Servers:
     Attributes:
         viewers: The number of daily viewers.
         events_s: The events per second at the peak, which one catalogue counts.
+        shares: The shares in which the roll-up counts them (ROLL_UP_SHARES), by the times that the
+            upkeep has by default.
         catalogue_cores: The cores of the catalogue.
         cells: The number of cells.
         dollars: The cost of a month, all servers and everything else of `Need` included.
@@ -34,6 +40,7 @@ class Servers:
 
     viewers: int
     events_s: float
+    shares: int
     catalogue_cores: float
     cells: int
     dollars: float
@@ -54,11 +61,13 @@ def servers(
     events_s = viewers * 2 * habits.posts * habits.peak / DAY_S
     counting = events_s * costs.roll_up_ms / 1000 / costs.utilisation
     cells = max(1, math.ceil((whole.cores - counting) / cell_cores))
+    shares = max(1, math.ceil(events_s * _COUNT_MS / 1000 / _COUNTING))
     catalogue_cores = max(counting, 2.0)
     more = catalogue_cores + cells * cell_cores - whole.cores
     return Servers(
         viewers=viewers,
         events_s=events_s,
+        shares=shares,
         catalogue_cores=catalogue_cores,
         cells=cells,
         dollars=whole.dollars + more * 24 * MONTH_DAYS * prices.database_core_hour,
@@ -67,12 +76,13 @@ def servers(
 
 def table_of_servers(viewers: tuple[int, ...] = _SIZES) -> str:
     """Return a Markdown table of the servers, with one line for each number of viewers."""
-    names = "daily viewers | events/s | catalogue cores | cells of 32 cores | $ a month"
-    lines = [f"| {names} |", "|---" * 5 + "|"]
+    names = "daily viewers | events/s | shares | catalogue cores | cells of 32 cores | $ a month"
+    lines = [f"| {names} |", "|---" * 6 + "|"]
     for needed in map(servers, viewers):
         figures = [
             f"{needed.viewers:,}",
             rounded(needed.events_s),
+            f"{needed.shares:,}",
             rounded(needed.catalogue_cores),
             f"{needed.cells:,}",
             rounded(needed.dollars),

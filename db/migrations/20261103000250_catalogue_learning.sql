@@ -75,8 +75,8 @@ AS $$
 $$;
 
 -- Update the mix by what events have added to the heat of all posts, and by what was learnt from them. A run moves no
--- weight of a half-life by more than a tenth, and each keeps at least a twentieth; the weight of neighbours stays
--- between 0.05 and 0.75 as soon as something is learnt. Therefore neither a flood of events nor a quiet day fixes the mix. All shares of the roll-up
+-- weight of a half-life by more than a tenth, and each keeps at least a twentieth. What is learnt of neighbours stays
+-- between 0.05 and 0.75. Therefore neither a flood of events nor a quiet day fixes the mix. All shares of the roll-up
 -- write this row, so the roll-up calls this function last.
 CREATE OR REPLACE FUNCTION vroom_private.update_heat_mix(
   added double precision[], until timestamptz, watched double precision, shown double precision,

@@ -50,7 +50,7 @@ class FeedSettings(LogSettings):
     ] = 2_000
     roll_up_shares: Annotated[
         int,
-        Field(ge=1, le=16, description="Shares of the queue counted at once, a connection each"),
+        Field(ge=1, le=32, description="Shares of the queue counted at once, a connection each"),
     ] = 1
     prune_batch: Annotated[
         int, Field(ge=1, le=10_000, description="Rows of a kind that one transaction removes")

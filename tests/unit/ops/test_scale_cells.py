@@ -19,7 +19,8 @@ def test_the_document_holds_what_the_command_prints() -> None:
 def test_servers_by_hand() -> None:
     needed = servers(86_400, habits=Habits(sessions=1, pages=1, page_size=10, peak=1))
     assert needed.events_s == pytest.approx(20)  # an impression and a watch of each post
-    assert (needed.catalogue_cores, needed.cells) == (2.0, 1)
+    assert (needed.shares, needed.catalogue_cores, needed.cells) == (1, 2.0, 1)
+    assert servers(1_000_000).shares == 5
 
 
 @pytest.mark.parametrize("viewers", [1_000_000, 10_000_000])
