@@ -71,7 +71,7 @@ class Quality:
             length, impressions, plays, seen, likes, comments, shares, followed, *record = row
             watch = self._watch[bisect_right(bounds, length or 0)]
             watch_m, watch_n, typical = watch
-            trials = max(plays, 0)
+            trials = plays if plays > 0 else 0
             watch_rate = (seen + watch_m) / (trials + watch_n)
             like_rate = (likes + like_m) / (trials + like_n)
             comment_rate = (comments + comment_m) / (trials + comment_n)
@@ -84,7 +84,7 @@ class Quality:
                 * (0.0 if comment_rate < 0.0 else comment_rate / (comment_rate + comment))
                 + sharing * (0.0 if share_rate < 0.0 else share_rate / (share_rate + share))
             )
-            shown = max(impressions, 0)
+            shown = impressions if impressions > 0 else 0
             confidence = shown / (shown + confident)
             expected = self._expected(watch, *record) if record[-1] else NEUTRAL
             score = confidence * virality + (1.0 - confidence) * expected
@@ -103,7 +103,8 @@ class Quality:
             return NEUTRAL
         tolerated = self._config.tolerated_reports
         record = _ratio_to_typical(watch_ratio or 0.0, watch.mean)
-        record *= tolerated / (tolerated + max(report_rate or 0.0, 0.0))
+        if report_rate:
+            record *= tolerated / (tolerated + (0.0 if report_rate < 0.0 else report_rate))
         trust = samples / (samples + watch.belief)
         return trust * record + (1.0 - trust) * NEUTRAL
 
@@ -130,5 +131,4 @@ def _personal_mix(config: RankingConfig, signals: Signals) -> tuple[float, ...]:
 
 def _ratio_to_typical(rate: float, typical: float) -> float:
     """Return a rate in [0, ∞) against a typical one: 0.5 where equal, towards 1 above it."""
-    rate = max(rate, 0.0)
-    return rate / (rate + typical)
+    return 0.0 if rate < 0.0 else rate / (rate + typical)

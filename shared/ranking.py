@@ -138,10 +138,12 @@ class Ranker:
         self._known = dict(
             zip(numbers, self._learn(candidates, [watches[n] for n in numbers]), strict=True)
         )
-        unknown = math.log2((1.0 - self._follow) * self._least_share)
+        self._unlikely = self._likely(
+            self._least_share, None
+        )  # of a post of which nothing is known
         self._best = max(
             filter(math.isfinite, (reach for *_, reach in self._known.values())),
-            default=unknown + 0.5 * config.heat_range,
+            default=self._unlikely + 0.5 * config.heat_range,
         )
         self._own: dict[int, Own] = {}
         self._varieties: dict[int, float] = {}
@@ -222,7 +224,8 @@ class Ranker:
 
     def appeal(self, candidate: Candidate) -> float:
         """How far a post is this viewer's own, in doublings: by neighbours and by taste."""
-        likely = self._likely(self._least_share, candidate.follows)
+        follows = candidate.follows
+        likely = self._likely(self._least_share, follows) if follows else self._unlikely
         return likely + self.config.taste_doublings * self._known_of(candidate)[3]
 
     def evidence(self, candidate: Candidate) -> Evidence:

@@ -54,9 +54,10 @@ def weight(published_at: datetime, impressions: int, now: datetime) -> float:
 
     Newer posts and posts that were shown less are more likely.
     """
-    age_days = max((now - published_at).total_seconds(), 0.0) / _SECONDS_PER_DAY
+    age_s = (now - published_at).total_seconds()
+    age_days = age_s / _SECONDS_PER_DAY if age_s > 0.0 else 0.0
     recency = _OLD_POSTS + (1.0 - _OLD_POSTS) * 2.0 ** (-age_days / _RECENCY_DAYS)
-    return float(recency * _SHOWN_HALF / (_SHOWN_HALF + max(impressions, 0)))
+    return float(recency * _SHOWN_HALF / (_SHOWN_HALF + (impressions if impressions > 0 else 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,9 @@ class Discovery:
         published_at, impressions, creator_affinity, tag_affinity, follows = _OF_WEIGHT(candidate)
         share, lift = weight(published_at, impressions, self.now), 0.0
         if impressions < self.quota:
-            lift = 1.0 + _UNPROVEN_LIFT * (1.0 - max(impressions, 0) / self.quota)
+            lift = 1.0 + _UNPROVEN_LIFT * (
+                1.0 - (impressions if impressions > 0 else 0) / self.quota
+            )
         if self.new_viewer:
             return share, lift, _UNTRIED_LIFT if tag_affinity is None else 1.0, 1.0
         by_taste = by_neighbours = 1.0
@@ -130,7 +133,8 @@ class Discovery:
 
     def _promise(self, candidate: Candidate) -> float:
         """Draw the post's watch ratio relative to its bucket's norm: 1 if equal, always below 2."""
-        norm, plays = self._norm(candidate).mean, max(candidate.plays, 0)
+        norm = self._norm(candidate).mean
+        plays = candidate.plays if candidate.plays > 0 else 0
         watched = min(max(candidate.watch_ratio_sum, 0.0), plays)
         draw = self._draws.copy()
         draw.update(candidate.post_id.bytes)

@@ -53,7 +53,9 @@ class Maker:
         self.ranker = ranker
         self.discovery = discovery
         self._made: dict[int, _Made] = {}
-        self._varieties: dict[float, float] = {}  # rounded: there are few
+        self._weights: dict[int, float] = {}
+        self._varieties: dict[float, float] = {}  # diversity parts, rounded: there are few
+        self._after: dict[int, float] = {}  # the same after so many posts of a creator
 
     def entry(self, c: Candidate, parts: Parts, rung: Rung | None = None) -> Entry:
         """Make a candidate an entry.
@@ -74,7 +76,7 @@ class Maker:
                 _rounded(engagement),
                 _rounded(freshness),
                 _rounded(context),
-                weight(c, self.discovery),
+                self.weight(c),
                 taste_reason(c),
                 self.ranker.evidence(c),
             )
@@ -83,7 +85,7 @@ class Maker:
             c.post_id,
             c.creator_id,
             rung or _RUNGS[c.rung],
-            Parts(engagement, freshness, context, self.variety(parts.diversity)),
+            Parts(engagement, freshness, context, self._variety(parts.diversity)),
             _rounded(parts.total(self.ranker.config.weights)),
             c.followed,
             share,
@@ -97,7 +99,10 @@ class Maker:
 
     def rescored(self, entry: Entry, served_of_creator: int) -> Entry:
         """Return an entry as it scores after so many posts of its creator in the session."""
-        diversity = self.variety(self.ranker.diversity(served_of_creator))
+        diversity = self._after.get(served_of_creator)
+        if diversity is None:
+            diversity = self._variety(self.ranker.diversity(served_of_creator))
+            self._after[served_of_creator] = diversity
         if diversity == entry.parts.diversity:
             return entry
         parts = entry.parts._replace(diversity=diversity)
@@ -105,7 +110,42 @@ class Maker:
         score = min(entry.score, _rounded(parts.total(self.ranker.config.weights)))
         return entry._replace(parts=parts, score=score)
 
-    def variety(self, diversity: float) -> float:
+    def weight(self, c: Candidate) -> float:
+        """Return how likely exploration draws a post, relative to others; it is always positive."""
+        number = c.post_id.int
+        known = self._weights.get(number)
+        if known is None:
+            self._weights[number] = known = _kept(self.discovery.weight(c))
+        return known
+
+    def heaviest(self, candidates: Iterable[Candidate], count: int) -> list[Candidate]:
+        """Return the `count` posts that exploration draws most likely, the likeliest first.
+
+        Equally likely ones come by id, the last first. A post is only weighed while it can be among
+        them: its draw of how well it may yet do takes longer than all else that makes its weight.
+        """
+        discovery, weights = self.discovery, self._weights
+        bounded = []
+        for i, c in enumerate(candidates):
+            factors, known = discovery.factors(c), weights.get(c.post_id.int)
+            most = _kept(discovery.most(c, factors)) if known is None else known
+            bounded.append((most, i, factors, c))
+        bounded.sort(reverse=True)
+        best: list[tuple[float, UUID, Candidate]] = []
+        for most, _, factors, c in bounded:
+            if len(best) == count and (not best or most < best[0][0]):
+                break
+            number = c.post_id.int
+            if number not in weights:
+                weights[number] = _kept(discovery.weigh(c, factors))
+            found = (weights[number], c.post_id, c)
+            if len(best) < count:
+                heapq.heappush(best, found)
+            else:
+                heapq.heappushpop(best, found)
+        return [c for _, _, c in sorted(best, reverse=True)]
+
+    def _variety(self, diversity: float) -> float:
         """Return a diversity part as entries have it."""
         rounded = self._varieties.get(diversity)
         if rounded is None:
@@ -168,36 +208,10 @@ def _parts(members: list[Candidate], taken: dict[int, int], ranker: Ranker) -> l
     ]
 
 
-def heaviest(candidates: Iterable[Candidate], count: int, discovery: Discovery) -> list[Candidate]:
-    """Return the `count` posts that exploration draws most likely, the likeliest first.
-
-    Equally likely ones come by id, the last first. A post is only weighed while it can be among
-    them: its draw of how well it may yet do takes longer than all else that makes its weight.
-    """
-    bounded = []
-    for i, c in enumerate(candidates):
-        factors = discovery.factors(c)
-        bounded.append((_kept(discovery.most(c, factors)), i, factors, c))
-    bounded.sort(reverse=True)
-    best: list[tuple[float, UUID, Candidate]] = []
-    for most, _, factors, c in bounded:
-        if len(best) == count and (not best or most < best[0][0]):
-            break
-        found = (_kept(discovery.weigh(c, factors)), c.post_id, c)
-        if len(best) < count:
-            heapq.heappush(best, found)
-        else:
-            heapq.heappushpop(best, found)
-    return [c for _, _, c in sorted(best, reverse=True)]
-
-
-def weight(c: Candidate, discovery: Discovery) -> float:
-    """Return how likely exploration draws a post, relative to others; it is always positive."""
-    return _kept(discovery.weight(c))
-
-
 def _kept(share: float) -> float:
-    return max(_rounded(share), _LEAST_WEIGHT)
+    """Return a weight as entries have it."""
+    rounded = _rounded(share)
+    return rounded if rounded > _LEAST_WEIGHT else _LEAST_WEIGHT
 
 
 def taste_reason(c: Candidate) -> str:

@@ -20,7 +20,6 @@ from functions.feed_ranker.ranking.ladder import (
     Maker,
     by_age,
     by_ladder,
-    heaviest,
     taste_reason,
 )
 from functions.feed_ranker.ranking.personal import Weaver
@@ -191,5 +190,5 @@ def _discoveries(rest: Iterable[Candidate], ranked: Iterable[Entry], maker: Make
     held = Counter(entry.creator_id.int for entry in ranked)
     return [
         maker.scored(c, c.creator_served + held[c.creator_id.int])
-        for c in heaviest(rest, _DISCOVERY, maker.discovery)
+        for c in maker.heaviest(rest, _DISCOVERY)
     ]

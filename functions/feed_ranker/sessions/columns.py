@@ -88,17 +88,18 @@ def columns_of(posts: Sequence[Entry | Placed], weights: Weights) -> list[Any]:
     A score in whole millionths stands as its distance from what its parts give, which is next to
     nothing.
     """
-    parts = [whole_figures(post.parts[i] for post in posts) for i in range(len(Parts._fields))]
+    given = [post.parts for post in posts]
+    parts = [whole_figures(column) for column in zip(*given, strict=True)]
     return [
         [post.rung for post in posts],
         [post.reason for post in posts],
         packed(post.evidence for post in posts),
         [int(post.followed) for post in posts],
         [
-            score - _expected(post.parts, weights) if isinstance(score, int) else score
-            for post, score in zip(posts, whole_figures(post.score for post in posts), strict=True)
+            score - _expected(own, weights) if isinstance(score, int) else score
+            for own, score in zip(given, whole_figures(post.score for post in posts), strict=True)
         ],
-        *parts,
+        *(parts or [[] for _ in Parts._fields]),
     ]
 
 
