@@ -145,9 +145,12 @@ export function createOutbox(needs: Needs): Outbox {
     });
   }
 
-  /** The next rows that fit into one request: of one route, one session, oldest first. */
+  /**
+   * The next rows that fit into one request: of one route, one session, oldest first. Watches go before
+   * impressions, because a batch of either may rank the next queue, which is to know what was watched.
+   */
   function nextBatch(from: Entry[], maxBytes = MAX_BYTES): Entry[] {
-    for (const kind of ['impression', 'watch', 'feedback'] as const) {
+    for (const kind of ['watch', 'impression', 'feedback'] as const) {
       const first = from.find(({ row }) => row.kind === kind);
       if (!first) continue;
       if (kind === 'feedback') return [first];

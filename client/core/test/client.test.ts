@@ -305,6 +305,21 @@ test('what is queued is sent before a new session starts', async () => {
   );
 });
 
+test('what was watched is sent before what was seen, so that the queue that the latter prepares knows it', async () => {
+  const world = new World();
+  const { client } = await world.watching();
+  client.tracker.visible(client.posts[0]!.key, 1);
+  client.playback(client.posts[0]!.post_id, { positionMs: 0, paused: false });
+  await world.time.pass(900);
+  client.playback(client.posts[0]!.post_id, { positionMs: 900, paused: false });
+  client.tracker.visible(client.posts[0]!.key, 0);
+  await world.time.pass(3_000);
+  assert.deepEqual(
+    world.server.calls.slice(2).map(({ path }) => path),
+    ['/v1/watch-progress', '/v1/impressions'],
+  );
+});
+
 test('a page that is going sends with keepalive, without waiting, at most 60 kB', async () => {
   const world = new World();
   const { client } = await world.watching();
@@ -319,8 +334,8 @@ test('a page that is going sends with keepalive, without waiting, at most 60 kB'
   assert.deepEqual(
     sent.map(({ path, keepalive }) => [path, keepalive]),
     [
-      ['/v1/impressions', true],
       ['/v1/watch-progress', true],
+      ['/v1/impressions', true],
     ],
   );
   assert.ok(JSON.stringify(sent).length < 60_000);

@@ -126,6 +126,28 @@ def test_a_prepared_queue_knows_what_was_just_reported(feed: Harness) -> None:
     assert withdrawn == 0
 
 
+def test_a_prepared_queue_knows_the_neighbours_of_what_was_just_watched(feed: Harness) -> None:
+    """Co-visits of all viewers come with the roll-up; of what they are asked for is up to date."""
+    feed.add_posts(300)
+    neighbours = feed.add_posts(6, age=timedelta(days=300))
+    viewer = feed.viewer()
+    page = viewer.next()
+    watch(viewer, range(5))
+    told = "SELECT %s, n, vroom_private.hot_score(now(), 50) FROM unnest(%s::uuid[]) AS n"
+    feed.execute(
+        f"INSERT INTO post_covisits (post_id, next_post_id, score) {told}",
+        page["posts"][5]["post_id"],
+        neighbours,
+    )
+    viewer.watches(page, posts=slice(5, 6))
+    watch(viewer, range(5, 9))
+    following = viewer.next()
+    assert following["cache"] == "hit"
+    assert set(ids(following)) & set(map(str, neighbours))
+    first = Viewer(feed, viewer.id).next()
+    assert set(ids(first)) & set(map(str, neighbours))
+
+
 def test_a_prepared_queue_is_never_older_than_a_minute(feed: Harness, rankings: list[str]) -> None:
     feed.add_posts(500)
     viewer = feed.viewer()
