@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 from contextlib import suppress
@@ -65,12 +66,18 @@ def _without_prefix(event: Mapping[str, Any]) -> Mapping[str, Any]:
     _, _, route = str(event.get("routeKey") or "").partition(" ")
     if not route.startswith("/"):
         return event
-    pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route))
-    found = re.search(f"{pattern}\\Z", str(event.get("rawPath") or ""))
+    found = _end_of(route).search(str(event.get("rawPath") or ""))
     if found is None:
         return event
     context = {**(event.get("requestContext") or {}), "stage": "$default"}
     return {**event, "rawPath": found[0], "requestContext": context}
+
+
+@functools.lru_cache  # each route of the template has one
+def _end_of(route: str) -> re.Pattern[str]:
+    """The pattern of paths that end with a route."""
+    pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(route))
+    return re.compile(f"{pattern}\\Z")
 
 
 def create_app(logger: Logger) -> APIGatewayHttpResolver:
@@ -159,7 +166,7 @@ def viewer_of(event: APIGatewayProxyEventV2, claim: str) -> UUID:
         raise UnauthorizedError(f"The token's claim {claim} is not a UUID.") from None
     _refuse_others(raw.get("queryStringParameters") or {}, viewer)
     # A client that means somebody else must not have it done to the caller, wherever it says so.
-    if event.request_context.http.method in _WITHOUT_BODY:
+    if raw.get("body") and event.request_context.http.method in _WITHOUT_BODY:
         with suppress(InvalidInputError):
             _refuse_others(_json_object(event), viewer)
     return viewer
@@ -168,8 +175,9 @@ def viewer_of(event: APIGatewayProxyEventV2, claim: str) -> UUID:
 def _refuse_others(given: Mapping[str, Any], viewer: UUID) -> None:
     """Raise ForbiddenError where a `user_id` is anything but the viewer's, in whatever case."""
     named = given.get("user_id")
-    own = {str(viewer), viewer.hex}
-    if named is not None and not (isinstance(named, str) and named.lower() in own):
+    if named is None:
+        return
+    if not (isinstance(named, str) and named.lower() in {str(viewer), viewer.hex}):
         raise ForbiddenError
 
 

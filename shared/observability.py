@@ -34,6 +34,7 @@ NAMESPACE: Final = "VroomFeed"
 _SERVER_ERROR: Final = 500
 _CLIENT_ERROR: Final = 400
 _UNAVAILABLE: Final = 503
+_NOT_DISABLED: Final = {"", "0", "false", "no", "off", "n", "f"}
 
 
 def _known_level(name: str) -> str:
@@ -172,11 +173,11 @@ def span(stage: str) -> Iterator[None]:
 
 def _sampled() -> bool:
     """Whether this invocation is traced, and a daemon is there to take the trace."""
-    disabled = os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower()
+    # Most are not: this is asked for each stage, and reading the environment takes a while.
     return (
         "Sampled=1" in os.environ.get("_X_AMZN_TRACE_ID", "")
         and "AWS_XRAY_DAEMON_ADDRESS" in os.environ
-        and disabled in {"", "0", "false", "no", "off", "n", "f"}
+        and os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in _NOT_DISABLED
     )
 
 

@@ -12,7 +12,7 @@ import math
 import struct
 import zlib
 from dataclasses import astuple
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, SafeUUID
 
 from functions.feed_ranker.sessions.packed_content import RAW, deflated
@@ -36,17 +36,9 @@ _RUNGS: Final = {rung.value: rung for rung in Rung}
 _new, _set = object.__new__, object.__setattr__
 
 
-class Row(NamedTuple):
-    """What a stored page and a stored queue say of a post alike."""
-
-    post_id: UUID
-    creator_id: UUID
-    rung: Rung
-    parts: Parts
-    score: float
-    followed: bool
-    reason: str
-    evidence: Evidence
+# What a stored page and a stored queue say of a post alike: post, creator, rung, the parts of its
+# score, the score, whether the creator is followed, the reason and the evidence.
+Row = tuple[UUID, UUID, Rung, Parts, float, bool, str, Evidence]
 
 
 def joined(posts_with_creators: Sequence[tuple[UUID, UUID]], document: list[Any]) -> bytes:
@@ -120,7 +112,7 @@ def rows_of(
         strict=True,
     ):
         score = (_expected(own, weights) + off) / _MILLIONTHS if type(off) is int else off
-        yield Row(post, creator, _RUNGS[rung], own, score, bool(follows), reason, why)
+        yield post, creator, _RUNGS[rung], own, score, bool(follows), reason, why
 
 
 def _expected(parts: Parts, weights: Weights) -> int:

@@ -147,8 +147,8 @@ def unpack_page(data: bytes, session: UUID, page_no: int, version: int) -> Store
     page_size, degraded, queue_expired, packed, ranked_by, place = head
     policy = read_policy(packed)
     posts = tuple(
-        Placed(*row[:-2], propensity, row.reason, row.evidence)
-        for row, propensity in zip(
+        Placed(post, creator, rung, parts, score, followed, propensity, reason, evidence)
+        for (post, creator, rung, parts, score, followed, reason, evidence), propensity in zip(
             rows_of(posts_with_creators, columns, policy.weights),
             read_figures(propensities),
             strict=True,

@@ -89,8 +89,8 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
     page_size, complete, ranked_count, revision, packed, ranked_by, fresh_until, *made = head
     policy = read_policy(packed)
     entries = tuple(
-        Entry(*row[:-2], weight, row.reason, row.evidence)
-        for row, weight in zip(
+        Entry(post, creator, rung, parts, score, followed, weight, reason, evidence)
+        for (post, creator, rung, parts, score, followed, reason, evidence), weight in zip(
             rows_of(held[: len(weights)], columns, policy.weights),
             read_figures(weights),
             strict=True,
