@@ -108,7 +108,6 @@ def test_a_cell_that_comes_back_from_a_backup_sends_nothing_twice(mortal: World)
 
     backup.restore()
     assert cell.one(QUEUED, post) == 2
-    assert cell.one(VISIBLE, removed) == "public"
     see(other, post)  # the other cell goes on meanwhile
     reconnect(mortal, 1)
     assert cell.one(QUEUED, post) == 0
