@@ -84,13 +84,20 @@ AS $$
     ) t
   ) o
   GROUP BY o.bucket, o.until ORDER BY o.bucket
+  -- Another share may have counted newer events since this statement has read the row.
   ON CONFLICT (bucket) DO UPDATE
-  SET plays = vroom_private.decayed(n.plays, n.updated_at, excluded.updated_at, interval '30 days')
-        + excluded.plays,
+  SET plays =
+        vroom_private.decayed(
+          n.plays, n.updated_at, greatest(n.updated_at, excluded.updated_at), interval '30 days')
+        + vroom_private.decayed(
+          excluded.plays, excluded.updated_at, greatest(n.updated_at, excluded.updated_at), interval '30 days'),
       watch_ratio_sum =
-        vroom_private.decayed(n.watch_ratio_sum, n.updated_at, excluded.updated_at, interval '30 days')
-        + excluded.watch_ratio_sum,
-      updated_at = excluded.updated_at
+        vroom_private.decayed(
+          n.watch_ratio_sum, n.updated_at, greatest(n.updated_at, excluded.updated_at), interval '30 days')
+        + vroom_private.decayed(
+          excluded.watch_ratio_sum, excluded.updated_at, greatest(n.updated_at, excluded.updated_at),
+          interval '30 days'),
+      updated_at = greatest(n.updated_at, excluded.updated_at)
 $$;
 
 -- Count events towards the figures of their posts, and return how many posts there were. A tag's copy of a post's
