@@ -35,13 +35,15 @@ END
 $$;
 
 -- Write the terms of posts without tags. They are chosen anew only where caption or tags have changed, so that an
--- application's other changes of a post cost little.
+-- application's other changes of a post cost little. Many posts of one statement take turns of 1,000, so that each turn
+-- knows the words of those before it, and needs little memory.
 CREATE OR REPLACE FUNCTION vroom_private.post_terms_written() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
   v_posts uuid[];
+  v_turn  uuid[];
 BEGIN
   IF TG_OP = 'INSERT' THEN
     v_posts := ARRAY(SELECT n.id FROM new_posts n WHERE n.caption <> '' AND vroom_private.is_untagged(n.tags));
@@ -57,7 +59,13 @@ BEGIN
     WHERE t.post_id = n.id AND vroom_private.is_untagged(n.tags) AND abs(t.hot_score - s.hot_score) > 0.5;
   END IF;
   IF cardinality(v_posts) > 0 THEN
-    PERFORM vroom_private.write_terms(v_posts);
+    FOR v_turn IN
+      SELECT array_agg(g.id)
+      FROM (SELECT p.id, row_number() OVER (ORDER BY p.id) - 1 AS place FROM unnest(v_posts) AS p(id)) g
+      GROUP BY g.place / 1000 ORDER BY g.place / 1000
+    LOOP
+      PERFORM vroom_private.write_terms(v_turn);
+    END LOOP;
   END IF;
   RETURN NULL;
 END

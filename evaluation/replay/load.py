@@ -37,7 +37,7 @@ TYPICAL_MS = 60_000  # of a post of which the log says no length
 _INSERT_POST = """
 INSERT INTO posts (id, creator_id, caption, tags, mux_ready, mux_playback_id, mux_duration_ms,
                    aspect_ratio, created_at, published_at)
-VALUES (%s, %s, '', %s, true, %s, %s, '9:16', %s, %s)
+VALUES (%s, %s, %s, %s, true, %s, %s, '9:16', %s, %s)
 """
 _COPY_EVENTS = """
 COPY engagement_queue (post_id, creator_id, at, impressions, plays, watch_ratio, likes, weight,
@@ -124,6 +124,7 @@ def publish(world: World, admin: psycopg.Connection, posts: Iterable[int]) -> No
             (
                 world.posts[i],
                 world.creators[i],
+                post.caption,
                 list(post.tags),
                 f"play{world.posts[i].hex[:12]}",
                 post.duration_ms or TYPICAL_MS,

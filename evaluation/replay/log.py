@@ -1,7 +1,7 @@
 """A log of who watched what and when, checked as it is read.
 
 One row is one watch. The columns `viewer`, `post` and `time` are needed; `watch_ratio`, `liked`,
-`creator`, `tags`, `published_at` and `duration` (seconds) are used where they are known.
+`creator`, `tags`, `caption`, `published_at` and `duration` (seconds) are used where they are known.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEEDED = ("viewer", "post", "time")
-OPTIONAL = ("watch_ratio", "liked", "creator", "tags", "published_at", "duration")
+OPTIONAL = ("watch_ratio", "liked", "creator", "tags", "caption", "published_at", "duration")
 _DAY_S = 86_400.0
 
 
@@ -45,12 +45,14 @@ class Post:
         tags: Its tags.
         published_s: When it came out, in seconds since 1970.
         duration_ms: Its length; None where the log does not say.
+        caption: What its creator wrote; empty where the log does not say.
     """
 
     creator: str
     tags: tuple[str, ...]
     published_s: float
     duration_ms: int | None
+    caption: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,12 +175,14 @@ def _posts(
             durations.setdefault(int(post[row]), max(round(1000 * seconds[row]), 1))
     creators = _first_values(arrays.get("creator"), post)
     tags = _first_values(arrays.get("tags"), post)
+    captions = _first_values(arrays.get("caption"), post)
     return tuple(
         Post(
             str(creators[i][1]) if i in creators else "",
             tag_list(*tags[i]) if i in tags else (),
             float(published[i]),
             durations.get(i),
+            str(captions[i][1]) if i in captions else "",
         )
         for i in range(len(first))
     )

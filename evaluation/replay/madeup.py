@@ -99,7 +99,8 @@ def made_up(shape: Shape | None = None) -> Log:
             "watch_ratio": [row[3] for row in rows],
             "liked": [row[4] for row in rows],
             "creator": [f"creator-{posts.creator[row[2]]}" for row in rows],
-            "tags": [f"topic-{posts.topic[row[2]]}" for row in rows],
+            "tags": [f"topic{posts.topic[row[2]]}" for row in rows],
+            "caption": [f"A clip about topic{posts.topic[row[2]]}" for row in rows],
             "published_at": [START_S + float(posts.born_s[row[2]]) for row in rows],
             "duration": [float(posts.duration_s[row[2]]) for row in rows],
         }

@@ -18,6 +18,7 @@ TAGS_PER_TOPIC = 3
 TOP_TOPICS = 3
 _TAG_NOISE = 0.15  # the share of tags that say nothing about the post
 _SECOND_TOPIC = 0.35  # the share of posts about two topics
+_WORDS = tuple(a + b for a in ("mo", "ka", "ti", "se", "lu") for b in ("ran", "dol", "vik", "pem"))
 _JUNK = 0.03  # the share of posts that nobody likes and some viewers report
 _ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo")
 _DEVICES = ("phone", "tablet", "desktop", "tv")
@@ -71,7 +72,8 @@ class Post:
         topics: The share of each topic. The shares sum to 1.
         topic: Its main topic.
         tags: The tags of its creator, which are a noisy view of its topics. Some have no tags.
-        caption: A text that names one of its topics, even if there are no tags.
+        caption: A text that names one of its tags among words that say nothing. It does so even if
+            there are no tags.
         quality: How good it is for those who like its topics, in [0, 1].
         junk: True where it is good for nobody.
         duration_ms: Its length in milliseconds.
@@ -138,11 +140,15 @@ def populate(scale: Scale, seed: int) -> Population:
     apart = np.random.default_rng([seed, 1])
     later = [_taste(apart, popularity) for _ in viewers]
     untagged = apart.random(len(posts)) < scale.untagged_percent / 100
+    fillers = apart.choice(_WORDS, (len(posts), 3))
     return Population(
         seed,
         tuple(replace(v, later_taste=taste) for v, taste in zip(viewers, later, strict=True)),
         creators,
-        tuple(replace(p, tags=()) if bare else p for p, bare in zip(posts, untagged, strict=True)),
+        tuple(
+            replace(post, tags=() if bare else post.tags, caption=_caption(post.tags[0], words))
+            for post, bare, words in zip(posts, untagged, fillers, strict=True)
+        ),
     )
 
 
@@ -172,7 +178,7 @@ class _Maker:
             topics=topics,
             topic=main,
             tags=tags,
-            caption=f"about {tags[0]}",
+            caption="",
             quality=quality,
             junk=junk,
             duration_ms=int(seconds * 1000),
@@ -213,6 +219,11 @@ def _tags(rng: np.random.Generator, topics: NDArray[np.float64]) -> tuple[str, .
         topic = int(rng.integers(TOPICS)) if noise else int(rng.choice(TOPICS, p=topics))
         tags.append(f"t{topic:02}{'abc'[int(rng.integers(TAGS_PER_TOPIC))]}")
     return tuple(dict.fromkeys(tags))
+
+
+def _caption(word: str, fillers: NDArray[np.str_]) -> str:
+    before, between, after = fillers
+    return f"The {before} of my {word}, {between} and {after}!"
 
 
 def _id(rng: np.random.Generator) -> UUID:

@@ -210,6 +210,19 @@ def test_a_word_that_a_quarter_of_the_hottest_posts_bear_is_no_term(
     assert terms(connection, add_post(connection, "Vlog with cats")) == ["cats"]
 
 
+def test_of_many_posts_that_one_statement_writes_the_later_ones_know_what_the_first_say(
+    connection: Connection,
+) -> None:
+    connection.execute(
+        "INSERT INTO posts (creator_id, mux_ready, mux_playback_id, caption)"
+        " SELECT gen_random_uuid(), true, 'p', 'Vlog number' || n FROM generate_series(1, 2500) n"
+    )
+    rows = connection.execute(
+        "SELECT count(*) FILTER (WHERE tag = 'vlog') AS vlogs, count(*) AS terms FROM post_tags"
+    ).fetchall()
+    assert rows == [{"vlogs": 1_000, "terms": 3_500}]
+
+
 def test_a_viewer_who_likes_a_tag_meets_captions_that_say_it(connection: Connection) -> None:
     said = [add_post(connection, f"Cooking {n}") for n in range(3)]
     tagged = add_post(connection, "", "#COOKING")

@@ -40,10 +40,10 @@ def test_a_log_needs_no_more_than_viewer_post_and_time(tmp_path: Path) -> None:
 def test_what_the_log_says_of_posts_is_read(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(
-        "viewer,post,time,watch_ratio,liked,creator,tags,published_at,duration\n"
-        "a,x,2026-01-01T00:00:10Z,0.5,true,c,news|köln,2026-01-01,12.5\n"
-        "b,x,2026-01-01T00:00:20Z,,no,,,,\n"
-        "b,y,2026-01-01T00:00:30Z,1,1,d,,,\n"
+        "viewer,post,time,watch_ratio,liked,creator,tags,published_at,duration,caption\n"
+        "a,x,2026-01-01T00:00:10Z,0.5,true,c,news|köln,2026-01-01,12.5,\n"
+        "b,x,2026-01-01T00:00:20Z,,no,,,,,Дом|сад\n"
+        "b,y,2026-01-01T00:00:30Z,1,1,d,,,,\n"
     )
     log = read_log(path)
     first, second = log.posts
@@ -52,6 +52,7 @@ def test_what_the_log_says_of_posts_is_read(tmp_path: Path) -> None:
     assert first.duration_ms == 12_500
     assert log.at_s[0] - first.published_s == 10.0
     assert second.tags == ()
+    assert (first.caption, second.caption) == ("Дом|сад", "")
     assert log.ratio.tolist() == [0.5, 1.0, 1.0]
     assert log.liked.tolist() == [True, False, True]
 
