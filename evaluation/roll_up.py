@@ -29,7 +29,7 @@ from local.catalogue import seed
 from local.errors import StackError
 from local.migrate import migrate
 from local.services.postgres import embedded_postgres
-from ops.scale import DAY_S, Habits
+from ops.assumptions import DAY_S, Habits
 from shared import sql
 from shared.postgres import Postgres
 

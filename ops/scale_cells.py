@@ -12,12 +12,10 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from ops.scale import DAY_S, MONTH_DAYS, Costs, Habits, Prices, need, print_table, rounded
+from ops.assumptions import COSTS, DAY_S, HABITS, MONTH_DAYS, PRICES, Costs, Habits, Prices
+from ops.scale import need, print_table, rounded
 
 _SIZES: Final = (1_000_000, 10_000_000, 100_000_000)
-_HABITS: Final = Habits()
-_COSTS: Final = Costs()
-_PRICES: Final = Prices()
 # `make roll-up`: the CPU time of Postgres for counting one event, in a share among four. A share
 # works on one core, and the upkeep counts for three quarters of its 45 seconds in each minute.
 _COUNT_MS: Final = 0.1
@@ -49,9 +47,9 @@ class Servers:
 def servers(
     viewers: int,
     cell_cores: int = 32,
-    habits: Habits = _HABITS,
-    costs: Costs = _COSTS,
-    prices: Prices = _PRICES,
+    habits: Habits = HABITS,
+    costs: Costs = COSTS,
+    prices: Prices = PRICES,
 ) -> Servers:
     """Return the catalogue and the cells of so many cores that so many daily viewers need.
 

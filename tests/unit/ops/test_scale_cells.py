@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.scale import Habits, need
+from ops.assumptions import Habits
+from ops.scale import need
 from ops.scale_cells import main, servers, table_of_servers
 
 SCALING = Path(__file__).parents[3] / "docs" / "scaling.md"
