@@ -17,7 +17,7 @@ _IDLE_LOAD = 0.25  # per core: a machine with a load up to this counts as idle
 
 
 def machine() -> dict[str, Any]:
-    """Return the processor, memory, versions and load. Nothing in it names the machine."""
+    """Return processor, memory, versions, stand-in and load. Nothing in it names the machine."""
     cores, load = os.cpu_count() or 1, psutil.getloadavg()[0]
     return {
         "cores": cores,
@@ -25,6 +25,7 @@ def machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         "python": platform.python_version(),
         "postgres": VERSION,
+        "dynamodb": "given" if os.environ.get("DYNAMODB_ENDPOINT_URL") else "moto",
         "load_before": round(load, 2),
         "busy": load > _IDLE_LOAD * cores,
     }

@@ -1,9 +1,12 @@
-"""The servers that are measured, which are an embedded Postgres and moto's DynamoDB."""
+"""The servers that are measured, which are an embedded Postgres and a stand-in for DynamoDB.
+
+The stand-in is moto's server, or the one whose address DYNAMODB_ENDPOINT_URL gives.
+"""
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -52,17 +55,11 @@ def run_postgres(folder: Path, *, durable: bool) -> Iterator[PostgresInstance]:
 @contextmanager
 def run_servers(folder: Path) -> Iterator[Servers]:
     """Run both servers while the block runs, as `make dev` does. os.environ names them."""
-    dynamodb = DynamoDbServer(folder / "dynamodb.log")
-    try:
-        dynamodb.wait_ready()
-        template = load_template(TEMPLATE, {})
-        aws = prepare_table(template, TABLE, dynamodb.url, own=True)
+    with run_dynamodb(folder) as dynamodb:
         secrets = lasting_secrets(folder / "secrets.json", ("CURSOR_SECRET", "MUX_WEBHOOK_SECRET"))
         environment = {
-            **aws,
+            **dynamodb,
             **secrets,
-            "SESSION_TABLE": TABLE,
-            "DYNAMODB_ENDPOINT_URL": dynamodb.url,
             "MUX_TOKEN_ID": "bench",
             "MUX_TOKEN_SECRET": "bench",
             "POWERTOOLS_METRICS_NAMESPACE": "VroomFeed",
@@ -70,9 +67,33 @@ def run_servers(folder: Path) -> Iterator[Servers]:
             "POWERTOOLS_TRACE_DISABLED": "true",
         }
         with run_postgres(folder, durable=True) as postgres, patch.dict(os.environ, environment):
-            yield Servers(postgres, role_passwords(folder), dynamodb.url, environment)
+            url = environment["DYNAMODB_ENDPOINT_URL"]
+            yield Servers(postgres, role_passwords(folder), url, environment)
+
+
+@contextmanager
+def run_dynamodb(folder: Path) -> Iterator[dict[str, str]]:
+    """Run a stand-in for DynamoDB while the block runs, unless one is given.
+
+    Yields:
+        The variables with which functions find it and the table, which is there.
+    """
+    given = os.environ.get("DYNAMODB_ENDPOINT_URL")
+    with ExitStack() as stack:
+        url = given or stack.enter_context(_own_dynamodb(folder))
+        aws = prepare_table(load_template(TEMPLATE, {}), TABLE, url, own=given is None)
+        yield {**aws, "SESSION_TABLE": TABLE, "DYNAMODB_ENDPOINT_URL": url}
+
+
+@contextmanager
+def _own_dynamodb(folder: Path) -> Iterator[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    server = DynamoDbServer(folder / "dynamodb.log")
+    try:
+        server.wait_ready()
+        yield server.url
     finally:
-        dynamodb.close()
+        server.close()
 
 
 def role_passwords(folder: Path) -> dict[str, str]:
