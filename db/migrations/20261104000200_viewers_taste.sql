@@ -83,13 +83,14 @@ CREATE TABLE IF NOT EXISTS public.viewer_tag_affinity (
 ) WITH (fillfactor = 80);
 
 -- The device on which and the time of day at which a viewer last asked for a page. Together with the viewer's
--- strongest tag, these give the viewer's cohort.
+-- strongest tag, these give the viewer's cohort. `prepared` names the last pages for which claim_queue was given.
 CREATE TABLE IF NOT EXISTS public.viewer_context (
   user_id    uuid PRIMARY KEY,
   device     text NOT NULL,
   daypart    text NOT NULL CHECK (daypart IN ('night', 'morning', 'midday', 'afternoon', 'evening', 'late')),
-  updated_at timestamptz NOT NULL DEFAULT now()
-);
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  prepared   uuid[] NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 80);
 
 -- What viewers asked for: one row for each target, which is in force while undone_at is null.
 CREATE TABLE IF NOT EXISTS public.feedback (

@@ -60,6 +60,32 @@ BEGIN
 END
 $$;
 
+-- Claim the right to rank the queue that page `page` of a session will begin with, and return whether it was free. The
+-- viewer's last four claims are known, so that the sessions of several devices do not take each other's.
+--
+-- A claim that a crash loses costs a ranking and nothing else. So nobody waits for the disk here.
+CREATE OR REPLACE FUNCTION public.claim_queue(viewer uuid, session uuid, page integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+  v_claim uuid := md5(session::text || '/' || page)::uuid;
+BEGIN
+  PERFORM vroom_private.assert_viewer(viewer);
+  IF EXISTS (
+    SELECT FROM feed_pages f
+    WHERE f.user_id = viewer AND f.session_id = session AND f.page_no = page
+  ) THEN
+    RETURN false;
+  END IF;
+  PERFORM set_config('synchronous_commit', 'off', true);
+  UPDATE viewer_context c
+  SET prepared = (v_claim || c.prepared)[1:4]
+  WHERE c.user_id = viewer AND NOT v_claim = ANY (c.prepared);
+  RETURN FOUND;
+END
+$$;
+
 -- Return what clients are shown of the posts of a prepared queue, as posts_as_cached does, for the session cache. A
 -- post that the viewer may not be shown looks as if it were gone. There is no row where the page is written already.
 CREATE OR REPLACE FUNCTION public.prepared_content(viewer uuid, session uuid, page integer, ids uuid[])
@@ -87,6 +113,7 @@ END
 $$;
 
 SELECT vroom_private.open_only_to('public.session_pace(uuid, uuid, uuid)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.claim_queue(uuid, uuid, integer)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.prepared_content(uuid, uuid, integer, uuid[])', 'vroom_app');
 
 COMMIT;

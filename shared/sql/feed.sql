@@ -34,6 +34,9 @@ FROM standing_page(%(viewer)s, %(session)s, %(page_no)s, %(request)s);
 SELECT session_id, page_no, posts, seen, described
 FROM session_pace(%(viewer)s, %(session)s::uuid, %(post)s::uuid);
 
+-- name: claim_queue
+SELECT claim_queue(%(viewer)s, %(session)s, %(page_no)s);
+
 -- name: prepared_content
 SELECT content_columns
 FROM prepared_content(%(viewer)s, %(session)s, %(page_no)s, %(ids)s::uuid[]);

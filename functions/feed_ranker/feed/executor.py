@@ -142,10 +142,9 @@ class Feed:
             fresh_until = self.cache.fresh_until(request.moment.now)
             columns = outcome.content_columns or "{}"
             queue = pack_queue(CachedQueue.of(draft.new_queue, draft.page, columns, fresh_until))
-        elif draft.follows_from_queue and not entry.claimed:
+        elif draft.follows_from_queue:
             return
-        # Where a queue is being prepared for the page, it comes too late: this page stands.
-        follows = draft.follows_from_queue and draft.stored is None and not entry.claimed
+        follows = draft.follows_from_queue and draft.stored is None
         stored = StoredPage(draft.page, outcome.version, _queue_expired(draft, work))
         with span("cache"):
             cache.remember(draft.page, None if follows else stored, queue, expected=entry.version)

@@ -1,8 +1,8 @@
 """Prepares queues: what viewers report while they watch ranks what they are shown next.
 
 This happens after a batch was committed, and at no price for its answer: whatever goes wrong here
-costs a miss, and nothing else. A session's next queue is ranked once, whoever races: a conditional
-write claims the place where it will stand before anything is ranked.
+costs a miss, and nothing else. A session's next queue is ranked once, whoever races: Postgres gives
+the right to rank it once, before anything is ranked.
 """
 
 from __future__ import annotations
@@ -106,9 +106,8 @@ class Preparer:
             return Preparation.FAILED
 
     def _prepare(self, request: FeedRequest, deadline: float) -> Preparation:
-        viewer, at, claim = request.viewer, request.at, request.request_id
-        now = request.moment.now
-        if not self.queues.claim(viewer, at, claim, now):
+        viewer, at = request.viewer, request.at
+        if not self.queues.claim(viewer, at):
             return Preparation.ELSEWHERE
         ranked = self._rank(request, deadline)
         if ranked is None:
@@ -122,7 +121,7 @@ class Preparer:
             return Preparation.ELSEWHERE
         if time.monotonic() > deadline:
             return Preparation.FAILED
-        kept = self.queues.keep(viewer, at, queue, content, ranked.trace, claim=claim, now=now)
+        kept = self.queues.keep(viewer, at, queue, content, ranked.trace, request.moment.now)
         return Preparation.PREPARED if kept else Preparation.ELSEWHERE
 
     def _rank(self, request: FeedRequest, deadline: float) -> RankedQueue | None:

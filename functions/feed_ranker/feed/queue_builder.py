@@ -100,10 +100,11 @@ class QueueBuilder:
         ask_cache = request.at.cache_only_pages or refilling
         served = cache.served(request.at.session) if ask_cache else {}
         length = queue.ranked_length(request.page_size, used_up_early=used_up_early)
+        want = queue.wanted(length)
+        if unwritten:  # fewer are ranked, among as many
+            length = min(length, queue.prepared_length(request.page_size))
         with span("sources"):
-            decision, found = self._retrieve(
-                request, served, queue.wanted(length), unless, unwritten=unwritten
-            )
+            decision, found = self._retrieve(request, served, want, unless, unwritten=unwritten)
         if unless is not None and found.instead:
             return unless.read(found.instead[0])
         with span("ranking"):

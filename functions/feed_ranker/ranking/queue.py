@@ -90,6 +90,14 @@ def ranked_length(page_size: int, *, used_up_early: bool = False) -> int:
     return max(_MIN_RANKED, min(_MAX_RANKED, pages * page_size))
 
 
+def prepared_length(page_size: int) -> int:
+    """Return how many posts are ranked ahead, of which the next page takes the best.
+
+    They leave creator variety a choice, and are not kept.
+    """
+    return 2 * page_size
+
+
 def wanted(length: int) -> int:
     """Return how many unseen candidates to ask for: half as many again as ranked positions."""
     return 3 * length // 2

@@ -30,13 +30,11 @@ class CacheEntry:
         stored: The page, where it is stored.
         queue: The queue that the page is, or was, taken from.
         own_queue: The bytes of the queue that was ranked for this very page, if one was.
-        claimed: Whether somebody has begun to prepare a queue for the page.
     """
 
     stored: StoredPage | None = None
     queue: CachedQueue | None = None
     own_queue: bytes | None = None
-    claimed: bool = False
 
     @property
     def version(self) -> int:
@@ -70,7 +68,6 @@ class Cache:
             stored=_unpacked(own, at.session, at.page_no) if own else None,
             queue=unpack_queue(holder.queue) if holder and holder.queue else None,
             own_queue=own.queue if own else None,
-            claimed=own is not None and own.queue is None and own.page is None,
         )
 
     def served(self, viewer: UUID, session: UUID, now: datetime) -> dict[UUID, int]:

@@ -1,4 +1,4 @@
-"""Prepared queues: when one is to be ranked, and how its place is claimed and then filled."""
+"""Prepared queues: when one is to be ranked, who ranks it, and where it is put."""
 
 from __future__ import annotations
 
@@ -48,27 +48,28 @@ class PreparedQueues:
     ttl_s: int
     on_failure: Callable[[str], None] = unheard
 
-    def claim(self, viewer: UUID, at: Position, claim: str, now: datetime) -> bool:
-        """Claim the item of a page that has none; return whether it was free.
+    def claim(self, viewer: UUID, at: Position) -> bool:
+        """Claim the queue of a page; return whether nobody has, and the page is not written.
 
-        It is read first, since a conditional write that is refused is charged by the size of what
-        is there. A session does not come back to a page whose item has expired, so an item that is
-        still there counts, expired or not.
+        DynamoDB is asked first: nothing is ranked that could not be put there. A session does not
+        come back to a page whose item has expired, so an item that is still there counts, expired
+        or not.
 
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
+            DatabaseUnavailableError: Postgres did not answer within the budget.
         """
         place = key(viewer, at.session, at.page_no)
         there = call(lambda: self.client.get_item(TableName=self.table, Key=place), self.on_failure)
         if "Item" in there:
             return False
-        expires_at = int(now.timestamp()) + SESSION_S
-        request: PutItemInputTypeDef = {
-            "TableName": self.table,
-            "Item": {**place, "claim": {"S": claim}, "expires_at": {"N": str(expires_at)}},
-            "ConditionExpression": "attribute_not_exists(pk)",
-        }
-        return self._put(request)
+        statement = Statement(
+            sql.FEED["claim_queue"],
+            {"viewer": viewer, "session": at.session, "page_no": at.page_no},
+            bool,
+        )
+        ((free,),) = self.database.run(statement, viewer=viewer, budget_s=self.budget_s)
+        return bool(free)
 
     def content(self, viewer: UUID, at: Position, queue: Queue) -> PackedContent | None:
         """Return what clients are shown of a queue's posts.
@@ -93,20 +94,18 @@ class PreparedQueues:
         (found,) = self.database.run(statement, viewer=viewer, budget_s=self.budget_s)
         return PackedContent.of(posts, found[0]) if found else None
 
-    def keep(  # where, what, under which claim
+    def keep(  # where, what, when
         self,
         viewer: UUID,
         at: Position,
         queue: Queue,
         content: PackedContent,
         trace: Mapping[str, Any],
-        *,
-        claim: str,
         now: datetime,
     ) -> bool:
-        """Put a queue where it was claimed; return whether the claim still stood.
+        """Put a queue where its page will look for it; return whether nothing was there.
 
-        It does not where the page was served from a queue that was ranked for it meanwhile.
+        Something is where the page was served from a queue that was ranked for it meanwhile.
 
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
@@ -117,12 +116,8 @@ class PreparedQueues:
         request: PutItemInputTypeDef = {
             "TableName": self.table,
             "Item": attributes(viewer, at.session, at.page_no, item, seconds + SESSION_S),
-            "ConditionExpression": "claim = :claim",
-            "ExpressionAttributeValues": {":claim": {"S": claim}},
+            "ConditionExpression": "attribute_not_exists(pk)",
         }
-        return self._put(request)
-
-    def _put(self, request: PutItemInputTypeDef) -> bool:
         try:
             call(lambda: self.client.put_item(**request), self.on_failure)
         except ConditionFailed:

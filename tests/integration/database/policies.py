@@ -122,6 +122,7 @@ VIEWER_CALLS: Final[dict[str, LiteralString]] = {
     ),
     "standing_page": "SELECT FROM standing_page(%(viewer)s, %(post)s, 0, '{}')",
     "session_pace": "SELECT FROM session_pace(%(viewer)s, %(post)s, NULL)",
+    "claim_queue": "SELECT claim_queue(%(viewer)s, %(post)s, 0)",
     "prepared_content": "SELECT FROM prepared_content(%(viewer)s, %(post)s, 0, '{}')",
     "record_impressions": "SELECT FROM record_impressions(%(viewer)s, %(post)s, '[]')",
     "record_impression": "SELECT record_impression(%(viewer)s, %(post)s)",

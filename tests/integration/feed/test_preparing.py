@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from functions.feed_ranker.feed.queue_builder import QueueBuilder
+from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.telemetry import FeedTelemetry
 from shared.errors import UnavailableError
 from tests.integration.feed.harness import (
@@ -393,3 +394,30 @@ def test_a_database_that_only_reads_refuses_the_batch_and_prepares_nothing(
     finally:
         feed.execute("ALTER ROLE vroom_app RESET default_transaction_read_only")
     assert len(rankings) == 1
+
+
+def test_a_page_is_claimed_once_whichever_sessions_take_turns(feed: Harness) -> None:
+    feed.add_posts(50)
+    viewer = feed.viewer()
+    others = [Viewer(feed, viewer.id) for _ in range(3)]
+    for each in (viewer, *others):
+        each.next()
+    preparer = feed.container._preparer
+    assert preparer is not None
+
+    def claims() -> list[bool]:
+        places = [Position(each.session, page_no=1) for each in (viewer, *others) if each.session]
+        return [preparer.queues.claim(viewer.id, place) for place in places]
+
+    assert claims() == [True] * 4
+    assert claims() == [False] * 4
+
+
+def test_a_page_that_is_written_cannot_be_claimed(feed: Harness) -> None:
+    feed.add_posts(50)
+    viewer = feed.viewer()
+    viewer.next()
+    preparer = feed.container._preparer
+    assert preparer is not None
+    assert viewer.session is not None
+    assert not preparer.queues.claim(viewer.id, Position(viewer.session, page_no=0))
