@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import math
 import struct
-import zlib
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, SafeUUID
 
-from functions.feed_ranker.sessions.packed_content import RAW, deflated
+from functions.feed_ranker.sessions.packed_content import deflated, inflated
 from shared.evidence import Evidence, packed, unpacked
 from shared.models import Rung
 from shared.ranking import Parts
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from functions.feed_ranker.pages.page import Placed
     from functions.feed_ranker.ranking.stream import Entry
 
-_VERSION: Final = 5
+_VERSION: Final = 6
 _HEAD: Final = struct.Struct(">BH")  # version, how many posts
 _ID: Final = 16
 _MILLIONTHS: Final = 1_000_000
@@ -61,9 +60,8 @@ def split(data: bytes) -> tuple[list[tuple[UUID, UUID]], Any, bytes] | None:
         return None
     end = _HEAD.size + 2 * count * _ID
     ids = [_uuid(data[at : at + _ID]) for at in range(_HEAD.size, end, _ID)]
-    stream = zlib.decompressobj(RAW)
-    document = json.loads(stream.decompress(data[end:]))
-    return list(zip(ids[::2], ids[1::2], strict=True)), document, stream.unused_data
+    document, rest = inflated(data[end:])
+    return list(zip(ids[::2], ids[1::2], strict=True)), json.loads(document), rest
 
 
 def _uuid(data: bytes) -> UUID:

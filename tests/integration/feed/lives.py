@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import uuid
-import zlib
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from functions.feed_ranker.events import feedback, watch_progress
 from functions.feed_ranker.requests import FeedbackIn, WatchBatch
+from functions.feed_ranker.sessions.packed_content import inflated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -150,11 +150,10 @@ def items_naming(client: DynamoDBClient, table: str, wanted: UUID) -> list[str]:
 def texts_within(data: bytes) -> list[str]:
     """The compressed texts that follow a version, a count and as many pairs of ids."""
     version, count = struct.unpack_from(">BH", data)
-    assert version == 5
+    assert version == 6
     texts, rest = [], data[3 + 32 * count :]
     while rest:
-        stream = zlib.decompressobj(-15)
-        texts.append(stream.decompress(rest).decode())
-        rest = stream.unused_data
+        text, rest = inflated(rest)
+        texts.append(text.decode())
     assert texts
     return texts

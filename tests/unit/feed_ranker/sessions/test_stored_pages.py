@@ -214,7 +214,7 @@ def test_the_content_of_repeats_on_the_page_is_cached_with_the_queue() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x05", b"\x04\x00\x00", b"\x06\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
+    [b"", b"\x06", b"\x05\x00\x00", b"\x07\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
 )
 def test_what_another_release_has_packed_is_not_there(data: bytes) -> None:
     assert unpack_queue(data) is None
