@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate cells move roll-up lag adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate cells move roll-up sessions lag adopt lock format clean client experiment why simulate replay movielens bench soak load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
 help:  ## List the targets; in brackets how long they take on two cores
@@ -56,7 +56,7 @@ openapi: install  ## Write docs/openapi.json anew from the handlers' models
 client: install  ## Build the client and its page (Node 20 or later, or the one of a wheel)
 	$(BIN)/python -m local.node build
 
-simulate: install  ## A simulated population through the feed (WHAT=feeds, life, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS; AGAINST=<commit>) [8 min]
+simulate: install  ## A simulated population through the feed (WHAT=feeds, life, start, half-life, weights, quota, ttl; SEEDS, VIEWERS, DAYS; AGAINST=<commit>) [8 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.simulation $(WHAT)
 
 replay: install  ## A timed log through the feed, judged beside simple rankings (LOG=…, WINDOW hours, EVENTS, EXPLORATION) [30 s with SMALL=1]
@@ -67,6 +67,9 @@ movielens: install  ## MovieLens-100k as a log for make replay: STATE_DIR/moviel
 	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest $(STATE_DIR) \
 		--requirement requirements/movielens.txt
 	$(BIN)/python -m evaluation.replay.movielens $(STATE_DIR)/recbole-1.2.1-py3-none-any.whl $(STATE_DIR)/movielens.parquet
+
+sessions: install  ## What a session of ten pages costs: rankings, calls and units of DynamoDB (POSTS, VIEWERS) [20 s]
+	exec $(BIN)/python -m evaluation.speed.sessions
 
 roll-up: install  ## How many events a second one catalogue server counts (POSTS, EVENTS, SHARES="1 2 4", BATCH="2000 10000") [2 min]
 	exec $(BIN)/python -m evaluation.roll_up

@@ -1,4 +1,4 @@
-"""`make simulate`: `python -m evaluation.simulation [feeds|life|half-life|weights|quota|ttl]`."""
+"""`make simulate`: `python -m evaluation.simulation [WHAT]`, where WHAT names a comparison."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evaluation.other_build import Build
-    from evaluation.simulation.tally import Figures
+    from evaluation.simulation.figures import Figures
 
 _FRESHNESS_BOOST = {
     "variant": "freshness_boost",
@@ -72,6 +72,14 @@ def plans(scale: Scale) -> dict[str, Plan]:
                 for label, arm in {OURS: OURS, **{name: name for name in REFERENCES}}.items()
             },
             "simulation-life.png",
+        ),
+        "start": Plan(
+            "Sessions that begin with POST /v1/sessions",
+            {
+                "startSession": (OURS, replace(scale, start_session=1)),
+                "first page at once": (OURS, replace(scale, start_session=0)),
+            },
+            "simulation-start.png",
         ),
         "half-life": Plan(
             "Half-lives of the hot score",

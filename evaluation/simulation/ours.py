@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
+from dataclasses import replace
 from random import Random
+from statistics import mean
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -11,6 +14,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from evaluation.clock import Clock, moment
+from evaluation.counting import Work, counted
 from evaluation.handler import Handler, RefusedError
 from evaluation.simulation.arms import Answer, Session, Slot, View
 from evaluation.simulation.scale import HOUR_S
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from evaluation.handler import Backend
+    from evaluation.simulation.figures import Figures
     from evaluation.simulation.population import Population
     from evaluation.simulation.scale import Scale
 
@@ -60,6 +65,7 @@ class Ours:
         self._ids = Random(f"{population.seed}/ids")
         self._index = {str(post.id): i for i, post in enumerate(population.posts)}
         self._liked: dict[tuple[int, int], int] = {}
+        self._work = Work()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -76,6 +82,7 @@ class Ours:
             self._handler = stack.enter_context(
                 Handler(self._backend, settings, self._clock, self._new_id)
             )
+            self._work = stack.enter_context(counted())
             self._stack = stack.pop_all()
         return self
 
@@ -103,14 +110,17 @@ class Ours:
         """Send GET /v1/feed with the cursor of the last page."""
         self._clock.set(now_s)
         viewer = self._population.viewers[session.viewer]
-        if session.id is None:
-            session.id = self._new_id()
-        query = {
-            "page_size": str(self._scale.page_size),
-            "session_id": str(session.id),
+        about = {
             "device": viewer.device,
             "connection": viewer.connection,
             "timezone": viewer.timezone,
+        }
+        if session.id is None:
+            session.id = self._start(viewer.id, about)
+        query = {
+            "page_size": str(self._scale.page_size),
+            "session_id": str(session.id),
+            **about,
         }
         if session.token is not None:
             query["cursor"] = session.token
@@ -123,6 +133,23 @@ class Ours:
             ),
             hit=body["cache"] == "hit",
             degraded=body["degraded"],
+        )
+
+    def _start(self, viewer: UUID, about: Mapping[str, str]) -> UUID:
+        """Start a session, as the client does when the app is opened, or make an id for one."""
+        if not self._scale.start_session:
+            return self._new_id()
+        wanted = {**about, "page_size": self._scale.page_size}
+        return UUID(self._handler.call("POST", "/v1/sessions", viewer, body=wanted)["session_id"])
+
+    def counted(self, figures: Figures) -> Figures:
+        """Return figures together with what the pages cost the feed."""
+        work, pages = self._work, figures.pages
+        return replace(
+            figures,
+            rankings=work.rankings / pages,
+            write_units=work.write_units / pages,
+            queue_bytes=mean(work.later_bytes) if work.later_bytes else math.nan,
         )
 
     def learn(self, session: Session, views: Sequence[View], now_s: float) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.typing import RcKeyType
 
-    from evaluation.simulation.tally import Figures
+    from evaluation.simulation.figures import Figures
 
 # The palette of Okabe and Ito, which colour-blind readers can tell apart too.
 _OURS = "#0072B2"

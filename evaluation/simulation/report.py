@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evaluation.simulation.each import Each
-    from evaluation.simulation.tally import Figures
+    from evaluation.simulation.figures import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ ROWS = (
     Row("pages", "pages", "{:.0f}", 0),
     Row("pages_per_session", "pages a session", "{:.1f}", 0),
     Row("seconds_per_page", "seconds between pages (median)", "{:.0f}", 0),
+    Row("rankings", "rankings for each page", "{:.3f}", -1),
+    Row("write_units", "write units of DynamoDB for each page", "{:.2f}", -1),
+    Row("queue_bytes", "bytes of a later page's queue", "{:.0f}", -1),
 )
 COMPARED = ROWS[:10]
 EACH = (

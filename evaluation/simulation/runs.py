@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 from evaluation.backends import backend
 from evaluation.other_process import running
 from evaluation.simulation.behaviour import Behaviour
+from evaluation.simulation.figures import Figures
 from evaluation.simulation.ours import Ours
 from evaluation.simulation.population import populate
 from evaluation.simulation.references import Chronological, Oracle, Shuffled, Trending
-from evaluation.simulation.tally import Figures, Tally
+from evaluation.simulation.tally import Tally
 from evaluation.simulation.world import World
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def run_one(index: int, run: Run, server: Server) -> Figures:
             backend(server, f"world_{index}") as place,
             Ours(populate(run.scale, run.seed), run.scale, place) as ours,
         ):
-            return _live(index, run, lambda _, __: ours)
+            return ours.counted(_live(index, run, lambda _, __: ours))
     return _live(index, run, _reference(run))
 
 

@@ -37,6 +37,8 @@ class Scale:
         leave_after: The number of boring visits in a row after which a viewer never comes back. It
             is 0 for viewers who always come back.
         untagged_percent: The percentage of posts whose creator wrote no tags.
+        start_session: 1 where viewers open the app with POST /v1/sessions, as the client does, and
+            0 where their first request is the one for the first page.
         environment: More settings of the feed function, by the names of their variables.
         half_life_h: The half-life of the hot score in hours, if it is not the database's own.
         variant: The metadata of a feature flag that is on for everybody.
@@ -53,6 +55,7 @@ class Scale:
     drift_percent: int = 0
     leave_after: int = 0
     untagged_percent: int = 0
+    start_session: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     half_life_h: float | None = None
     variant: Mapping[str, Any] | None = None

@@ -12,11 +12,12 @@ from evaluation.simulation.behaviour import Behaviour
 from evaluation.simulation.ours import Ours
 from evaluation.simulation.population import Population, populate
 from evaluation.simulation.scale import SMALL
-from evaluation.simulation.tally import Figures, Tally
+from evaluation.simulation.tally import Tally
 from evaluation.simulation.world import World
 from local.services.aws import aws_environment
 
 if TYPE_CHECKING:
+    from evaluation.simulation.figures import Figures
     from tests.conftest import Database
 
 SEED = 1
@@ -52,4 +53,5 @@ def lived(module_database: Database, backend: Backend) -> Lived:
     tally = Tally(population, behaviour, SMALL)
     with Ours(population, SMALL, backend) as ours:
         World(population, behaviour, ours, SMALL, tally).run()
-    return Lived(module_database, backend, population, tally.figures())
+        figures = ours.counted(tally.figures())
+    return Lived(module_database, backend, population, figures)

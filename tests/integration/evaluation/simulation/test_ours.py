@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
+
+from evaluation.simulation.arms import Session
+from evaluation.simulation.ours import Ours
+from evaluation.simulation.scale import SMALL
 
 if TYPE_CHECKING:
     from tests.integration.evaluation.conftest import Lived
@@ -60,3 +65,23 @@ def test_the_hit_rate_is_that_of_the_request_log(lived: Lived) -> None:
         ).fetchone()
     assert row is not None
     assert abs(row[0] - lived.figures.cache_hits) < 1e-9
+
+
+def test_what_pages_cost_is_counted(lived: Lived) -> None:
+    with psycopg.connect(lived.database.admin_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FILTER (WHERE NOT cache_hit OR prepared) FROM feed_requests"
+        ).fetchone()
+    assert row is not None
+    assert row[0] / lived.figures.pages <= lived.figures.rankings < 2
+    assert 3 <= lived.figures.write_units <= 8
+    assert 500 < lived.figures.queue_bytes < 3_072
+
+
+def test_a_session_that_is_started_finds_its_first_page(lived: Lived) -> None:
+    for start_session in (0, 1):
+        scale = replace(SMALL, start_session=start_session)
+        with Ours(lived.population, scale, lived.backend) as ours:
+            answer = ours.page(Session(0, 1_000 + start_session), scale.seconds)
+        assert answer.hit is bool(start_session)
+        assert len(answer.slots) == scale.page_size

@@ -13,6 +13,7 @@ from evaluation.intervals import estimate
 from evaluation.other_build import Build
 from evaluation.simulation import __main__ as command
 from evaluation.simulation.each import Each
+from evaluation.simulation.figures import Figures
 from evaluation.simulation.plot import draw
 from evaluation.simulation.report import (
     COMPARED,
@@ -24,7 +25,6 @@ from evaluation.simulation.report import (
     viewers_table,
 )
 from evaluation.simulation.scale import SMALL
-from evaluation.simulation.tally import Figures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +144,7 @@ def test_the_picture_is_a_png_of_a_readable_size(tmp_path: Path, seeds: int) -> 
 
 def test_every_comparison_holds_something_against_something() -> None:
     plans = command.plans(SMALL)
-    assert set(plans) == {"feeds", "life", "half-life", "weights", "quota", "ttl"}
+    assert set(plans) == {"feeds", "life", "start", "half-life", "weights", "quota", "ttl"}
     for plan in plans.values():
         assert len(plan.arms) >= 3
     assert len({plan.file for plan in plans.values()}) == len(plans)

@@ -11,9 +11,10 @@ import pytest
 
 from evaluation.simulation.arms import Answer, Session, Slot, View
 from evaluation.simulation.behaviour import Behaviour, Outcome
+from evaluation.simulation.figures import Figures
 from evaluation.simulation.population import Population, populate
 from evaluation.simulation.scale import DAY_S, SMALL
-from evaluation.simulation.tally import TASTE_PAGE, Figures, Tally, gini
+from evaluation.simulation.tally import TASTE_PAGE, Tally, gini
 
 
 @pytest.fixture
