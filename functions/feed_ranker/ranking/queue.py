@@ -95,7 +95,7 @@ def prepared_length(page_size: int) -> int:
 
     They leave creator variety a choice, and are not kept.
     """
-    return 2 * page_size
+    return 2 * page_size + 4
 
 
 def wanted(length: int) -> int:
