@@ -78,6 +78,10 @@ def plans(scale: Scale) -> dict[str, Plan]:
             {
                 "startSession": (OURS, replace(scale, start_session=1)),
                 "first page at once": (OURS, replace(scale, start_session=0)),
+                "nothing ranked ahead": (
+                    OURS,
+                    _with(replace(scale, start_session=1), PREPARE_BUDGET_MS="0"),
+                ),
             },
             "simulation-start.png",
         ),
