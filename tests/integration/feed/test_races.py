@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,29 +12,55 @@ import pytest
 
 from functions.feed_ranker.events import impressions
 from functions.feed_ranker.requests import ImpressionBatch
+from shared.errors import DatabaseUnavailableError
 from tests.integration.feed.harness import Harness, Viewer, check_page, ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functions.feed_ranker.container import Container
+
 AT_ONCE = 16
 
 
 def at_once(feed: Harness, ask: Callable[[Any], Any], times: int = AT_ONCE) -> list[Any]:
-    """Call `ask` with a container of its own, from as many threads, all at the same moment."""
+    """Call `ask` with a container of its own, from as many threads, all at the same moment.
+
+    Raises:
+        Exception: A thread failed. If one cannot connect, none waits for it.
+    """
     barrier = Barrier(times)
 
     def run(_: int) -> Any:  # noqa: ANN401  # whatever is asked
         container = feed.new_container()
-        container.database.run(viewer=None, budget_s=5.0)  # connect before the start
-        barrier.wait()
         try:
+            connect(container)
+            barrier.wait()
             return ask(container)
+        except BaseException:
+            barrier.abort()
+            raise
         finally:
             container.database.close()
 
+    def connect(container: Container) -> None:
+        # Before the start, and patiently: sixteen connections at once take their time.
+        for attempts_left in reversed(range(5)):
+            try:
+                container.database.run(viewer=None, budget_s=5.0)
+            except DatabaseUnavailableError:
+                if not attempts_left:
+                    raise
+            else:
+                return
+
     with ThreadPoolExecutor(times) as pool:
-        return list(pool.map(run, range(times)))
+        running = [pool.submit(run, n) for n in range(times)]
+    failures = [error for future in running if (error := future.exception()) is not None]
+    for error in failures:
+        if not isinstance(error, BrokenBarrierError):
+            raise error
+    return [future.result() for future in running]
 
 
 def as_shown(page: dict[str, Any]) -> str:
