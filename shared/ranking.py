@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from shared.ranking_config import RankingConfig, Weights
 
 _SECONDS_PER_HOUR = 3600.0
+# The standard deviation, in doublings, from which heat and neighbours set candidates apart enough.
+_TELLING_SPREAD = 0.5
 _SHORTEST_MS = 1000  # shorter clips fit as those of a second do
 
 # What one watches at leisure lasts longer: the clip length (seconds) that fits an hour of the day
@@ -88,6 +90,8 @@ _OF_REACH: Final = itemgetter(
 # rising; the viewer's taste for it; and its reach: how likely it is watched next by all that is
 # known of it, in doublings.
 _Known = tuple[float, float, float, float, float]
+# The first four of these; what heat and neighbours make likely; and what quality adds to it.
+_Learnt = tuple[float, float, float, float, float, float]
 
 
 class Ranker:
@@ -135,9 +139,9 @@ class Ranker:
         self._average_share = 1.0 / max(len(watches), 1)
         self._cold = self._attention(COLD)
         numbers = [c.post_id.int for c in candidates]
-        self._known = dict(
-            zip(numbers, self._learn(candidates, [watches[n] for n in numbers]), strict=True)
-        )
+        learnt = list(self._learn(candidates, [watches[n] for n in numbers]))
+        self.taste_doublings = _taste_doublings([likely for *_, likely, _ in learnt], config)
+        self._known = dict(zip(numbers, map(self._with_reach, learnt), strict=True))
         self._unlikely = self._likely(
             self._least_share, None
         )  # of a post of which nothing is known
@@ -226,7 +230,7 @@ class Ranker:
         """How far a post is this viewer's own, in doublings: by neighbours and by taste."""
         follows = candidate.follows
         likely = self._likely(self._least_share, follows) if follows else self._unlikely
-        return likely + self.config.taste_doublings * self._known_of(candidate)[3]
+        return likely + self.taste_doublings * self._known_of(candidate)[3]
 
     def evidence(self, candidate: Candidate) -> Evidence:
         """What speaks for the post beside the parts of its score."""
@@ -241,18 +245,23 @@ class Ranker:
     def _known_of(self, candidate: Candidate) -> _Known:
         known = self._known.get(candidate.post_id.int)
         if known is None:
-            (known,) = self._learn([candidate], [self._thermometer.read(candidate.heat)])
+            (learnt,) = self._learn([candidate], [self._thermometer.read(candidate.heat)])
+            known = self._with_reach(learnt)
         return known
+
+    def _with_reach(self, learnt: _Learnt) -> _Known:
+        share, trust, rising, liked, likely, quality = learnt
+        return share, trust, rising, liked, likely + self.taste_doublings * liked + quality
 
     def _learn(
         self, candidates: Sequence[Candidate], watches: Sequence[Watches]
-    ) -> Iterator[_Known]:
-        """Work out what is known of each candidate.
+    ) -> Iterator[_Learnt]:
+        """Work out what is known of each candidate by itself.
 
         Its reach is what the heat and the neighbours make likely, in doublings, and what taste and
         quality add to it.
         """
-        half, of_taste = self.config.taste_half, self.config.taste_doublings
+        half = self.config.taste_half
         of_quality, cold = self.config.quality_doublings, self._cold
         attention, likely = self._attention, self._likely
         for row, watched, quality in zip(
@@ -263,8 +272,8 @@ class Ranker:
             liked = 0.0
             if creator_affinity or tag_affinity:
                 liked = _taste(creator_affinity, tag_affinity, half)
-            reach = likely(share, follows) + of_taste * liked + of_quality * (2.0 * quality - 1.0)
-            yield share, trust, rising, liked, reach
+            added = of_quality * (2.0 * quality - 1.0)
+            yield share, trust, rising, liked, likely(share, follows), added
 
     def _attention(self, watches: Watches) -> tuple[float, float, float]:
         """The share of the heat, how far momentum is trusted, and the momentum."""
@@ -278,6 +287,19 @@ class Ranker:
         if not follows or follows < 0.0:
             return math.log2((1.0 - self._follow) * share)
         return math.log2((1.0 - self._follow) * share + self._follow * follows)
+
+
+def _taste_doublings(likely: Sequence[float], config: RankingConfig) -> float:
+    """Return the doublings that taste adds, by how far heat and neighbours set candidates apart.
+
+    They tell most in a large crowd with trends. Where all candidates are watched alike they tell
+    next to nothing, and what is left for this viewer's own taste to tell is more.
+    """
+    count = max(len(likely), 1)
+    mean = sum(likely) / count
+    spread = math.sqrt(sum((value - mean) ** 2 for value in likely) / count)
+    calm = 1.0 - spread / _TELLING_SPREAD if spread < _TELLING_SPREAD else 0.0
+    return config.taste_doublings * (1.0 + calm * (config.calm_taste_lift - 1.0))
 
 
 def taste(candidate: Candidate, half: float) -> float:

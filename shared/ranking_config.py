@@ -82,6 +82,10 @@ class RankingConfig:
     # Doublings that taste adds for what is liked without end, or takes for what is disliked so; and
     # the affinity that does half of that.
     taste_doublings: float = 2.0
+    # What taste counts more where heat and neighbours tell nothing, since all candidates are
+    # watched alike. It falls to 1 where these set the candidates apart by half a doubling (a
+    # standard deviation) or more.
+    calm_taste_lift: float = 4.0
     taste_half: float = 2.0
     quality_doublings: float = 1.0  # likewise for a post that does well wherever it is shown
     momentum_evidence: float = 3.0  # watches of a day from which half of freshness is momentum
@@ -134,7 +138,12 @@ class RankingConfig:
     def _check_reach(self) -> None:
         if not (self.heat_range > 0 and self.heat_doubt > 0 and self.momentum_evidence > 0):
             raise ValueError("heat range, heat doubt and momentum's evidence must be positive")
-        pulls = (self.neighbour_lift, self.taste_doublings, self.quality_doublings)
+        pulls = (
+            self.neighbour_lift,
+            self.taste_doublings,
+            self.calm_taste_lift,
+            self.quality_doublings,
+        )
         if not all(pull >= 0 for pull in pulls):
             raise ValueError("the weights of taste and quality must not be negative")
         if not (0 <= self.neighbours < 1 and 0 <= self.learnt_neighbours < 1):

@@ -361,6 +361,18 @@ def test_each_doubling_below_the_best_costs_the_same() -> None:
     assert steps == pytest.approx([1 / RankingConfig().heat_range] * 3)
 
 
+def test_taste_counts_more_where_all_are_watched_alike() -> None:
+    config = RankingConfig()
+    liked, other = post(1, tag_affinity=1.0), post(2)
+    alike = [hot(n, 1, 1, 1, 1) for n in range(10, 50)]
+    trends = [hot(n, *[4.0 ** (n % 5)] * 4) for n in range(10, 50)]
+    calm, busy = (Ranker(config, Signals(), MOMENT, [liked, other, *c]) for c in (alike, trends))
+    assert busy.taste_doublings == config.taste_doublings
+    assert calm.taste_doublings > 2 * config.taste_doublings
+    gain = calm.engagement(liked) - calm.engagement(other)
+    assert gain > busy.engagement(liked) - busy.engagement(other)
+
+
 def test_what_others_went_on_to_and_what_is_liked_outweigh_some_heat() -> None:
     hotter, followed, liked = hot(1, 1, 1, 1, 1), post(2, follows=0.2), post(3, tag_affinity=4.0)
     others = [hot(n, 1, 1, 1, 1) for n in range(10, 50)]

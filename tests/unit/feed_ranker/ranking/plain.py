@@ -52,6 +52,7 @@ class PlainRanker:
             for share, column in zip(config.mix, columns, strict=True)
         ]
         self.least = config.heat_doubt * sum(self.shares)
+        self.taste_doublings = self.doublings_of_taste(candidates)
         reaches = [reach for c in candidates if math.isfinite(reach := self.reach(c))]
         nothing = math.log2((1.0 - config.neighbour_share) * self.least)
         self.best = max(reaches, default=nothing + 0.5 * config.heat_range)
@@ -87,11 +88,19 @@ class PlainRanker:
         follow = self.config.neighbour_share
         return math.log2((1.0 - follow) * share + follow * max(c.follows or 0.0, 0.0))
 
+    def doublings_of_taste(self, candidates: Sequence[Candidate]) -> float:
+        config = self.config
+        likely = [self.likely(self.share(c), c) for c in candidates]
+        mean = sum(likely) / self.count
+        spread = math.sqrt(sum((value - mean) ** 2 for value in likely) / self.count)
+        calm = 1.0 - spread / 0.5 if spread < 0.5 else 0.0
+        return config.taste_doublings * (1.0 + calm * (config.calm_taste_lift - 1.0))
+
     def reach(self, c: Candidate) -> float:
         config = self.config
         return (
             self.likely(self.share(c), c)
-            + config.taste_doublings * taste(c, config.taste_half)
+            + self.taste_doublings * taste(c, config.taste_half)
             + config.quality_doublings * (2.0 * self.quality(c) - 1.0)
         )
 
@@ -165,7 +174,7 @@ class PlainRanker:
         )
 
     def appeal(self, c: Candidate) -> float:
-        own = self.config.taste_doublings * taste(c, self.config.taste_half)
+        own = self.taste_doublings * taste(c, self.config.taste_half)
         return self.likely(self.least, c) + own
 
 
