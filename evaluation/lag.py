@@ -44,6 +44,7 @@ _DEFAULTS: Final = {
     "EVENTS": "100000",
     "BATCH": str(FeedSettings.model_fields["roll_up_batch"].default),
 }
+_PAUSE_S: Final = 0.05
 _PICKED: Final = (
     "SELECT id FROM posts WHERE visibility = 'public' AND mux_ready ORDER BY id LIMIT %s"
 )
@@ -124,9 +125,13 @@ def line(what: str, lags: list[float]) -> str:
 
 
 def measure(take_downs: TakeDowns, posts: list[UUID], ended: threading.Event) -> list[float]:
-    """Take the posts down until something has ended, and return the lags of all cells."""
+    """Take the posts down until something has ended, and return the lags of all cells.
+
+    They are taken down at a steady pace, so that they fall at any time of a batch.
+    """
     lags: list[float] = []
     for post in posts:
+        ended.wait(_PAUSE_S)
         found = take_downs.lags(post)
         if ended.is_set() and lags:
             break
