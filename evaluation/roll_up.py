@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -131,8 +131,10 @@ def processor_s(owner: psycopg.Connection) -> float:
     ended = postmaster.cpu_times()
     total = ended.user + ended.system + ended.children_user + ended.children_system
     for process in postmaster.children():
-        times = process.cpu_times()
-        total += times.user + times.system
+        # A worker that has ended meanwhile leaves its time to the postmaster, for the next reading.
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
     return total
 
 
