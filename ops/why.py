@@ -101,7 +101,7 @@ def show(console: Console, told: Story) -> None:
         console.print(
             "The page was refilled since it was first served: posts taken down are replaced."
         )
-    console.print(_posts(told.page["entries"], told))
+    console.print(_posts(told.page["post_ids"], told.page["entries"], told))
 
 
 def _asked(request: Row) -> dict[str, object]:
@@ -163,7 +163,7 @@ def _exploration(told: Story, policy: Mapping[str, Any]) -> str:
     return f"{rate}{seed}: {drawn or 'nothing drawn by this request'}"
 
 
-def _posts(entries: Row, told: Story) -> Table:
+def _posts(ids: Sequence[UUID], entries: Row, told: Story) -> Table:
     table = Table(title=f"Page {told.request['page_no']}")
     table.add_column("#", justify="right")
     for column in ("post", "creator", "source"):
@@ -171,13 +171,13 @@ def _posts(entries: Row, told: Story) -> Table:
     for column in ("score", *_PARTS, *_EVIDENCE, "p"):
         table.add_column(column, justify="right")
     table.add_column("reasons")
-    for position, row in enumerate(entries["posts"]):
-        post, _, source, parts, score, followed, propensity, reason, evidence = row
+    for position, (post, row) in enumerate(zip(ids, entries["posts"], strict=True)):
+        _, _, source, parts, score, followed, propensity, reason, evidence = row
         reasons = [text for text in ("followed" if followed else "", reason) if text]
         table.add_row(
             str(position),
-            post,
-            str(told.creators.get(UUID(post), "gone")),
+            str(post),
+            str(told.creators.get(post, "gone")),
             source,
             f"{score:.3f}",
             *(f"{part:.2f}" for part in parts),

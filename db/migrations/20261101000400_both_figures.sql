@@ -85,9 +85,8 @@ CREATE TABLE IF NOT EXISTS public.cohort_posts (
   cohort  text NOT NULL,
   post_id uuid NOT NULL,
   score   double precision NOT NULL,  -- forward decay, as the hot score
-  PRIMARY KEY (cohort, post_id)
-);
-CREATE INDEX IF NOT EXISTS cohort_posts_top ON public.cohort_posts (cohort, score DESC, post_id);
+  PRIMARY KEY (cohort, post_id)  -- there is no index by score, so that updates are HOT: a walk sorts these few rows
+) WITH (fillfactor = 70);
 
 -- How much of a clip of a given length is watched on average. A watch of such a clip is compared with this mean.
 CREATE TABLE IF NOT EXISTS public.watch_norms (

@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS public.engagement_queue (
   observed_watch_ratio double precision,             -- the event's own ratio; null: no vote in moving averages
   observed_like        boolean,
   duration_ms  integer,                              -- the duration of the watched post; null: no watch
-  after_posts  uuid[] NOT NULL DEFAULT '{}',         -- what the viewer finished shortly before this one
-  cohorts      text[] NOT NULL DEFAULT '{}'
+  after_posts  uuid[],                               -- what the viewer finished shortly before this one; null: nothing
+  cohorts      text[]                                -- null: none
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 
 ALTER TABLE public.engagement_queue ENABLE ROW LEVEL SECURITY;

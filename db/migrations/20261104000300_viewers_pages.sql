@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS public.feed_pages (
   version    integer NOT NULL,  -- grows when a post that is no longer eligible is replaced
   post_ids   uuid[] NOT NULL,   -- in the order shown
   withdrawn_ids uuid[] NOT NULL DEFAULT '{}',  -- posts of earlier versions, which stay served
-  entries    jsonb NOT NULL,    -- for each post: source, score and its parts, reasons, propensity
+  entries    jsonb NOT NULL,    -- for each post, in the same order: source, score and its parts, reasons, propensity
   variant    text,              -- the variant of the experiment under which it was ranked
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (user_id, session_id, page_no)

@@ -35,7 +35,8 @@ BEGIN
       fresh_from     timestamptz,  -- a post published after it is fresh
       hidden         uuid[],       -- creators whom the viewer has hidden
       refused        uuid[],       -- posts that the viewer wants no more of, or has reported
-      served         vroom_private.served_post[],
+      served         jsonb,        -- what the session was served: the place by post
+      served_last    uuid[],       -- the last 600 posts of it
       creator_taste  jsonb,        -- affinity by creator, decayed; null where none is known
       tag_taste      jsonb,        -- affinity by tag, decayed; null where none is known
       liked_creators uuid[],       -- the ten creators that the viewer likes most
@@ -127,7 +128,12 @@ BEGIN
   s.filtered := '{}';
   s.passed_over := '{}';
   s.complete := false;
-  s.served := vroom_private.served_posts(viewer, session, served_ids, served_order);
+  -- A lookup by key costs about the same however long the session is. A list would be read as a whole by each
+  -- statement that asks.
+  SELECT coalesce(jsonb_object_agg(g.post_id, g.place), '{}'),
+         coalesce((array_agg(g.post_id ORDER BY g.place DESC))[1:600], '{}')
+  INTO s.served, s.served_last
+  FROM unnest(vroom_private.served_posts(viewer, session, served_ids, served_order)) AS g;
   SELECT coalesce(array_agg(f.creator_id) FILTER (WHERE f.action = 'hide_creator' AND f.creator_id IS NOT NULL), '{}'),
          coalesce(array_agg(f.post_id) FILTER (WHERE f.action <> 'hide_creator' AND f.post_id IS NOT NULL), '{}')
   INTO s.hidden, s.refused

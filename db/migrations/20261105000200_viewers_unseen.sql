@@ -31,12 +31,12 @@ $$;
 -- Return `served` for a post that the session was served, `seen` for a post of which the viewer has an impression
 -- after the cutoff, and null for all others.
 CREATE OR REPLACE FUNCTION vroom_private.was_seen(
-  viewer uuid, cutoff timestamptz, served vroom_private.served_post[], post_id uuid
+  viewer uuid, cutoff timestamptz, served jsonb, post_id uuid
 ) RETURNS TABLE (reason text)
 LANGUAGE sql STABLE ROWS 1
 AS $$
   SELECT CASE
-    WHEN post_id IN (SELECT g.post_id FROM pg_catalog.unnest(served) AS g) THEN 'served'
+    WHEN pg_catalog.jsonb_exists(served, post_id::pg_catalog.text) THEN 'served'
     -- LIMIT makes this a probe of the index. Without it the planner may read the viewer's whole history.
     WHEN (
       SELECT true FROM public.viewer_last_seen i

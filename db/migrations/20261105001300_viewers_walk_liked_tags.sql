@@ -81,7 +81,7 @@ BEGIN
   ) d
   LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = d.post_no >> 10
   WHERE coalesce(get_bit(v.seen, (d.post_no & 1023)::integer), 0) = 0
-    AND d.post_id NOT IN (SELECT g.post_id FROM unnest(search.served) AS g)
+    AND NOT jsonb_exists(search.served, d.post_id::text)
   LIMIT max_rows;
   GET DIAGNOSTICS v_found = ROW_COUNT;
   IF v_found < max_rows THEN

@@ -16,7 +16,7 @@ BEGIN
   RETURN QUERY
   SELECT s.post_id, 'unproven'::text, NULL::text, NULL::bigint
   FROM post_stats s
-  WHERE s.eligible AND s.impressions < 100
+  WHERE s.eligible AND s.unproven
   ORDER BY s.published_at - timestamptz '2020-01-01 00:00:00+00' DESC, s.post_id  -- as in post_stats_unproven
   LIMIT max_rows;
 END

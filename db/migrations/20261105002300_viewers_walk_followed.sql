@@ -88,7 +88,7 @@ BEGIN
   LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = d.post_no >> 10
   WHERE coalesce(get_bit(v.seen, (d.post_no & 1023)::integer), 0) = 0
     AND d.post_id NOT IN (SELECT unnest(search.refused))
-    AND d.post_id NOT IN (SELECT g.post_id FROM unnest(search.served) AS g)
+    AND NOT jsonb_exists(search.served, d.post_id::text)
     AND d.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
     AND d.post_id NOT IN (SELECT f.post_id FROM unnest(search.filtered) AS f)
   ORDER BY d.published_at DESC LIMIT max_rows;

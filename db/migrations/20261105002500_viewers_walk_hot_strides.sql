@@ -14,7 +14,7 @@ SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  v_top   double precision := (SELECT max(s.hot_score) FROM post_stats s WHERE s.eligible);
+  v_top   double precision := (SELECT max(s.hot_step) FROM post_stats s WHERE s.eligible);  -- 8 steps a half-life
   v_rows  integer := 40;  -- a variable, as in walk_followed
 BEGIN
   RETURN QUERY
@@ -22,8 +22,8 @@ BEGIN
   FROM generate_series(0, 13) AS stride
   CROSS JOIN LATERAL (
     SELECT p.post_id FROM post_stats p
-    WHERE p.eligible AND p.hot_score < v_top - 0.25 * 2 ^ stride
-    ORDER BY p.hot_score DESC LIMIT v_rows
+    WHERE p.eligible AND p.hot_step < v_top - 2 * 2 ^ stride
+    ORDER BY p.hot_step DESC LIMIT v_rows
   ) s
   GROUP BY s.post_id  -- strides overlap where the posts' scores lie apart
   ORDER BY min(stride), s.post_id;

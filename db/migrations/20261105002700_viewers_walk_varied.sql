@@ -17,7 +17,7 @@ BEGIN
   SELECT w.post_id, 'varied'::text, NULL::text, NULL::bigint
   FROM (
     SELECT s.post_id, s.creator_id FROM post_stats s
-    WHERE s.eligible ORDER BY s.hot_score DESC, s.post_id LIMIT depth
+    WHERE s.eligible ORDER BY s.hot_step DESC, s.post_id LIMIT depth
   ) w
   WHERE w.creator_id NOT IN (SELECT unnest(prolific))
   LIMIT max_rows;

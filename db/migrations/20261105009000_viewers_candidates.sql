@@ -54,12 +54,12 @@ BEGIN
        search.viewer, search.hidden, search.refused, i.post_id, s.creator_id) AS allowed
      WHERE i.user_id = search.viewer AND i.seen_at > search.cutoff
        AND allowed.reason IS NULL
-       AND i.post_id NOT IN (SELECT g.post_id FROM unnest(search.served) AS g)
+       AND NOT jsonb_exists(search.served, i.post_id::text)
      ORDER BY i.seen_at, i.post_id
      LIMIT max_rows)
     UNION ALL
     (SELECT g.post_id, true, g.place
-     FROM unnest(search.served) AS g
+     FROM (SELECT e.key::uuid AS post_id, e.value::integer AS place FROM jsonb_each_text(search.served) AS e) g
      JOIN post_stats s ON s.post_id = g.post_id AND vroom_private.is_eligible(s.eligible, s.waits_until)
      CROSS JOIN LATERAL vroom_private.may_show(
        search.viewer, search.hidden, search.refused, g.post_id, s.creator_id) AS allowed
@@ -106,7 +106,7 @@ BEGIN
   creators AS MATERIALIZED (
     SELECT s.creator_id, count(*)::integer AS served
     FROM post_stats s
-    WHERE s.post_id = ANY (ARRAY(SELECT g.post_id FROM unnest(search.served) AS g)) GROUP BY s.creator_id
+    WHERE s.post_id = ANY (search.served_last) GROUP BY s.creator_id
   )
   SELECT s.post_id, s.creator_id,
          CASE WHEN c.seen_rank IS NOT NULL THEN 'seen'
@@ -151,7 +151,7 @@ $$;
 -- sessions come before those of this session.
 --
 -- inventory is the number of unseen rows, and complete says that no other unseen post exists. creator_served says
--- how many of the creator's posts the session was served. The creator's rates cover the last months and
+-- how many of the last 600 posts of the session are the creator's. The creator's rates cover the last months and
 -- creator_samples viewers. creator_affinity and tag_affinity (tag_affinities) are the viewer's as of `at`, and null
 -- where there is none. heat is that of post_heat. follows says how likely viewers of the viewer's
 -- last posts are to go on to this one, and is null where nothing is known. source is the walk that found the post.

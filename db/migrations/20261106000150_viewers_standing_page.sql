@@ -30,7 +30,8 @@ BEGIN
   IF cardinality(v_withdrawn) = 0 THEN
     PERFORM vroom_private.log_request(viewer, session, page, request);
   END IF;
-  RETURN QUERY SELECT 'existing', v_stored.version, v_stored.entries, v_withdrawn, '{}'::uuid[],
+  RETURN QUERY SELECT 'existing', v_stored.version,
+    v_stored.entries || jsonb_build_object('post_ids', v_stored.post_ids), v_withdrawn, '{}'::uuid[],
     vroom_private.posts_as_shown(ARRAY(SELECT unnest(v_stored.post_ids) EXCEPT SELECT unnest(v_withdrawn))), NULL,
     vroom_private.eligible_where_short(viewer, v_stored.entries, v_stored.post_ids);
 END

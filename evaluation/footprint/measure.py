@@ -138,7 +138,8 @@ class Side:
     def _count_events(self) -> int:
         counted = 0
         while True:
-            (events,) = self._one("SELECT events FROM count_events(%s)", [_BATCH])
+            (taken,) = self._one("SELECT events FROM count_events(%s)", [_BATCH])
+            events = int(taken)
             counted += events
             if events < _BATCH:
                 return counted

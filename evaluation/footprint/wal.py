@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-# rmgr: Heap len (rec/tot): 59/ 8251, tx: 9, lsn: 0/1, prev 0/0, desc: …, blkref #0: rel 1663/5/7 blk 0
+# A record's length without images of pages, and with them.
 _LENGTHS: Final = re.compile(r"len \(rec/tot\):\s*(\d+)/\s*(\d+)")
 _RELATION: Final = re.compile(r"blkref #0: rel \d+/\d+/(\d+)")
 NO_RELATION: Final = "(commits and the rest)"

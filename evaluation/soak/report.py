@@ -37,6 +37,12 @@ def show(console: Console, results: Mapping[str, Any]) -> None:
     written = last["wal_bytes"] - first["wal_bytes"]
     grown = last["database_bytes"] - first["database_bytes"]
     console.print(f"database: {grown / _MB:+.1f} MB; WAL written: {written / _MB:.0f} MB")
+    pages = sum(of["n"] for kind, of in results["requests"].items() if kind.endswith(" page"))
+    if pages:
+        console.print(
+            f"for 1,000 pages: database {grown / _MB / pages * 1e3:+.1f} MB,"
+            f" WAL {written / _MB / pages * 1e3:.1f} MB"
+        )
     retention = results["retention"]
     console.print(
         f"retention: of {retention['aged_rows']:,} rows that were made two days old"

@@ -116,12 +116,12 @@ class Entry(NamedTuple):
     heat: float = 0.0  # doublings above the average candidate
 
     @classmethod
-    def parse(cls, row: list[Any]) -> Entry:
-        """Read a row of `posts` in feed_pages.entries."""
-        post, creator, source, parts, score, followed, propensity, reason, (heat, *_) = row
+    def parse(cls, post_id: UUID, row: list[Any]) -> Entry:
+        """Read a row of `posts` in feed_pages.entries, and the id that belongs to it."""
+        _, creator, source, parts, score, followed, propensity, reason, (heat, *_) = row
         return cls(
-            UUID(post),
-            UUID(creator),
+            post_id,
+            UUID(int=creator),  # a stand-in
             source,
             Parts(*parts),
             score,

@@ -27,7 +27,7 @@ SELECT post_id, max(seen_at) FROM user_post_impressions
 WHERE user_id = %s AND seen_at > now() - interval '30 days' GROUP BY post_id
 """
 _ENTRIES = """
-SELECT entries FROM feed_pages WHERE user_id = %s AND session_id = %s AND page_no = %s
+SELECT post_ids, entries FROM feed_pages WHERE user_id = %s AND session_id = %s AND page_no = %s
 """
 # Creators of posts that are not fresh, the most liked first.
 _LIKED_CREATORS = """
@@ -67,7 +67,10 @@ class ObservedState:
     def entries(self, viewer: UUID, session: UUID, page_no: int) -> tuple[Entry, ...]:
         """A page as it was written; empty where it was not."""
         rows = self._rows(_ENTRIES, [viewer, session, page_no])
-        return tuple(map(Entry.parse, rows[0][0]["posts"])) if rows else ()
+        if not rows:
+            return ()
+        ((ids, entries),) = rows
+        return tuple(map(Entry.parse, ids, entries["posts"]))
 
     def recorded(self, viewer: UUID) -> set[UUID]:
         """The posts of which an impression of the viewer is stored."""

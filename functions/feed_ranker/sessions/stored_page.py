@@ -50,7 +50,8 @@ def page_document(page: Page, *, queue_expired: bool, lasting: bool = False) -> 
     """Describe a page as JSON.
 
     In a `lasting` document a stand-in takes each creator's place: creators may have themselves
-    erased, and nobody could find them in all the pages that their posts ever stood on.
+    erased, and nobody could find them in all the pages that their posts ever stood on. It leaves
+    the posts' ids out, since they stand in a column of their own beside it.
     """
     creator = _stand_in if lasting else str
     weights = list(astuple(page.policy.weights))
@@ -67,7 +68,7 @@ def page_document(page: Page, *, queue_expired: bool, lasting: bool = False) -> 
         "ranked_by": page.ranked_by,
         "posts": [
             [
-                str(p.post_id),
+                None if lasting else str(p.post_id),
                 creator(p.creator_id),
                 p.rung,
                 list(p.parts),
@@ -90,11 +91,23 @@ def read_document(
     version: int,
     content: Content | None = None,
 ) -> StoredPage:
-    """Read what `page_document` described; `content` knows the creators of a lasting one."""
+    """Read what `page_document` described.
+
+    Args:
+        document: The description. A lasting one comes with `post_ids`, the ids in their order.
+        session: The session of the page.
+        page_no: The number of the page.
+        version: The version that stands.
+        content: What knows the creators of a lasting one.
+    """
     known = content or {}
+    ids = document.get("post_ids") or [row[0] for row in document["posts"]]
     policy = {**document["policy"], "weights": Weights(*document["policy"]["weights"])}
     page = Page(
-        posts=tuple(_read_post(row, known) for row in document["posts"]),
+        posts=tuple(
+            _read_post(UUID(post), row, known)
+            for post, row in zip(ids, document["posts"], strict=True)
+        ),
         page_size=document["page_size"],
         after=read_place(document["next"], session, page_no),
         degraded=document["degraded"],
@@ -104,12 +117,13 @@ def read_document(
     return StoredPage(page, version, document["queue_expired"])
 
 
-def _read_post(row: Sequence[Any], content: Content) -> Placed:
-    post, creator, rung, parts, score, followed, propensity, reason, evidence = row
-    post_id = UUID(post)
+def _read_post(post_id: UUID, row: Sequence[Any], content: Content) -> Placed:
+    _, creator, rung, parts, score, followed, propensity, reason, evidence = row
+    if post_id in content:
+        creator = content[post_id]["creator_id"]
     return Placed(
         post_id,
-        UUID(content[post_id]["creator_id"] if post_id in content else creator),
+        UUID(int=creator) if isinstance(creator, int) else UUID(creator),
         Rung(rung),
         Parts(*parts),
         score,
@@ -191,6 +205,10 @@ def read_place(place: Mapping[str, Any], session: UUID, page_no: int) -> Positio
     )
 
 
-def _stand_in(creator_id: UUID) -> str:
-    """Return the same for the same creator, from which nobody gets the creator back."""
-    return str(UUID(bytes=hashlib.blake2b(creator_id.bytes, digest_size=16).digest()))
+def _stand_in(creator_id: UUID) -> int:
+    """Return the same for the same creator, from which nobody gets the creator back.
+
+    It only has to tell the creators of one page apart, and is short, because it is stored with
+    every post of every page.
+    """
+    return int.from_bytes(hashlib.blake2b(creator_id.bytes, digest_size=6).digest())

@@ -40,6 +40,13 @@ SEEN: LiteralString = """
   SELECT %s, id, greatest(created_at, now() - %s::interval) + random() * interval '1 minute'
   FROM posts WHERE post_no BETWEEN %s AND %s
 """
+# A session whose id is the viewer's, with pages of the newest posts.
+SESSION: LiteralString = """
+  INSERT INTO feed_pages (user_id, session_id, page_no, version, post_ids, entries)
+  SELECT %(viewer)s::uuid, %(viewer)s::uuid, n, 1,
+         ARRAY(SELECT id FROM posts WHERE post_no BETWEEN 19988 - 12 * n AND 19999 - 12 * n), '{}'
+  FROM generate_series(0, %(pages)s::integer - 1) n
+"""
 # A taste as full as it may be kept: 300 creators, 300 tags, what the last five posts finished lead
 # to, and a cohort.
 TASTE: LiteralString = """
@@ -159,15 +166,20 @@ def filled(connection: Connection, count: int, state: str) -> Catalogue:
 
 
 def buffers(
-    catalogue: Catalogue, viewer: UUID, page_size: int = 12, *, newest: bool = False
+    catalogue: Catalogue,
+    viewer: UUID,
+    page_size: int = 12,
+    *,
+    newest: bool = False,
+    session: UUID | None = None,
 ) -> int:
     """Buffers that one call for candidates touches, once the catalogues' caches are warm."""
     touched = 0
     for _ in range(2):
         row = catalogue.connection.execute(
             "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)"
-            " SELECT * FROM feed_candidates(%s, NULL, 200, %s, newest => %s)",
-            [viewer, page_size, newest],
+            " SELECT * FROM feed_candidates(%s, %s, 200, %s, newest => %s)",
+            [viewer, session, page_size, newest],
         ).fetchone()
         assert row is not None
         plan = row["QUERY PLAN"][0]["Plan"]
@@ -297,3 +309,15 @@ def test_tags_liked_that_no_post_bears_any_more_cost_little_and_the_page_is_full
             large.connection.execute(SEEN, [other, *impressions])
         large.settle()
         assert buffers(large, viewer) <= buffers(large, other) * 1.25
+
+
+def test_a_page_deep_in_a_session_costs_what_an_early_one_does(large: Catalogue) -> None:
+    early, deep = uuid.uuid4(), uuid.uuid4()
+    for viewer, pages in ((early, 40), (deep, 400)):
+        for state in ("20 days", "10 days"):  # both have seen as much
+            large.connection.execute(SEEN, [viewer, state, 15_000, 19_999])
+        large.connection.execute(SESSION, {"viewer": viewer, "pages": pages})
+    large.settle()
+    few, many = (buffers(large, viewer, session=viewer) for viewer in (early, deep))
+    # The pages of the session are read, and no more than that grows.
+    assert many <= few + 2 * 400

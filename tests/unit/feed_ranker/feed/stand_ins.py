@@ -111,14 +111,15 @@ class ScriptedDatabase:
         self.posts = [n for n in self.posts if UUID(int=n) not in withdrawn]
         content = [content_of(i) for i in shown if i not in withdrawn]
         eligible = None if len(shown) >= SIZE else min(SIZE, len(self.posts))
-        document, version = self.documents[page_no], self.versions[page_no]
+        document = {**self.documents[page_no], "post_ids": [str(post) for post in shown]}
+        version = self.versions[page_no]
         return "existing", version, document, withdrawn, [], content, None, eligible
 
     def _commit(self, given: Any) -> Sequence[Any]:  # noqa: ANN401  # a statement's parameters
         reply = self.script.pop(0) if self.script else Reply()
         if reply.status == "gone":
             raise DatabaseUnavailableError
-        shown = [UUID(row[0]) for row in reply.document["posts"]] if reply.document else None
+        shown = [UUID(post) for post in reply.document["post_ids"]] if reply.document else None
         shown = shown if shown is not None else given["shown"]
         withdrawn = [shown[place] for place in reply.withdrawn]
         seen = [shown[place] for place in reply.seen]

@@ -29,6 +29,7 @@ from tests.unit.shared.generators import MOMENT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functions.feed_ranker.pages.page import Page
     from functions.feed_ranker.sessions.session_store import SessionStore
     from shared.postgres import Postgres
 
@@ -135,12 +136,18 @@ def again(session: Session) -> None:
     session.asks_again()
 
 
+def kept(page: Page) -> dict[str, Any]:
+    """Return a page as commit_page answers it where it stands."""
+    document = page_document(page, queue_expired=False, lasting=True)
+    return {**document, "post_ids": [str(post_id) for post_id in page.ids]}
+
+
 def again_later(session: Session) -> None:
     """The second page is asked for once more."""
     session.begins()
     at = session.at
     page = session.page().page
-    document = page_document(page, queue_expired=False, lasting=True)
+    document = kept(page)
     session.database.script = [Reply("existing", document=document, version=1)]
     session.at = at
     session.calls.clear()
@@ -164,7 +171,7 @@ def others_page(session: Session) -> None:
     other.database.posts = list(range(50, 100))
     other.page()
     there = replace(other.pages[0].page, after=replace(session.at, page_no=2))
-    document = page_document(there, queue_expired=False, lasting=True)
+    document = kept(there)
     session.database.script = [Reply("existing", document=document, version=1)]
 
 
@@ -335,7 +342,7 @@ def test_a_page_that_another_request_wrote_first_is_the_page() -> None:
     others_page(session)
     document = session.database.script[0].document
     assert document
-    assert [str(i) for i in session.page().page.ids] == [row[0] for row in document["posts"]]
+    assert [str(i) for i in session.page().page.ids] == document["post_ids"]
 
 
 def test_a_page_is_committed_with_what_must_hold_of_it() -> None:

@@ -50,8 +50,9 @@ def test_a_page_without_one_of_its_fields_is_none(field: str) -> None:
 
 
 def test_an_entry_is_read_as_postgres_keeps_it() -> None:
-    row = [str(UUID(int=3)), str(UUID(int=4)), "explore", [0.1, 0.2, 0.3, 0.4], 0.2, True, 0.01]
-    entry = Entry.parse([*row, "liked_tags", [2.25, 0.0, 0.5, 0.6]])
+    row = [None, 4, "explore", [0.1, 0.2, 0.3, 0.4], 0.2, True, 0.01]
+    entry = Entry.parse(UUID(int=3), [*row, "liked_tags", [2.25, 0.0, 0.5, 0.6]])
+    assert (entry.post_id, entry.creator_id) == (UUID(int=3), UUID(int=4))
     assert entry.parts == Parts(0.1, 0.2, 0.3, 0.4)
     assert (entry.followed, entry.propensity) == (True, 0.01)
     assert (entry.reason, entry.heat) == ("liked_tags", 2.25)
