@@ -21,21 +21,26 @@ DECLARE
   v_proposed vroom_private.proposed_post[];
 BEGIN
   v_proposed := ARRAY(
-    SELECT (once.post_id, once.source, once.reason, once.place)::vroom_private.proposed_post
+    SELECT (turns.post_id, turns.source, turns.reason, turns.turn)::vroom_private.proposed_post
     FROM (
-      SELECT DISTINCT ON (every.post_id) every.*
+      SELECT once.*,
+             count(*) FILTER (WHERE once.reason IS NULL)
+               OVER (PARTITION BY once.walk_no ORDER BY once.place, once.post_id) AS turn
       FROM (
-        SELECT 1 AS walk_no, w.* FROM vroom_private.walk_covisits(search, walk) AS w
-        UNION ALL
-        SELECT 2, w.* FROM vroom_private.walk_liked_creators(search, walk) AS w
-        UNION ALL
-        SELECT 3, w.* FROM vroom_private.walk_liked_tags(search, walk) AS w
-        UNION ALL
-        SELECT 4, w.* FROM vroom_private.walk_cohorts(search, walk, context) AS w
-      ) every
-      ORDER BY every.post_id, every.walk_no, every.place
-    ) once
-    ORDER BY once.place, once.walk_no, once.post_id
+        SELECT DISTINCT ON (every.post_id) every.*
+        FROM (
+          SELECT 1 AS walk_no, w.* FROM vroom_private.walk_covisits(search, walk) AS w
+          UNION ALL
+          SELECT 2, w.* FROM vroom_private.walk_liked_creators(search, walk) AS w
+          UNION ALL
+          SELECT 3, w.* FROM vroom_private.walk_liked_tags(search, walk) AS w
+          UNION ALL
+          SELECT 4, w.* FROM vroom_private.walk_cohorts(search, walk, context) AS w
+        ) every
+        ORDER BY every.post_id, every.walk_no, every.place
+      ) once
+    ) turns
+    ORDER BY turns.turn, turns.walk_no, turns.post_id
   );
   IF cardinality(v_proposed) > 0 THEN
     search := vroom_private.keep_unseen(search, v_proposed, want * 3 / 4);

@@ -114,6 +114,11 @@ def test_the_application_s_posts_can_be_shown_and_its_columns_are_as_they_were(
         " (SELECT sum(bit_count(eligible)) FROM post_blocks)"
     ).fetchone()
     assert counted == (4875, 4875, 4875)
+    # Taste knows these posts by what their creators wrote, also where the application changes it.
+    terms = "SELECT DISTINCT t.tag FROM post_tags t JOIN posts p ON p.id = t.post_id"
+    assert owner.execute(terms).fetchall() == [("post",)]
+    owner.execute("UPDATE posts SET content = 'Ramen 41' WHERE content = 'post 42'")
+    assert owner.execute(terms + " WHERE content = 'Ramen 41'").fetchall() == [("ramen",)]
     page = owner.execute(
         "SELECT post_id FROM get_personalized_feed(%s, 12, NULL)", [VIEWER]
     ).fetchall()
