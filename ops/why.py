@@ -126,6 +126,10 @@ def _served_from(request: Row) -> str:
     return "what was stored" if request["cache_hit"] else "a queue ranked anew"
 
 
+def _interview(answers: int | None) -> str:
+    return "no" if answers is None else f"of a new viewer, {answers} of whose watches were known"
+
+
 def _ranked(told: Story) -> dict[str, object]:
     ranking = told.ranking or {}
     trace = ranking["trace"]
@@ -144,6 +148,7 @@ def _ranked(told: Story) -> dict[str, object]:
         "flags": _counts(trace.get("flags")),
         "weights": _counts(weights),
         "decided by": _decided(trace.get("decided")),
+        "interview": _interview(trace.get("answers")),
         "exploration": _exploration(told, policy),
     }
 

@@ -74,6 +74,7 @@ class Candidate(NamedTuple):
     heat: Sequence[float] | None = None  # as post_heat keeps it; None: nobody watched it lately
     follows: float | None = None  # how likely it is watched after the viewer's last posts
     source: str = ""  # the walk of retrieval that found it
+    neighbourhoods: Sequence[str] | None = None  # its first tags, where the viewer is interviewed
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ BEGIN
     CREATE TYPE vroom_private.served_post AS (post_id uuid, place integer);
     CREATE TYPE vroom_private.search AS (
       viewer         uuid,
+      samples        bigint,       -- how many watches the viewer's taste is learnt from
       cutoff         timestamptz,  -- an impression after it is in cooldown
       fresh_from     timestamptz,  -- a post published after it is fresh
       hidden         uuid[],       -- creators whom the viewer has hidden
@@ -122,6 +123,7 @@ DECLARE
   s vroom_private.search;
 BEGIN
   s.viewer := viewer;
+  s.samples := coalesce((SELECT u.samples FROM user_interest_signals u WHERE u.user_id = s.viewer), 0);
   s.cutoff := cutoff;
   s.fresh_from := fresh_from;
   s.kept := '{}';

@@ -17,11 +17,10 @@ SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  v_samples bigint := (SELECT u.samples FROM user_interest_signals u WHERE u.user_id = search.viewer);
   v_context text := coalesce(
     context, (SELECT v.device || '/' || v.daypart FROM viewer_context v WHERE v.user_id = search.viewer));
 BEGIN
-  IF coalesce(v_samples, 0) >= 20 OR cardinality(search.liked_tags) >= 3 THEN
+  IF search.samples >= 20 OR cardinality(search.liked_tags) >= 3 THEN
     RETURN;
   END IF;
   RETURN QUERY

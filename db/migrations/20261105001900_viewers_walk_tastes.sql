@@ -36,6 +36,8 @@ BEGIN
           SELECT 3, w.* FROM vroom_private.walk_liked_tags(search, walk) AS w
           UNION ALL
           SELECT 4, w.* FROM vroom_private.walk_cohorts(search, walk, context) AS w
+          UNION ALL
+          SELECT 5, w.* FROM vroom_private.walk_interview(search, walk) AS w
         ) every
         ORDER BY every.post_id, every.walk_no, every.place
       ) once

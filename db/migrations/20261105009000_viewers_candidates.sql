@@ -82,7 +82,7 @@ RETURNS TABLE (
   creator_report_rate double precision, creator_samples bigint,
   creator_served integer, seen_rank integer, in_session boolean, inventory integer, complete boolean,
   creator_affinity double precision, tag_affinity double precision, heat double precision[],
-  follows double precision, source text,
+  follows double precision, source text, neighbourhoods text[],
   filtered jsonb
 )
 LANGUAGE plpgsql STABLE
@@ -119,7 +119,7 @@ BEGIN
          q.reports / nullif(greatest(q.plays, q.reports), 0), greatest(q.plays, q.reports)::bigint,
          coalesce(h.served, 0), c.seen_rank, c.in_session, cardinality(search.kept), search.complete,
          (search.creator_taste -> s.creator_id::text)::double precision,
-         t.affinity, warm.heat, n.likely, c.source, v_filtered
+         t.affinity, warm.heat, n.likely, c.source, near.tags, v_filtered
   FROM chosen c
   CROSS JOIN LATERAL (
     SELECT * FROM post_stats p
@@ -132,7 +132,11 @@ BEGIN
   LEFT JOIN tagged t ON t.id = c.post_id
   LEFT JOIN LATERAL (SELECT p.heat FROM post_heat p WHERE p.post_id = c.post_id LIMIT 1) warm ON true
   LEFT JOIN unnest(search.next_posts, search.next_likely) AS n(post_id, likely) ON n.post_id = c.post_id
-  LEFT JOIN creators h ON h.creator_id = s.creator_id;
+  LEFT JOIN creators h ON h.creator_id = s.creator_id
+  LEFT JOIN LATERAL (
+    SELECT nullif(vroom_private.taste_tags(p.tags[1:4]), '{}') AS tags FROM posts p
+    WHERE vroom_private.is_interviewed(search.samples) AND p.id = c.post_id LIMIT 1
+  ) near ON true;
 END
 $$;
 
@@ -155,6 +159,7 @@ $$;
 -- creator_samples viewers. creator_affinity and tag_affinity (tag_affinities) are the viewer's as of `at`, and null
 -- where there is none. heat is that of post_heat. follows says how likely viewers of the viewer's
 -- last posts are to go on to this one, and is null where nothing is known. source is the walk that found the post.
+-- neighbourhoods holds the post's first tags where the viewer is interviewed, and is null for all others.
 -- filtered counts the posts that were looked at and those that each filter took; it is the same in all rows.
 CREATE OR REPLACE FUNCTION public.feed_candidates(
   viewer       uuid,
@@ -177,7 +182,7 @@ CREATE OR REPLACE FUNCTION public.feed_candidates(
   creator_report_rate double precision, creator_samples bigint,
   creator_served integer, seen_rank integer, in_session boolean, inventory integer, complete boolean,
   creator_affinity double precision, tag_affinity double precision, heat double precision[],
-  follows double precision, source text,
+  follows double precision, source text, neighbourhoods text[],
   filtered jsonb
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER

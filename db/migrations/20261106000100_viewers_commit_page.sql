@@ -82,6 +82,17 @@ AS $$
   SELECT coalesce(max(f.revision), 0) FROM feedback f WHERE f.user_id = viewer
 $$;
 
+-- Return whether a ranking has to be made anew: by the viewer's feedback, or, in an interview, since the viewer has
+-- watched six posts or more, half of a page, that it did not know. What is null is not checked.
+CREATE OR REPLACE FUNCTION vroom_private.is_outdated(viewer uuid, revision bigint, answers bigint) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+  SELECT coalesce(revision <> vroom_private.feedback_revision(viewer), false)
+      OR (answers IS NOT NULL
+          AND coalesce((SELECT u.samples >= answers + 6 FROM user_interest_signals u WHERE u.user_id = viewer), false))
+$$;
+
 -- Return those of `ids` that the viewer may be shown at all, seen or not.
 CREATE OR REPLACE FUNCTION vroom_private.still_eligible(viewer uuid, ids uuid[]) RETURNS uuid[]
 LANGUAGE sql STABLE
@@ -202,13 +213,14 @@ $$;
 -- hydrate         the posts whose content the cache is to hold (the queue's)
 -- request         the columns of the feed_requests row, which is written where a page is answered
 -- revision        the revision of the viewer's feedback that the ranking knew; null: it is not checked
+-- answers         in an interview, how many watches of the viewer the ranking knew; null: it is not checked
 --
 -- status `committed`  the page stands as given (it was written now, or is unchanged since)
 --        `existing`   another version stands and is returned instead; `withdrawn` names those of its posts that
 --                     may no longer be shown
 --        `rejected`   nothing is written: `withdrawn` names posts that may no longer be shown at all, and
 --                     `no_longer_unseen` names others that may be shown, but only as repeats
---        `outdated`   the viewer has given feedback that the ranking did not know, so the caller ranks anew
+--        `outdated`   the viewer has given feedback or answers that the ranking did not know, so the caller ranks anew
 --
 -- posts holds the content of the returned page, of eligible posts only. content_columns holds that of `hydrate`.
 -- Where the answered page is shorter than it should be, eligible says how many posts the viewer may be shown at
@@ -218,7 +230,8 @@ $$;
 CREATE OR REPLACE FUNCTION public.commit_page(
   viewer uuid, session uuid, page integer, expected integer, shown uuid[], described jsonb,
   claimed_unseen uuid[], hydrate uuid[], request jsonb,
-  cutoff timestamptz DEFAULT now() - interval '30 days', revision bigint DEFAULT NULL
+  cutoff timestamptz DEFAULT now() - interval '30 days', revision bigint DEFAULT NULL,
+  answers bigint DEFAULT NULL
 ) RETURNS TABLE (
   status text, version integer, entries jsonb, withdrawn uuid[], no_longer_unseen uuid[], posts jsonb,
   content_columns text, eligible integer
@@ -249,7 +262,7 @@ BEGIN
   END IF;
   v_withdrawn := vroom_private.no_longer_eligible(v_viewer, shown);
 
-  IF v_version IS NULL AND commit_page.revision <> vroom_private.feedback_revision(v_viewer) THEN
+  IF v_version IS NULL AND vroom_private.is_outdated(v_viewer, revision, answers) THEN
     RETURN QUERY SELECT 'outdated', 0, '[]'::jsonb, '{}'::uuid[], '{}'::uuid[], '[]'::jsonb, NULL, NULL::integer;
     RETURN;
   END IF;
@@ -276,7 +289,7 @@ END
 $$;
 
 SELECT vroom_private.open_only_to(
-  'public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb, timestamptz, bigint)',
+  'public.commit_page(uuid, uuid, integer, integer, uuid[], jsonb, uuid[], uuid[], jsonb, timestamptz, bigint, bigint)',
   'vroom_app'
 );
 

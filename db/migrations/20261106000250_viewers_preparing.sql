@@ -52,7 +52,9 @@ BEGIN
       RETURN QUERY SELECT v_session, v_page.page_no, cardinality(v_page.post_ids), v_seen,
         jsonb_build_object(
           'page_size', v_page.entries -> 'page_size', 'next', v_page.entries -> 'next',
-          'pace', v_page.entries -> 'pace');
+          'pace', v_page.entries -> 'pace',
+          'interviewed', vroom_private.is_interviewed(
+            coalesce((SELECT u.samples FROM user_interest_signals u WHERE u.user_id = v_viewer), 0)));
     END IF;
   EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'the pace of a session is not known: %', SQLERRM;

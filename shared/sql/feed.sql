@@ -4,7 +4,7 @@
 SELECT complete, post_id, creator_id, rung, published_at, duration_ms, impressions, plays,
        watch_ratio_sum, likes, comments, shares, followed, creator_watch_ratio, creator_like_rate,
        creator_report_rate, creator_samples, creator_served, seen_rank, in_session,
-       creator_affinity, tag_affinity, heat, follows, source,
+       creator_affinity, tag_affinity, heat, follows, source, neighbourhoods,
        CASE WHEN row_number() OVER () = 1 THEN filtered END  -- the same in all rows
 FROM feed_candidates(
   %(viewer)s, %(session)s, %(want)s, %(page_size)s, %(cooldown)s, %(fresh_window)s, %(at)s,
@@ -24,7 +24,8 @@ WHERE user_id = %(viewer)s;
 SELECT status, version, entries, withdrawn, no_longer_unseen, posts, content_columns, eligible
 FROM commit_page(
   %(viewer)s, %(session)s, %(page_no)s, %(expected)s, %(shown)s::uuid[], %(described)s,
-  %(claimed_unseen)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s, %(revision)s::bigint);
+  %(claimed_unseen)s::uuid[], %(hydrate)s::uuid[], %(request)s, %(cutoff)s, %(revision)s::bigint,
+  %(answers)s::bigint);
 
 -- name: standing_page
 SELECT status, version, entries, withdrawn, no_longer_unseen, posts, content_columns, eligible

@@ -102,6 +102,7 @@ class Feed:
             claimed_unseen=draft.claimed_unseen,
             cutoff=request.moment.now - self.cooldown,
             revision=draft.ranked.queue.revision if draft.ranked and cached_queue else None,
+            answers=draft.ranked.queue.answers if draft.ranked and cached_queue else None,
             queue_expired=_queue_expired(draft, work),
             hydrate=[post_id for post_id, _ in posts_with_creators(queue, page)] if queue else [],
             request=trace.of_request(

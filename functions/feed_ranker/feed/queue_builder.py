@@ -9,6 +9,7 @@ from functions.feed_ranker.feed import trace
 from functions.feed_ranker.feed.work import RankedQueue
 from functions.feed_ranker.ranking import queue
 from functions.feed_ranker.ranking.exploration import NEW_VIEWER_SAMPLES, Discovery
+from functions.feed_ranker.ranking.interview import is_interviewed
 from functions.feed_ranker.sessions.ledger import AlreadyWritten
 from shared.observability import span
 from shared.ranking import Ranker
@@ -170,4 +171,5 @@ class QueueBuilder:
             discovery,
             decision.policy,
             length=length,
+            answers=signals.samples if is_interviewed(signals) else None,
         )

@@ -75,7 +75,8 @@ def of_queue(retrieved: Retrieved, queue: Queue, decision: Decision) -> dict[str
     `found` counts candidates by rung, and `found_by` by the walk that found them first; `filtered`
     counts what the walks met and left out, by filter. `complete` says whether no other unseen post
     exists. `ranked` counts the posts that ranking would show, `for_discovery` the others.
-    `decided` holds the share of each part of the score in what set the candidates apart.
+    `decided` holds the share of each part of the score in what set the candidates apart. In the
+    interview of a new viewer `answers` says how many of their watches the ranking knew.
     """
     candidates = [*retrieved.unseen, *retrieved.seen]
     return {
@@ -87,6 +88,7 @@ def of_queue(retrieved: Retrieved, queue: Queue, decision: Decision) -> dict[str
         "for_discovery": len(queue.entries) - queue.ranked_count,
         "flags": dict(decision.flags),
         "decided": [round(share, 3) for share in queue.decided or ()],
+        **({} if queue.answers is None else {"answers": queue.answers}),
     }
 
 

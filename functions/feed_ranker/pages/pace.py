@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _PREFETCHED: Final = 3  # posts that are left of a page when a client asks for the next one
 _PREFETCHED_SHARE: Final = 4  # of a small page, a quarter
 _LEAD_S: Final = 55.0  # less than a queue lives, which is 60 s
+_INTERVIEW_LEAD_S: Final = 25.0  # time for some batches, when most of the page is known
 
 
 class Asked(NamedTuple):
@@ -53,6 +54,8 @@ class Pace:
         posts: How many it holds.
         seen: How many of them the viewer has seen in this session.
         asked: What the request for it said.
+        interviewed: Whether so little is known of the viewer that the next page is to answer to
+            this one.
     """
 
     following: Position
@@ -60,6 +63,7 @@ class Pace:
     posts: int
     seen: int
     asked: Asked
+    interviewed: bool = False
 
     def needs_queue(self, now_s: float) -> bool:
         """Return whether the next queue is to be ranked now, ahead of the request for it.
@@ -68,7 +72,8 @@ class Pace:
         posts so far took each, that is in so many seconds. A queue is ranked ahead where the one
         that there is will have expired by then, and as late as a batch that comes every few
         seconds allows: early enough to be there, and late enough that it does not expire itself.
-        What arrives long after it was watched predicts a time far ahead, and causes no work.
+        What arrives long after it was watched predicts a time far ahead, and causes no work. In an
+        interview a queue is ranked later, when most of the page was watched.
         """
         prefetched = min(_PREFETCHED, self.posts // _PREFETCHED_SHARE)
         # When the page was answered, as many of the page before were still to be watched.
@@ -76,4 +81,5 @@ class Pace:
         each_s = max(now_s - self.asked.at, 0.0) / watched
         coming = max(self.posts - prefetched - self.seen, 0) + 1  # the one on the screen, too
         lead_s = coming * each_s
-        return lead_s <= _LEAD_S and now_s + lead_s >= self.asked.fresh_until
+        most_s = _INTERVIEW_LEAD_S if self.interviewed else _LEAD_S
+        return lead_s <= most_s and now_s + lead_s >= self.asked.fresh_until

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from functions.feed_ranker.ranking.diversity import PageVariety
 from functions.feed_ranker.ranking.influence import Influence
+from functions.feed_ranker.ranking.interview import neighbourhoods_of, spread
 from functions.feed_ranker.ranking.ladder import (
     Maker,
     by_age,
@@ -56,6 +57,8 @@ class Queue:
         revision: The revision of the viewer's feedback that the ranking knew.
         policy: The policy that it was ranked under.
         ranked_by: The request that ranked it.
+        answers: In an interview, how many watches of the viewer the ranking knew. After some more
+            of them the queue is ranked anew. None for a viewer whose taste is known.
         decided: The share of each part of the score in what set its candidates apart; None where
             no part decided anything, and of a cached queue.
     """
@@ -68,6 +71,7 @@ class Queue:
     revision: int = 0
     policy: Policy = field(default_factory=Policy)
     ranked_by: str = ""
+    answers: int | None = None
     decided: Parts | None = None
 
     def left(self, used: int) -> dict[int, Entry]:
@@ -112,6 +116,7 @@ def build(
     policy: Policy | None = None,
     *,
     length: int | None = None,
+    answers: int | None = None,
 ) -> Queue:
     """Rank what was retrieved.
 
@@ -123,14 +128,17 @@ def build(
         discovery: How likely exploration draws which post.
         policy: How posts are chosen; None takes the default.
         length: How many ranked positions; None takes `ranked_length` of the page size.
+        answers: In an interview, how many watches of the viewer are known; else None.
     """
     policy, length = policy or Policy(), length or ranked_length(page_size)
     influence, maker = Influence(ranker.config.weights), Maker(ranker, discovery)
-    stream = RankedStream(
-        by_age(retrieved.unseen, maker)
-        if policy.chronological
-        else by_ladder(retrieved.unseen, maker, influence)
-    )
+    if policy.chronological:
+        order = by_age(retrieved.unseen, maker)
+    else:
+        order = by_ladder(retrieved.unseen, maker, influence)
+    if answers is not None and not policy.chronological:
+        order = spread(order, neighbourhoods_of(retrieved.unseen), page_size)
+    stream = RankedStream(order)
     ranked = _ranked_positions(
         stream, length, page_size, last_creator, limited=not policy.chronological
     )
@@ -155,6 +163,7 @@ def build(
         page_size=page_size,
         revision=retrieved.revision,
         policy=policy,
+        answers=None if policy.chronological else answers,
         decided=influence.shares(),
     )
 

@@ -46,6 +46,7 @@ class Submission:
         cutoff: When the cooldown began.
         revision: The revision of the viewer's feedback that the ranking knew; None where the
             feedback may have changed since.
+        answers: In an interview, how many watches of the viewer a cached queue knew; else None.
         queue_expired: Whether the cursor's queue had expired.
         hydrate: Posts whose content the cache is to hold.
         request: The row of feed_requests.
@@ -58,6 +59,7 @@ class Submission:
     claimed_unseen: Collection[UUID]
     cutoff: datetime
     revision: int | None
+    answers: int | None
     queue_expired: bool
     hydrate: Collection[UUID]
     request: Mapping[str, Any]
@@ -207,6 +209,7 @@ def _statement(submission: Submission) -> Statement:
             "request": Json(submission.request),
             "cutoff": submission.cutoff,
             "revision": submission.revision,
+            "answers": submission.answers,
         },
         CommitRow,
     )

@@ -167,4 +167,5 @@ def _pace(
         posts=posts,
         seen=seen,
         asked=Asked.read(described["pace"]),
+        interviewed=bool(described["interviewed"]),
     )

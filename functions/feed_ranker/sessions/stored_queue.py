@@ -71,6 +71,7 @@ def pack_queue(cached: CachedQueue) -> bytes:
         queue.ranked_by,
         cached.fresh_until,
         int(cached.prepared),
+        queue.answers,
         dict(cached.trace),
     ]
     columns = [
@@ -87,6 +88,7 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
         return None
     held, (head, (weights, *columns)), rest = found
     page_size, complete, ranked_count, revision, packed, ranked_by, fresh_until, *made = head
+    prepared, answers, trace = made
     policy = read_policy(packed)
     entries = tuple(
         Entry(post, creator, rung, parts, score, followed, weight, reason, evidence)
@@ -105,6 +107,6 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
         revision=revision,
         policy=policy,
         ranked_by=ranked_by,
+        answers=answers,
     )
-    prepared, trace = made
     return CachedQueue(queue, PackedContent(held, rest), fresh_until, bool(prepared), trace)

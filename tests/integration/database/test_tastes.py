@@ -88,7 +88,7 @@ def test_without_signals_no_walk_of_taste_finds_anything(
     covisit(connection, posts[0], posts[OLD:])
     favour(connection, "phone/evening/", posts[OLD:])
     rows = found(connection)
-    assert {row["source"] for row in rows.values()} == {"hot"}
+    assert {row["source"] for row in rows.values()} == {"hot", "interview"}
     assert {(row["creator_affinity"], row["tag_affinity"]) for row in rows.values()} == {
         (None, None)
     }
@@ -240,7 +240,7 @@ def test_anothers_taste_is_no_taste_of_the_viewers(
     like_creators(connection, other, {creator(OLD): 1.0})
     like_tags(connection, other, {"odd": 1.0})
     rows = found(connection)
-    assert {row["source"] for row in rows.values()} == {"hot"}
+    assert {row["source"] for row in rows.values()} == {"hot", "interview"}
     assert {row["tag_affinity"] for row in rows.values()} == {None}
 
 

@@ -172,7 +172,8 @@ def test_a_loved_word_of_captions_is_shown_as_a_loved_tag_is(
     # Words beside the loved one are liked and disliked a little, too, so it is found less surely.
     assert after_few >= 0.45
     assert after_many >= 0.30
-    page = fan.viewer.restart() or fan.viewer.page()
+    fan.viewer.restart()
+    page = fan.viewer.next()
     assert all(post["tags"] == [] for post in page["posts"])
     codes = {code for post in page["posts"] for code in post["reasons"]}
     assert "liked_words" in codes

@@ -112,11 +112,12 @@ def cached_queues(draw: st.DrawFn) -> CachedQueue:
         seen=(),
         complete=draw(st.booleans()),
         page_size=draw(st.integers(1, 50)),
+        answers=draw(st.none() | st.integers(0, 100)),
     )
     others = draw(st.lists(st.tuples(st.uuids(), st.uuids()), max_size=2))
     owned = [(e.post_id, e.creator_id) for e in held] + others
     content = PackedContent.of(owned, columns([draw(described) for _ in owned]))
-    return CachedQueue(queue, content, draw(st.integers(0, 2**33)))
+    return CachedQueue(queue, content, draw(st.integers(0, 2**33)), prepared=draw(st.booleans()))
 
 
 @given(page=pages, queue_expired=st.booleans())

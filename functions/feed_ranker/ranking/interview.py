@@ -1,0 +1,87 @@
+"""The interview: how the first pages of a viewer find out their taste. Pure.
+
+Of a new viewer nothing is known but what they make of the posts that they are shown. So their first
+pages ask about many things: a page holds posts of different neighbourhoods, each popular within its
+own. And each page is ranked when most of the one before was watched, so that it answers to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from uuid import UUID
+
+    from functions.feed_ranker.ranking.stream import Entry
+    from shared.models import Candidate, Signals
+
+ANSWERS: Final = 48  # watches until which a viewer is interviewed: four pages
+_LIKED: Final = 0.2  # the taste from which a post is no question any more, but an answer
+
+
+def is_interviewed(signals: Signals) -> bool:
+    """Return whether the viewer's taste is still being found out."""
+    return signals.samples < ANSWERS
+
+
+def neighbourhoods_of(candidates: Iterable[Candidate]) -> dict[UUID, Collection[str]]:
+    """Return the neighbourhoods of each post: its tags, or else its creator alone."""
+    return {c.post_id: c.neighbourhoods or (str(c.creator_id),) for c in candidates}
+
+
+def spread(
+    entries: Iterable[Entry], neighbourhoods: Mapping[UUID, Collection[str]], page_size: int
+) -> Iterator[Entry]:
+    """Give entries so that the first page of them asks about many neighbourhoods.
+
+    The next entry is the best of its rung among those whose neighbourhoods stand on the page least
+    often so far. A post that the viewer is known to like may stand beside others of its kind. No
+    entry passes one of an earlier rung.
+
+    Args:
+        entries: In order of rank.
+        neighbourhoods: Those of each post, at least one.
+        page_size: So many entries make the page. The others follow in order of rank.
+    """
+    page: Counter[str] = Counter()
+    left = page_size
+    coming = iter(entries)
+    while left and (first := next(coming, None)) is not None:
+        rung = [first]
+        for entry in coming:
+            if entry.rung != first.rung:
+                coming = chain((entry,), coming)
+                break
+            rung.append(entry)
+        while left and rung:
+            chosen = rung.pop(_least_asked(rung, neighbourhoods, page))
+            page.update(neighbourhoods[chosen.post_id])
+            left -= 1
+            yield chosen
+        yield from rung
+    yield from coming
+
+
+def _least_asked(
+    rung: Sequence[Entry], neighbourhoods: Mapping[UUID, Collection[str]], page: Counter[str]
+) -> int:
+    """Return the index of the first entry about which the page asks least often."""
+    least, found = math.inf, 0
+    for i, entry in enumerate(rung):
+        asked = _asked(entry, neighbourhoods, page)
+        if asked < least:
+            least, found = asked, i
+            if not asked:
+                break
+    return found
+
+
+def _asked(entry: Entry, neighbourhoods: Mapping[UUID, Collection[str]], page: Counter[str]) -> int:
+    """Return how often the page asks about an entry's neighbourhoods already."""
+    if entry.evidence.taste >= _LIKED:
+        return 0
+    return max(page[name] for name in neighbourhoods[entry.post_id])
