@@ -6,6 +6,7 @@ They are the same on every machine. The units follow the rules that AWS publishe
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -58,10 +59,13 @@ class Work:
 def counted() -> Iterator[Work]:
     """Count what the feed of this process does while the block runs.
 
-    A build that calls DynamoDB in a way of its own is counted without its units.
+    A build that ranks or calls DynamoDB in a way of its own is counted without that.
     """
     work = Work()
     # The feed's modules are looked up by name, since they may be those of another build.
+    if importlib.util.find_spec("functions.feed_ranker.ranking") is None:
+        yield work
+        return
     queue: Any = importlib.import_module("functions.feed_ranker.ranking.queue")
     client: Any = getattr(importlib.import_module("shared.dynamodb"), "DynamoDB", None)
     build = queue.build

@@ -212,8 +212,7 @@ END
 $$;
 
 -- Keep viewer_last_seen and viewer_seen in step with new impressions, whoever writes them. impressions_inserted has
--- locked the histories, so that no other transaction adds the same rows. Without ON CONFLICT a row costs one record in
--- the log instead of two.
+-- locked the histories.
 CREATE OR REPLACE FUNCTION vroom_private.impressions_remembered() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -222,42 +221,20 @@ BEGIN
   IF vroom_private.is_move() THEN
     RETURN NULL;
   END IF;
-  WITH newest AS MATERIALIZED (
-    SELECT i.user_id, i.post_id, i.seen_at, k.place, k.seen_at AS seen_before
-    FROM (SELECT n.user_id, n.post_id, max(n.seen_at) AS seen_at FROM new_impressions n GROUP BY 1, 2) i
-    LEFT JOIN LATERAL (
-      SELECT v.ctid AS place, v.seen_at FROM viewer_last_seen v
-      WHERE v.user_id = i.user_id AND v.post_id = i.post_id LIMIT 1
-    ) k ON true
-  ), later AS (
-    UPDATE viewer_last_seen v SET seen_at = i.seen_at
-    FROM newest i
-    WHERE v.ctid = ANY (ARRAY(SELECT n.place FROM newest n WHERE n.seen_at > n.seen_before))
-      AND v.user_id = i.user_id AND v.post_id = i.post_id
-  )
-  INSERT INTO viewer_last_seen (user_id, post_id, seen_at)
-  SELECT i.user_id, i.post_id, i.seen_at FROM newest i WHERE i.place IS NULL ORDER BY 1, 2;
+  INSERT INTO viewer_last_seen AS v (user_id, post_id, seen_at)
+  SELECT i.user_id, i.post_id, max(i.seen_at)
+  FROM new_impressions i
+  GROUP BY 1, 2 ORDER BY 1, 2
+  ON CONFLICT (user_id, post_id) DO UPDATE SET seen_at = excluded.seen_at
+  WHERE excluded.seen_at > v.seen_at;
 
-  WITH bits AS MATERIALIZED (
-    SELECT b.user_id, b.block_no, b.seen, k.place, k.seen AS seen_before
-    FROM (
-      SELECT i.user_id, s.post_no >> 10 AS block_no, bit_or(vroom_private.bit_of(s.post_no)) AS seen
-      FROM new_impressions i
-      CROSS JOIN LATERAL (SELECT q.post_no FROM post_stats q WHERE q.post_id = i.post_id LIMIT 1) s
-      GROUP BY 1, 2
-    ) b
-    LEFT JOIN LATERAL (
-      SELECT v.ctid AS place, v.seen FROM viewer_seen v
-      WHERE v.user_id = b.user_id AND v.block_no = b.block_no LIMIT 1
-    ) k ON true
-  ), more AS (
-    UPDATE viewer_seen v SET seen = v.seen | b.seen
-    FROM bits b
-    WHERE v.ctid = ANY (ARRAY(SELECT n.place FROM bits n WHERE n.seen | n.seen_before <> n.seen_before))
-      AND v.user_id = b.user_id AND v.block_no = b.block_no
-  )
-  INSERT INTO viewer_seen (user_id, block_no, seen)
-  SELECT b.user_id, b.block_no, b.seen FROM bits b WHERE b.place IS NULL ORDER BY 1, 2;
+  INSERT INTO viewer_seen AS v (user_id, block_no, seen)
+  SELECT i.user_id, s.post_no >> 10, bit_or(vroom_private.bit_of(s.post_no))
+  FROM new_impressions i
+  CROSS JOIN LATERAL (SELECT q.post_no FROM post_stats q WHERE q.post_id = i.post_id LIMIT 1) s
+  GROUP BY 1, 2 ORDER BY 1, 2
+  ON CONFLICT (user_id, block_no) DO UPDATE SET seen = v.seen | excluded.seen
+  WHERE v.seen | excluded.seen <> v.seen;
   RETURN NULL;
 END
 $$;

@@ -16,7 +16,7 @@ EXPLORATION_RATE = 0.10
 MAX_PER_CREATOR = 2
 POPULAR_FROM = 2.0  # doublings
 _RANKED = frozenset({"fresh", "following", "trending"})
-_PERSONAL_EVERY = 5
+_PERSONAL = 0.6  # of a queue's positions, where the viewer loves posts of later rungs
 _ROUNDING = 2e-6  # parts and score are rounded to 6 digits each
 
 
@@ -98,7 +98,8 @@ def rank_order(entries: Sequence[Entry], earlier: Sequence[Entry]) -> Finding:
     """By rung, then by score, but for personal positions; creator variety may hold a post back.
 
     A personal position shows a post that the viewer's taste speaks for before its turn. One in five
-    posts of a queue is such a post.
+    posts of a queue is such a post, and two more of five may be where the viewer loves posts that
+    only the order of rungs holds back.
     """
     ranked = [(i, e) for i, e in enumerate(entries) if e.source in RUNGS]
     inverted = []
@@ -111,7 +112,7 @@ def rank_order(entries: Sequence[Entry], earlier: Sequence[Entry]) -> Finding:
     return Finding(
         Promise.RANKING,
         "by rung, then by score, but for creator variety and personal positions",
-        not unexplained and len(before_their_turn) <= len(entries) // _PERSONAL_EVERY + 1,
+        not unexplained and len(before_their_turn) <= _PERSONAL * len(entries) + 1,
         f"in the wrong order: {unexplained}, before their turn: {before_their_turn}",
     )
 

@@ -38,14 +38,14 @@ def spread(
 ) -> Iterator[Entry]:
     """Give entries so that the first page of them asks about many neighbourhoods.
 
-    The next entry is the best of its rung among those whose neighbourhoods stand on the page least
-    often so far. A post that the viewer is known to like may stand beside others of its kind. No
-    entry passes one of an earlier rung.
+    Rung by rung, the page takes the best post of those whose neighbourhoods stand on it least often
+    so far. A post that the viewer is known to like may stand beside others of its kind. The page's
+    posts come first, and they and the others stand in order of rank.
 
     Args:
         entries: In order of rank.
         neighbourhoods: Those of each post, at least one.
-        page_size: So many entries make the page. The others follow in order of rank.
+        page_size: So many entries make the page.
     """
     page: Counter[str] = Counter()
     left = page_size
@@ -57,12 +57,14 @@ def spread(
                 coming = chain((entry,), coming)
                 break
             rung.append(entry)
-        while left and rung:
-            chosen = rung.pop(_least_asked(rung, neighbourhoods, page))
-            page.update(neighbourhoods[chosen.post_id])
+        others, chosen = list(rung), set()
+        while left and others:
+            entry = others.pop(_least_asked(others, neighbourhoods, page))
+            page.update(neighbourhoods[entry.post_id])
+            chosen.add(entry.post_id.int)
             left -= 1
-            yield chosen
-        yield from rung
+        yield from (entry for entry in rung if entry.post_id.int in chosen)
+        yield from others
     yield from coming
 
 

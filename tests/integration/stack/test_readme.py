@@ -39,6 +39,11 @@ RUN_ELSEWHERE: Final = {
     "dev": ("-m local.dev", "tests/integration/local/test_stack.py", '"local.dev"'),
     "bench": ("-m evaluation.speed", ".ci/run", "make bench"),
     "deploy-check": ("-m deploy.checks.translation", ".ci/run", "make deploy-check"),
+    "sessions": (
+        "-m evaluation.speed.sessions",
+        "tests/integration/evaluation/speed/test_sessions.py",
+        "evaluation.speed.sessions",
+    ),
     "simulate": ("-m evaluation.simulation", ".ci/run", "make simulate"),
     "replay": ("-m evaluation.replay", ".ci/run", "make replay"),
     "load-feed": ("tests/load/feed.py", "tests/integration/load/test_load.py", '("feed", '),

@@ -55,6 +55,7 @@ class Account:
         arns = {name: arn for arn, name in self.names.items()}
         known = {name: value for name, value in given.items() if value is not None}
         known["LOG_ID_SALT_SECRET_ARN"] = arns["LogIdSaltSecretArn"]
+        known.setdefault("DATABASE_URL_SECRET_ARN", arns["UploadsDatabaseUrlSecretArn"])
         if "MUX_SIGNING_KEY" in given:
             known["MUX_SIGNING_KEY_ID"] = "key"
             known["MUX_SIGNING_KEY_SECRET_ARN"] = arns["MuxSigningKeySecretArn"]

@@ -76,6 +76,7 @@ def account(
     manager = boto3.client("secretsmanager")
     values = {
         "DatabaseUrlSecretArn": database.app_url,
+        "UploadsDatabaseUrlSecretArn": database.app_url,
         "WebhookDatabaseUrlSecretArn": database.webhook_url,
         "CursorSecretArn": "a-secret-of-the-tests",
         "MuxTokenIdSecretArn": "id",

@@ -19,12 +19,13 @@ APPLICATION = """
 CREATE SCHEMA application;
 SET search_path = application;
 CREATE TABLE posts (
-  id bigint PRIMARY KEY, user_id uuid, seconds float, tags text[], created_at timestamptz);
+  id bigint PRIMARY KEY, user_id uuid, seconds float, tags text[], caption text,
+  created_at timestamptz);
 CREATE TABLE watches (
   user_id uuid, post_id bigint, seconds double precision, liked boolean, created_at timestamptz);
 INSERT INTO posts VALUES
-  (1, gen_random_uuid(), 20, '{cats,köln}', '2026-01-01 08:00+01'),
-  (2, gen_random_uuid(), 40, '{}', '2026-01-01 09:00+01');
+  (1, gen_random_uuid(), 20, '{cats,köln}', 'Dom, with cats', '2026-01-01 08:00+01'),
+  (2, gen_random_uuid(), 40, '{}', NULL, '2026-01-01 09:00+01');
 INSERT INTO watches VALUES
   (gen_random_uuid(), 2, 10, true, '2026-01-02 10:00:00.25+01'),
   (gen_random_uuid(), 1, 30, false, '2026-01-02 09:00+01');
