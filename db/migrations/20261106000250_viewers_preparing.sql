@@ -53,8 +53,7 @@ BEGIN
         jsonb_build_object(
           'page_size', v_page.entries -> 'page_size', 'next', v_page.entries -> 'next',
           'pace', v_page.entries -> 'pace',
-          'interviewed', vroom_private.is_interviewed(
-            coalesce((SELECT u.samples FROM user_interest_signals u WHERE u.user_id = v_viewer), 0)));
+          'watches', coalesce((SELECT u.samples FROM user_interest_signals u WHERE u.user_id = v_viewer), 0));
     END IF;
   EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'the pace of a session is not known: %', SQLERRM;

@@ -115,6 +115,7 @@ class Feed:
             asked=_asked(
                 request,
                 self.cache.fresh_until(request.moment.now) if queue else work.queue_fresh_until,
+                draft.ranked.queue.answers if draft.ranked else None,
             ),
         )
         with span("commit"):
@@ -179,11 +180,16 @@ def _begin(request: FeedRequest, entry: CacheEntry | None, cache: CacheForReques
     return Work(entry.stored, queue, queue_expired=False, queue_fresh_until=held.fresh_until)
 
 
-def _asked(request: FeedRequest, fresh_until: int) -> Asked:
+def _asked(request: FeedRequest, fresh_until: int, answers: int | None) -> Asked:
     """Describe the request as the page keeps it, for those that prepare the next queue."""
     moment = request.moment
     return Asked(
-        moment.now.timestamp(), moment.device, moment.connection, request.timezone, fresh_until
+        moment.now.timestamp(),
+        moment.device,
+        moment.connection,
+        request.timezone,
+        fresh_until,
+        answers,
     )
 
 

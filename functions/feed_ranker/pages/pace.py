@@ -25,6 +25,7 @@ class Asked(NamedTuple):
         connection: Over which connection.
         timezone: In which IANA time zone.
         fresh_until: Unix seconds until which the queue of that page serves.
+        answers: In an interview, how many watches of the viewer that queue knew; else None.
     """
 
     at: float
@@ -32,16 +33,17 @@ class Asked(NamedTuple):
     connection: Connection
     timezone: str
     fresh_until: int
+    answers: int | None = None
 
     def document(self) -> list[Any]:
         """Describe it as JSON."""
-        return [round(self.at), self.device, self.connection, self.timezone, self.fresh_until]
+        return [round(self.at), *self[1:]]
 
     @classmethod
     def read(cls, document: list[Any]) -> Asked:
         """Read what `document` described."""
-        at, device, connection, timezone, fresh_until = document
-        return cls(at, Device(device), Connection(connection), timezone, fresh_until)
+        at, device, connection, *rest = document
+        return cls(at, Device(device), Connection(connection), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Pace:
         asked: What the request for it said.
         interviewed: Whether so little is known of the viewer that the next page is to answer to
             this one.
+        outdated: Whether the viewer has watched so much since the page's queue was ranked that it
+            no longer serves.
     """
 
     following: Position
@@ -64,6 +68,7 @@ class Pace:
     seen: int
     asked: Asked
     interviewed: bool = False
+    outdated: bool = False
 
     def needs_queue(self, now_s: float) -> bool:
         """Return whether the next queue is to be ranked now, ahead of the request for it.
@@ -82,4 +87,5 @@ class Pace:
         coming = max(self.posts - prefetched - self.seen, 0) + 1  # the one on the screen, too
         lead_s = coming * each_s
         most_s = _INTERVIEW_LEAD_S if self.interviewed else _LEAD_S
-        return lead_s <= most_s and now_s + lead_s >= self.asked.fresh_until
+        expired = now_s + lead_s >= self.asked.fresh_until
+        return lead_s <= most_s and (expired or self.outdated)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.models import Candidate, Signals
 
 ANSWERS: Final = 48  # watches until which a viewer is interviewed: four pages
+TELLING: Final = 6  # watches that a ranking did not know and from which it is outdated
 _LIKED: Final = 0.2  # the taste from which a post is no question any more, but an answer
 
 

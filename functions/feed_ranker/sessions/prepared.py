@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from functions.feed_ranker.pages.pace import Asked, Pace
+from functions.feed_ranker.ranking.interview import ANSWERS, TELLING
 from functions.feed_ranker.sessions.cache import SESSION_S
 from functions.feed_ranker.sessions.packed_content import PackedContent
 from functions.feed_ranker.sessions.session_store import Item, attributes, key
@@ -161,11 +162,13 @@ def _pace(
     """Make a pace of a row; None for a page of a release that did not keep what is needed."""
     if not described["pace"] or not described["next"]:
         return None
+    asked, watches = Asked.read(described["pace"]), described["watches"]
     return Pace(
         following=read_place(described["next"], session, page_no),
         page_size=described["page_size"],
         posts=posts,
         seen=seen,
-        asked=Asked.read(described["pace"]),
-        interviewed=bool(described["interviewed"]),
+        asked=asked,
+        interviewed=watches < ANSWERS,
+        outdated=asked.answers is not None and watches >= asked.answers + TELLING,
     )

@@ -79,6 +79,8 @@ def test_opposite_answers_to_the_first_page_get_different_second_pages(
         second = viewer.next()
         assert second["session_id"] == first["session_id"]
         assert not second["stale_cursor"]
+        # What is reported ranks the next queue ahead, where it is known in which session.
+        assert second["cache"] == ("hit" if reports_impressions else "miss")
         check_page(second, 12, 800)
         assert not set(ids(first)) & set(ids(second))
         tags = [tag_of[post] for post in ids(second)]
