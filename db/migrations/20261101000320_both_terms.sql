@@ -128,13 +128,15 @@ AS $$
 DECLARE
   v_hottest double precision := (
     SELECT s.hot_score FROM post_stats s WHERE s.eligible
-    ORDER BY s.hot_score DESC, s.post_id OFFSET 199 LIMIT 1);
+    ORDER BY s.hot_step DESC, s.post_id OFFSET 199 LIMIT 1);
 BEGIN
   RETURN ARRAY(
     SELECT p.term
     FROM vroom_private.possible_terms(caption) AS p
     CROSS JOIN LATERAL (
-      SELECT (SELECT true FROM post_tags t WHERE t.tag = p.term AND t.post_id <> post LIMIT 1) AS is_known,
+      -- The order keeps the planner from hoping to meet an unknown word soon if it reads the whole table.
+      SELECT (SELECT true FROM post_tags t WHERE t.tag = p.term AND t.post_id <> post
+              ORDER BY t.hot_score DESC, t.post_id LIMIT 1) AS is_known,
              (SELECT t.hot_score FROM post_tags t WHERE t.tag = p.term
               ORDER BY t.hot_score DESC, t.post_id OFFSET 49 LIMIT 1) AS fiftieth
     ) k

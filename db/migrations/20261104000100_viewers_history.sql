@@ -172,8 +172,8 @@ BEGIN
 END
 $$;
 
--- Lock the histories of the viewers of new impressions, whoever writes them, and queue the impressions for the
--- roll-up.
+-- Keep viewer_last_seen and viewer_seen in step with new impressions, whoever writes them, and queue the
+-- impressions for the roll-up.
 CREATE OR REPLACE FUNCTION vroom_private.impressions_inserted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -207,20 +207,7 @@ BEGIN
   INSERT INTO engagement_queue (post_id, creator_id, at, impressions)
   SELECT f.post_id, f.creator_id, f.seen_at, 1
   FROM first f JOIN allowed a ON a.user_id = f.user_id AND f.nth <= a.events;
-  RETURN NULL;
-END
-$$;
 
--- Keep viewer_last_seen and viewer_seen in step with new impressions, whoever writes them. impressions_inserted has
--- locked the histories.
-CREATE OR REPLACE FUNCTION vroom_private.impressions_remembered() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, public, pg_temp
-AS $$
-BEGIN
-  IF vroom_private.is_move() THEN
-    RETURN NULL;
-  END IF;
   INSERT INTO viewer_last_seen AS v (user_id, post_id, seen_at)
   SELECT i.user_id, i.post_id, max(i.seen_at)
   FROM new_impressions i
@@ -321,18 +308,11 @@ CREATE OR REPLACE TRIGGER impressions_2_updated_to AFTER UPDATE ON public.user_p
 CREATE OR REPLACE TRIGGER impressions_2_inserted AFTER INSERT ON public.user_post_impressions
   REFERENCING NEW TABLE AS new_impressions
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_inserted();
-CREATE OR REPLACE TRIGGER impressions_3_updated_to AFTER UPDATE ON public.user_post_impressions
-  REFERENCING NEW TABLE AS new_impressions
-  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_remembered();
-CREATE OR REPLACE TRIGGER impressions_3_inserted AFTER INSERT ON public.user_post_impressions
-  REFERENCING NEW TABLE AS new_impressions
-  FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_remembered();
 CREATE OR REPLACE TRIGGER impressions_truncated AFTER TRUNCATE ON public.user_post_impressions
   FOR EACH STATEMENT EXECUTE FUNCTION vroom_private.impressions_truncated();
 
 SELECT vroom_private.open_only_to('vroom_private.correct_times()', NULL);
 SELECT vroom_private.open_only_to('vroom_private.impressions_inserted()', NULL);
-SELECT vroom_private.open_only_to('vroom_private.impressions_remembered()', NULL);
 SELECT vroom_private.open_only_to('vroom_private.impressions_deleted()', NULL);
 SELECT vroom_private.open_only_to('vroom_private.impressions_truncated()', NULL);
 

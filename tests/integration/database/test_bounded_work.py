@@ -174,16 +174,26 @@ def buffers(
     session: UUID | None = None,
 ) -> int:
     """Buffers that one call for candidates touches, once the catalogues' caches are warm."""
-    touched = 0
+    return touched(
+        catalogue,
+        "SELECT * FROM feed_candidates(%s, %s, 200, %s, newest => %s)",
+        viewer,
+        session,
+        page_size,
+        newest,
+    )
+
+
+def touched(catalogue: Catalogue, statement: LiteralString, *parameters: object) -> int:
+    """Buffers that a statement touches when it is run for the second time."""
+    total = 0
     for _ in range(2):
         row = catalogue.connection.execute(
-            "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON)"
-            " SELECT * FROM feed_candidates(%s, %s, 200, %s, newest => %s)",
-            [viewer, session, page_size, newest],
+            "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) " + statement, parameters
         ).fetchone()
         assert row is not None
         plan = row["QUERY PLAN"][0]["Plan"]
-        touched = sum(
+        total = sum(
             plan[kind]
             for kind in (
                 "Shared Hit Blocks",
@@ -192,7 +202,7 @@ def buffers(
                 "Temp Written Blocks",
             )
         )
-    return touched
+    return total
 
 
 def found(catalogue: Catalogue, viewer: UUID) -> dict[str, int]:
@@ -321,3 +331,32 @@ def test_a_page_deep_in_a_session_costs_what_an_early_one_does(large: Catalogue)
     few, many = (buffers(large, viewer, session=viewer) for viewer in (early, deep))
     # The pages of the session are read, and no more than that grows.
     assert many <= few + 2 * 400
+
+
+def test_the_terms_of_a_caption_cost_the_same_in_a_catalogue_ten_times_as_large(
+    small: Catalogue, large: Catalogue
+) -> None:
+    terms = "SELECT vroom_private.terms_of(gen_random_uuid(), 'Fresh noodles at the night market')"
+    few, many = touched(small, terms), touched(large, terms)
+    assert many <= few * 4 / 3  # as a new viewer's page
+
+
+def test_the_words_of_a_watch_cost_the_same_in_a_catalogue_ten_times_as_large(
+    small: Catalogue, large: Catalogue
+) -> None:
+    few, many = (watched_words(catalogue) for catalogue in (small, large))
+    assert many <= few * 4 / 3
+
+
+def watched_words(catalogue: Catalogue) -> int:
+    """Buffers that it takes to read what is learnt of a post without tags."""
+    post = uuid.uuid4()
+    catalogue.connection.execute(
+        "INSERT INTO posts (id, post_no, creator_id, mux_ready, mux_playback_id, caption)"
+        " VALUES (%s, 20000, gen_random_uuid(), true, 'p', 'Fresh noodles at the night market')",
+        [post],
+    )
+    try:
+        return touched(catalogue, "SELECT vroom_private.taste_words(%s, '{}')", post)
+    finally:
+        catalogue.connection.execute("DELETE FROM posts WHERE id = %s", [post])

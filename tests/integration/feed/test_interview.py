@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from functions.feed_ranker.ranking.interview import ANSWERS
+from functions.feed_ranker.ranking.interview import ANSWERS, TELLING
 from functions.feed_ranker.requests import WatchBatch
 from tests.integration.feed.harness import check_page, ids
 
@@ -126,3 +126,22 @@ def test_a_new_viewer_of_a_thin_catalogue_gets_full_pages(
     for page in viewer.scroll(4):
         check_page(page, 12, posts)
         watch(viewer, page["posts"], lambda post: UUID(post).int % 2 == 0)
+
+
+def test_python_and_sql_agree_on_who_is_interviewed_and_on_what_outdates_a_queue(
+    feed: Harness,
+) -> None:
+    viewer = uuid4()
+    feed.execute(
+        "INSERT INTO user_interest_signals (user_id, samples) VALUES (%s, %s)", viewer, ANSWERS
+    )
+    interviewed = feed.admin.execute(
+        "SELECT vroom_private.is_interviewed(n) FROM unnest(%s::bigint[]) n",
+        [[ANSWERS - 1, ANSWERS]],
+    ).fetchall()
+    assert interviewed == [(True,), (False,)]
+    outdated = feed.admin.execute(
+        "SELECT vroom_private.is_outdated(%s, NULL, n) FROM unnest(%s::bigint[]) n",
+        [viewer, [ANSWERS - TELLING, ANSWERS - TELLING + 1]],
+    ).fetchall()
+    assert outdated == [(True,), (False,)]
