@@ -7,40 +7,16 @@ Ctrl-C, SIGTERM and a closed terminal end everything that it started.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
 
 from local.errors import StackError
+from local.interruption import Interruption
 from local.logs import rotate
 from local.settings import StackSettings
 from local.stack import Stack
 from local.state import write_json
 from local.switch import Switch
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-
-class Interruption:
-    """Turns the first signal into SystemExit, wherever the program is, and ignores later ones."""
-
-    def __init__(self) -> None:
-        self._came = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._handle)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        # A second Ctrl-C must not cut off the orderly end that the first one began.
-        if not self._came:
-            self._came = True
-            raise SystemExit(0)
-
-    def ignore(self) -> None:
-        """Ignores signals from now on."""
-        self._came = True
 
 
 def main() -> int:

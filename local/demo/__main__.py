@@ -23,15 +23,17 @@ from local.demo.display import Display
 from local.demo.promises import Tally
 from local.demo.scenario import chosen, run
 from local.errors import StackError
+from local.interruption import Interruption
 from local.settings import DEFAULT_PORT
 
 _END_S = 15.0
+_INTERRUPTED = 128 + signal.SIGINT  # as shells say it, whichever signal it was
 PAGE_URL = f"http://127.0.0.1:{DEFAULT_PORT}/"
 
 
 def main() -> int:
     """Run the demo; return the exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    Interruption(_INTERRUPTED)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Captions are in many scripts, of which a terminal may know few.
         sys.stdout.reconfigure(errors="replace", line_buffering=True)
@@ -49,11 +51,11 @@ def main() -> int:
             broken = None
         except (StackError, httpx.HTTPError, psycopg.Error) as error:
             broken = f"The demo broke off: {type(error).__name__}: {error}"
-        except KeyboardInterrupt:
+        except SystemExit:
             display.verdict("The demo was interrupted.", good=False)
             if given is None:
                 shutil.rmtree(folder, ignore_errors=True)
-            return 128 + signal.SIGINT
+            return _INTERRUPTED
         display.promises(tally)
         faults = [fault for fault in (broken, *judge(tally), still_running(parts)) if fault]
         for fault in faults:

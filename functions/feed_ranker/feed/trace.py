@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from shared.models import Rung
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from functions.feed_ranker.feed.request import FeedRequest
     from functions.feed_ranker.feed.work import Draft
     from functions.feed_ranker.pages.page import Page
@@ -66,7 +68,15 @@ def of_replay(request: FeedRequest, *, cache_gone: bool) -> dict[str, Any]:
 
 def by_rung(page: Page) -> dict[str, int]:
     """Count the posts of a page by their rung."""
-    return dict(Counter(str(post.rung) for post in page.posts))
+    return _counted(str(post.rung) for post in page.posts)
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    """Count names, in an order that does not depend on the plan by which Postgres found them.
+
+    A queue is stored with these counts, compressed, so that another order has another size.
+    """
+    return dict(sorted(Counter(names).items()))
 
 
 def of_queue(retrieved: Retrieved, queue: Queue, decision: Decision) -> dict[str, Any]:
@@ -80,8 +90,8 @@ def of_queue(retrieved: Retrieved, queue: Queue, decision: Decision) -> dict[str
     """
     candidates = [*retrieved.unseen, *retrieved.seen]
     return {
-        "found": dict(Counter(c.rung for c in candidates)),
-        "found_by": dict(Counter(c.source for c in retrieved.unseen if c.source)),
+        "found": _counted(c.rung for c in candidates),
+        "found_by": _counted(c.source for c in retrieved.unseen if c.source),
         "filtered": dict(retrieved.filtered),
         "complete": retrieved.complete,
         "ranked": queue.ranked_count,
