@@ -15,7 +15,7 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shared.errors import (
     FieldProblem,
@@ -25,6 +25,7 @@ from shared.errors import (
     UnavailableError,
     VroomError,
 )
+from shared.fields import Fields, Repeated, field_problems, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +43,8 @@ _NO_STORE = {"Cache-Control": "no-store"}
 _WITHOUT_BODY = {"GET", "HEAD", "DELETE"}  # no route of these has a model for a body
 
 
-class Body(BaseModel):
-    """Base of request bodies: unknown fields are refused; `user_id` may name the viewer again."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Body(Fields):
+    """Base of request bodies; `user_id` may name the viewer again."""
 
     user_id: UUID | None = None
 
@@ -174,11 +173,12 @@ def viewer_of(event: APIGatewayProxyEventV2, claim: str) -> UUID:
 
 def _refuse_others(given: Mapping[str, Any], viewer: UUID) -> None:
     """Raise ForbiddenError where a `user_id` is anything but the viewer's, in whatever case."""
-    named = given.get("user_id")
-    if named is None:
-        return
-    if not (isinstance(named, str) and named.lower() in {str(viewer), viewer.hex}):
-        raise ForbiddenError
+    pairs = given.pairs if isinstance(given, Repeated) else given.items()
+    for name, named in pairs:
+        if name != "user_id" or named is None:
+            continue
+        if not (isinstance(named, str) and named.lower() in {str(viewer), viewer.hex}):
+            raise ForbiddenError
 
 
 def parse_query(model: type[ModelT], event: APIGatewayProxyEventV2) -> ModelT:
@@ -207,7 +207,7 @@ def parse_body(
 def _json_object(event: APIGatewayProxyEventV2) -> dict[str, Any]:
     body = raw_body(event)
     try:
-        data = json.loads(body.decode("utf-8"))
+        data = json.loads(body.decode("utf-8"), object_pairs_hook=json_object)
     except (ValueError, RecursionError):
         raise InvalidInputError(FieldProblem("body", "is not JSON in UTF-8")) from None
     if not isinstance(data, dict):
@@ -235,14 +235,3 @@ def _parse(model: type[ModelT], data: Mapping[str, Any]) -> ModelT:
         return model.model_validate(data)
     except ValidationError as error:
         raise InvalidInputError(*field_problems(error)) from None
-
-
-def field_problems(error: ValidationError) -> list[FieldProblem]:
-    """Return each fault of a pydantic error with its dotted field name, without the input."""
-    return [
-        FieldProblem(
-            ".".join(str(part) for part in fault["loc"]) or "body",
-            fault["msg"].removeprefix("Value error, "),
-        )
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
-    ]

@@ -9,11 +9,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, Field, StrictInt, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from functions.create_upload.settings import ResolutionTier
 from shared.errors import FieldProblem, InvalidInputError
+from shared.fields import Fields
 from shared.http import Body
 
 _MAX_CAPTION = 2_200
@@ -39,10 +40,8 @@ Caption = Annotated[str, StringConstraints(max_length=_MAX_CAPTION), _without_co
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_TAG), _without_controls("")]
 
 
-class Content(BaseModel):
+class Content(Fields):
     """What the creator says about the video."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     caption: Caption = ""
     tags: Annotated[tuple[Tag, ...], Field(max_length=_MAX_TAGS)] = ()

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from functions.feed_ranker import timezones
+from shared.fields import Fields
 from shared.http import Body
 from shared.models import Connection, Device, Rung
 
@@ -45,6 +46,11 @@ def _text_only(value: object) -> object:
     if not (dated or isinstance(value, datetime)):
         raise ValueError("This is not a time in RFC 3339.")
     return value
+
+
+def _day_at_most(milliseconds: int) -> int:
+    """Cut what is over a day."""
+    return min(milliseconds, _DAY_MS)
 
 
 Timezone = Annotated[
@@ -88,16 +94,15 @@ class SessionIn(Body):
         )
 
 
-class ImpressionIn(BaseModel):
+class ImpressionIn(Fields):
     """One row of POST /v1/impressions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     event_id: UUID
     post_id: UUID
     source: Rung
     position: Annotated[int, Field(strict=True, ge=0, lt=MAX_PAGE_SIZE)]
-    visible_ms: Annotated[int, Field(strict=True, ge=0, le=_DAY_MS)]
+    # A screen that stayed on for longer, or a device that slept, has seen the post all the same.
+    visible_ms: Annotated[int, Field(strict=True, ge=0), AfterValidator(_day_at_most)]
     seen_at: Annotated[AwareDatetime, BeforeValidator(_text_only)]
 
 
@@ -131,10 +136,8 @@ class FeedbackIn(Body):
         return creator_id
 
 
-class WatchIn(BaseModel):
+class WatchIn(Fields):
     """One row of POST /v1/watch-progress."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     event_id: UUID
     post_id: UUID

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from shared.http import field_problems
+from shared.fields import field_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from shared.errors import FieldProblem, ForbiddenError, InvalidInputError, UnauthorizedError
+from shared.fields import Fields
 from shared.http import Body, parse_body, parse_query, raw_body, viewer_of
 from tests.unit.shared.http_events import OTHER, VIEWER, event, wrapped
 
 
-class Row(BaseModel):
+class Row(Fields):
     count: Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -192,6 +193,28 @@ def test_whatever_json_comes_without_a_name_it_is_refused(value: object) -> None
 def test_whatever_bytes_come_they_are_refused(data: bytes) -> None:
     assert problems(coded(data), base64_encoded=True)
     assert problems(data.decode("utf-8", "surrogateescape"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"name": "x", "name": "x"}',
+        '{"name": "x", "rows": [{"count": 1, "count": 2}]}',
+        '{"name": "x", "user_id": null, "user_id": null}',
+    ],
+)
+def test_an_object_that_names_a_field_twice_is_refused(body: str) -> None:
+    (problem,) = problems(body)
+    assert problem.message == "The object names a field twice."
+
+
+@pytest.mark.parametrize("order", [(OTHER, VIEWER), (VIEWER, OTHER)])
+def test_a_body_that_names_two_viewers_is_forbidden(order: tuple[UUID, UUID]) -> None:
+    body = '{{"name": "x", "user_id": "{}", "user_id": "{}"}}'.format(*order)
+    with pytest.raises(ForbiddenError):
+        parsed(body)
+    with pytest.raises(ForbiddenError):
+        viewer_of(wrapped(event("DELETE", body=body)), "sub")
 
 
 def test_a_body_that_names_another_viewer_is_forbidden() -> None:
