@@ -153,19 +153,20 @@ class Ours:
         )
 
     def learn(self, session: Session, views: Sequence[View], now_s: float) -> None:
-        """Send impressions, watch progress and feedback, and follow creators that are liked."""
+        """Send watch progress, impressions and feedback, and follow creators that are liked."""
         self._clock.set(now_s)
         viewer = self._population.viewers[session.viewer]
+        # The client reports in this order. A queue that is ranked ahead then knows the watches.
+        watched = {"events": [self._watch(view) for view in views]}
+        self._all_accepted(
+            self._handler.call("POST", "/v1/watch-progress", viewer.id, body=watched)
+        )
         impressions = {
             "session_id": str(session.id),
             "impressions": [self._impression(view) for view in views],
         }
         self._all_accepted(
             self._handler.call("POST", "/v1/impressions", viewer.id, body=impressions)
-        )
-        watched = {"events": [self._watch(view) for view in views]}
-        self._all_accepted(
-            self._handler.call("POST", "/v1/watch-progress", viewer.id, body=watched)
         )
         for view in views:
             for wish in self._wishes(view):

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 _PREFETCHED: Final = 3  # posts that are left of a page when a client asks for the next one
 _PREFETCHED_SHARE: Final = 4  # of a small page, a quarter
-_LEAD_S: Final = 55.0  # less than a queue lives, which is 60 s
+_LEAD_S: Final = 40.0  # well below the 60 s that a queue lives, since some posts take longer
 _INTERVIEW_LEAD_S: Final = 25.0  # time for some batches, when most of the page is known
+_LAST_LEAD_S: Final = 55.0  # of the last post before the request: no later batch may come
 
 
 class Asked(NamedTuple):
@@ -77,8 +78,9 @@ class Pace:
         posts so far took each, that is in so many seconds. A queue is ranked ahead where the one
         that there is will have expired by then, and as late as a batch that comes every few
         seconds allows: early enough to be there, and late enough that it does not expire itself.
-        What arrives long after it was watched predicts a time far ahead, and causes no work. In an
-        interview a queue is ranked later, when most of the page was watched.
+        During the last post before that request any batch may be the last one. What arrives long
+        after it was watched predicts a time far ahead, and causes no work. In an interview a queue
+        is ranked later, when most of the page was watched.
         """
         prefetched = min(_PREFETCHED, self.posts // _PREFETCHED_SHARE)
         # When the page was answered, as many of the page before were still to be watched.
@@ -87,5 +89,7 @@ class Pace:
         coming = max(self.posts - prefetched - self.seen, 0) + 1  # the one on the screen, too
         lead_s = coming * each_s
         most_s = _INTERVIEW_LEAD_S if self.interviewed else _LEAD_S
+        if coming == 1:
+            most_s = _LAST_LEAD_S
         expired = now_s + lead_s >= self.asked.fresh_until
         return lead_s <= most_s and (expired or self.outdated)

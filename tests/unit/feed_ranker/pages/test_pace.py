@@ -37,6 +37,22 @@ def test_in_an_interview_most_of_the_page_is_watched_first(seen: int, *, needed:
     assert pace.needs_queue(1000.0 + 9.0 * seen) is needed
 
 
+@pytest.mark.parametrize("interviewed", [False, True])
+@pytest.mark.parametrize(
+    ("seen", "each_s", "needed"),
+    [
+        (8, 22.0, False),  # two long posts take 44 s, and there will be another batch
+        (9, 50.0, True),  # the last post takes 50 s, and the next batch may come too late
+        (9, 60.0, False),  # as long as a queue lives
+    ],
+)
+def test_during_the_last_post_a_queue_is_ranked_however_long_posts_take(
+    seen: int, each_s: float, *, needed: bool, interviewed: bool
+) -> None:
+    pace = replace(HALF, seen=seen, interviewed=interviewed)
+    assert pace.needs_queue(1000.0 + each_s * seen) is needed
+
+
 @pytest.mark.parametrize("answers", [None, 0, 47])
 def test_what_a_request_said_is_read_as_it_was_kept(answers: int | None) -> None:
     asked = ASKED._replace(answers=answers)
