@@ -136,6 +136,8 @@ CREATE TABLE IF NOT EXISTS public.post_blocks (
   eligible            bit(1024) NOT NULL,
   newest_published_at timestamptz NOT NULL  -- never earlier than the newest eligible post's
 ) WITH (fillfactor = 50);
+-- A page reads blocks in this order until it has enough posts. Only a post that is published changes the index.
+CREATE INDEX IF NOT EXISTS post_blocks_newest ON public.post_blocks (newest_published_at DESC, block_no DESC);
 
 ALTER TABLE public.post_blocks ENABLE ROW LEVEL SECURITY;
 

@@ -10,15 +10,21 @@ DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 -- eligible and not seen is unseen.
 
 -- Return the blocks in which posts are eligible and without an impression of the viewer, with the bits of these
--- posts. Only blocks whose newest post was published after published_after are read.
+-- posts. Only blocks whose newest post was published after published_after are read. Callers read the blocks in the
+-- order of an index and stop early. The bits of the viewer are therefore looked up block by block: a join would read
+-- all blocks of the catalogue, and all of the viewer, before it returned the first.
 CREATE OR REPLACE FUNCTION vroom_private.unseen_blocks(viewer uuid, published_after timestamptz)
 RETURNS TABLE (block_no bigint, unseen bit, newest_published_at timestamptz)
 LANGUAGE sql STABLE
 AS $$
   SELECT b.block_no, u.unseen, b.newest_published_at
   FROM public.post_blocks b
-  LEFT JOIN public.viewer_seen v ON v.user_id = viewer AND v.block_no = b.block_no
-  CROSS JOIN LATERAL (SELECT b.eligible & ~coalesce(v.seen, 0::bit(1024)) AS unseen) u
+  CROSS JOIN LATERAL (
+    SELECT b.eligible & ~coalesce(
+      (SELECT v.seen FROM public.viewer_seen v WHERE v.user_id = viewer AND v.block_no = b.block_no),
+      0::bit(1024)) AS unseen
+    OFFSET 0  -- the bits are looked up once
+  ) u
   WHERE b.newest_published_at > published_after AND pg_catalog.bit_count(u.unseen) > 0
 $$;
 

@@ -13,6 +13,7 @@ SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+  v_all    bigint := 2 ^ 40;  -- a variable, so that the plan expects few rows and reads an index in its order
   v_block  record;
   v_before integer;
   v_fresh  integer := (
@@ -23,7 +24,7 @@ BEGIN
   END IF;
   FOR v_block IN
     SELECT b.block_no, b.unseen FROM vroom_private.unseen_blocks(search.viewer, search.fresh_from) AS b
-    ORDER BY b.block_no DESC
+    ORDER BY b.newest_published_at DESC, b.block_no DESC LIMIT v_all  -- in the order of post_blocks_newest
   LOOP
     v_before := cardinality(search.kept);
     search := vroom_private.keep_unseen(

@@ -44,6 +44,7 @@ SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+  v_all   bigint := 2 ^ 40;  -- a variable, as in keep_fresh
   v_block record;
 BEGIN
   search := vroom_private.keep_expired(search, want, walk);
@@ -52,7 +53,7 @@ BEGIN
   END IF;
   FOR v_block IN
     SELECT b.block_no, b.unseen FROM vroom_private.unseen_blocks(search.viewer, '-infinity') AS b
-    ORDER BY b.block_no DESC
+    ORDER BY b.block_no DESC LIMIT v_all
   LOOP
     search := vroom_private.keep_unseen(
       search,

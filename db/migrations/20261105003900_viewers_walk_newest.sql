@@ -73,6 +73,7 @@ AS $$
 DECLARE
   v_proposed vroom_private.proposed_post[];
   v_oldest   timestamptz;  -- when the oldest post kept was published, once there are enough; null before
+  v_all      bigint := 2 ^ 40;  -- a variable, as in keep_fresh
   v_block    record;
 BEGIN
   FOR stride IN 0..3 LOOP
@@ -88,7 +89,7 @@ BEGIN
   SELECT n.oldest INTO v_oldest FROM vroom_private.newest_of(search.kept, want) n;
   FOR v_block IN
     SELECT b.* FROM vroom_private.unseen_blocks(search.viewer, '-infinity') AS b
-    ORDER BY b.newest_published_at DESC, b.block_no DESC
+    ORDER BY b.newest_published_at DESC, b.block_no DESC LIMIT v_all
   LOOP
     EXIT WHEN v_block.newest_published_at < v_oldest;
     search := vroom_private.keep_unseen(
