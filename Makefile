@@ -14,7 +14,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 SOURCES := deploy evaluation functions local ops shared tests
 
 .DEFAULT_GOAL := install
-.PHONY: help install check test test-versions demo dev openapi migrate cells move roll-up sessions lag adopt lock format clean client experiment why simulate replay movielens bench footprint soak load-feed load-impressions load-mixed deploy-check env-json
+.PHONY: help install check test test-versions demo dev openapi migrate cells move roll-up sessions lag adopt lock format clean client experiment why simulate replay movielens bench catalogues footprint soak load-feed load-impressions load-mixed deploy-check env-json
 
 # What a target does stands behind its name, after "##".
 help:  ## List the targets; in brackets how long they take on two cores
@@ -82,6 +82,9 @@ soak: install  ## A long run at half of what the machine does (MINUTES, RATE, OP
 
 bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES; AGAINST=<commit>); writes STATE_DIR/bench.json and bench.png [45 s at 20,000 posts]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.speed
+
+catalogues: install  ## What a page costs in catalogues of several sizes, in turns (POSTS, IMPRESSIONS, SAMPLES); writes STATE_DIR/catalogues.json
+	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.speed.catalogues
 
 footprint: install  ## What 1,000 pages with their events write: WAL by table, growth, HOT updates (POSTS, PAGES; AGAINST=<commit>) [3 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.footprint

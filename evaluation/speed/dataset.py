@@ -36,6 +36,7 @@ _KEPT_FOR = "3 days"  # after that, too few posts are from the last week
 _POSTS_AT_ONCE = 20_000
 _VIEWERS_AT_ONCE = 1_000
 _OF_VIEWERS = ("signals", "tag_taste", "creator_taste", "follows", "sessions", "requests")
+_OF_TAGS = ("posts_4_tags_inserted", "posts_5_terms_inserted")
 _LOADING = ("work_mem = '256MB'", "maintenance_work_mem = '512MB'", "synchronous_commit = off")
 
 
@@ -141,15 +142,15 @@ class Loader:
                     break
                 self._run(statements[name])
         chunks = list(_chunks(self._shape.posts, _POSTS_AT_ONCE))
-        for chunk in self._steps.each(f"{self._title}: posts", chunks):
-            self._run(statements["posts"], **chunk)
-        with self._without_indexes("post_stats"):
+        with self._without_indexes("posts", "post_stats"):
+            with self._without_tags():
+                for chunk in self._steps.each(f"{self._title}: posts", chunks):
+                    self._run(statements["posts"], **chunk)
             for chunk in self._steps.each(f"{self._title}: their figures", chunks):
                 self._run(statements["stats"], **chunk)
         with self._steps.step(f"{self._title}: tags, co-visits, cohorts"):
             self._run("VACUUM ANALYZE post_stats")
             self._run(statements["creators"])
-            self._run(statements["empty_tags"])
             with self._without_indexes("post_tags"):
                 self._run(statements["tags"])
             rest = list(statements)
@@ -181,13 +182,22 @@ class Loader:
         self._run(load("viewers")["empty_queue"])
 
     @contextmanager
-    def _without_indexes(self, table: str) -> Iterator[None]:
-        """Drop a table's indexes, except those of constraints, and make them again afterwards."""
+    def _without_tags(self) -> Iterator[None]:
+        """Let posts be inserted without their tags. They are inserted afterwards, all at once."""
+        for trigger in _OF_TAGS:
+            self._run(f"ALTER TABLE posts DISABLE TRIGGER {trigger}")
+        yield
+        for trigger in _OF_TAGS:
+            self._run(f"ALTER TABLE posts ENABLE TRIGGER {trigger}")
+
+    @contextmanager
+    def _without_indexes(self, *tables: str) -> Iterator[None]:
+        """Drop the tables' indexes, except those of constraints, and make them again afterwards."""
         found = self._connection.execute(
             "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"
-            " WHERE i.indrelid = %s::regclass AND NOT EXISTS ("
+            " WHERE i.indrelid = ANY (%s::regclass[]) AND NOT EXISTS ("
             "   SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)",
-            [table],
+            [list(tables)],
         ).fetchall()
         for name, _ in found:
             self._run(f"DROP INDEX {name}")

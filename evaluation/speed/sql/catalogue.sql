@@ -56,6 +56,10 @@ SELECT e.n, e.id, e.creator_id, now() - e.age_days * interval '1 day' AS publish
        ) AS hot_score
 FROM engaged e;
 
+-- name: drop_drafts
+-- In a large catalogue they take gigabytes.
+DROP TABLE draft_posts, draft_creators;
+
 -- name: index_figures
 CREATE UNIQUE INDEX ON draft_figures (n);
 
@@ -90,9 +94,6 @@ FROM (
   FROM draft_figures GROUP BY creator_id HAVING sum(plays) > 0
 ) f
 WHERE c.creator_id = f.creator_id;
-
--- name: empty_tags
-TRUNCATE post_tags;
 
 -- name: tags
 INSERT INTO post_tags (tag, post_id, hot_score, post_no)
@@ -150,3 +151,6 @@ INSERT INTO watch_norms (bucket, plays, watch_ratio_sum)
 SELECT width_bucket(f.duration_ms, ARRAY[15000, 30000, 60000, 120000]), sum(f.plays), sum(f.watch_ratio_sum)
 FROM draft_figures f GROUP BY 1
 ON CONFLICT DO NOTHING;
+
+-- name: drop_figures
+DROP TABLE draft_figures;

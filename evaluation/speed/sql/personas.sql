@@ -2,21 +2,21 @@
 
 -- name: sees_hottest
 INSERT INTO user_post_impressions (user_id, post_id, seen_at)
-SELECT %(viewer)s::uuid, s.post_id, now() - random() * interval '20 days'
-FROM (
-  SELECT p.post_id FROM post_stats p WHERE p.eligible ORDER BY p.hot_score DESC, p.post_id LIMIT %(count)s
-) s;
+SELECT %(viewer)s::uuid, r.post_id, now() - random() * interval '20 days'
+FROM ranked_posts r WHERE r.rank <= %(count)s;
 
 -- name: sees_anything
--- Spread over the whole catalogue, none twice.
+-- Spread over the whole catalogue, none twice. Some draws meet the same post, or one that was seen.
 INSERT INTO user_post_impressions (user_id, post_id, seen_at)
-SELECT %(viewer)s::uuid, s.post_id, now() - random() * interval '20 days'
+SELECT %(viewer)s::uuid, d.post_id, now() - random() * interval '20 days'
 FROM (
-  SELECT p.post_id FROM post_stats p
-  WHERE p.eligible AND NOT EXISTS (
-    SELECT FROM viewer_last_seen l WHERE l.user_id = %(viewer)s::uuid AND l.post_id = p.post_id)
-  ORDER BY md5(p.post_id || %(viewer)s) LIMIT %(count)s
-) s;
+  SELECT DISTINCT r.post_id
+  FROM (SELECT 1 + floor(%(posts)s * random())::integer AS rank FROM generate_series(1, 4 * %(count)s)) e
+  JOIN ranked_posts r ON r.rank = e.rank
+  WHERE NOT EXISTS (
+    SELECT FROM viewer_last_seen l WHERE l.user_id = %(viewer)s::uuid AND l.post_id = r.post_id)
+) d
+ORDER BY random() LIMIT %(count)s;
 
 -- name: sees_like_others
 INSERT INTO user_post_impressions (user_id, post_id, seen_at)
@@ -24,25 +24,24 @@ SELECT %(viewer)s::uuid, d.post_id, now() - random() * interval '20 days'
 FROM (
   SELECT r.post_id
   FROM (SELECT 1 + floor(%(posts)s * power(random(), 3))::integer AS rank FROM generate_series(1, 4 * %(count)s)) e
-  JOIN (
-    SELECT row_number() OVER (ORDER BY s.hot_score DESC, s.post_id) AS rank, s.post_id
-    FROM post_stats s WHERE s.eligible
-  ) r ON r.rank = e.rank
+  JOIN ranked_posts r ON r.rank = e.rank
   GROUP BY 1 LIMIT %(count)s
 ) d;
 
 -- name: sees_since
+-- The newest first, and no more than a person can see: the 30 days of a million posts.
 INSERT INTO user_post_impressions (user_id, post_id, seen_at)
 SELECT %(viewer)s::uuid, s.post_id, now() - random() * least(interval '20 days', now() - s.published_at)
 FROM post_stats s
 WHERE s.eligible AND s.published_at > now() - %(days)s * interval '1 day'
   AND NOT EXISTS (
-    SELECT FROM viewer_last_seen l WHERE l.user_id = %(viewer)s::uuid AND l.post_id = s.post_id);
+    SELECT FROM viewer_last_seen l WHERE l.user_id = %(viewer)s::uuid AND l.post_id = s.post_id)
+ORDER BY s.published_at DESC LIMIT 250000;
 
 -- name: follows
 INSERT INTO follows (follower_id, creator_id)
 SELECT %(viewer)s::uuid, c.creator_id
-FROM (SELECT DISTINCT s.creator_id FROM post_stats s WHERE s.eligible) c
+FROM creator_quality c WHERE c.last_published_at IS NOT NULL
 ORDER BY md5(c.creator_id || %(viewer)s) LIMIT %(count)s
 ON CONFLICT DO NOTHING;
 
