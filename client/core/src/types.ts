@@ -70,7 +70,10 @@ export interface ClientOptions extends Partial<Machine> {
   consent?: boolean;
   /** Whether another program that shares the storage still runs (tabs of a browser). */
   isAlive?: (instance: string) => Promise<boolean>;
-  /** How files are read, compressed and sent, loaded with the first upload; `uploadVideo` needs it. */
+  /**
+   * How files are read, compressed and sent, loaded with the first upload. Without it files are blobs or
+   * addresses, which `fetch` reads and sends as they are, and an upload does not outlive the program.
+   */
   media?: () => Promise<Media>;
 }
 

@@ -1,4 +1,5 @@
 import type { Api } from './api.js';
+import { fetchedMedia } from './fetched.js';
 import type { Media, MediaFile } from './media.js';
 import { backoff, type FeedStorage, type Machine, type Signal } from './platform.js';
 import { FeedError, type UploadMade, type UploadState } from './types.js';
@@ -65,16 +66,12 @@ export function createUploads(
   machine: Machine,
   storage: FeedStorage,
   prefix: string,
-  media: Media | undefined,
+  given: Media | undefined,
   instance: string,
   isAlive: (instance: string) => Promise<boolean>,
 ): Uploads {
   const running = new Set<string>();
-
-  function need(): Media {
-    if (!media) throw new Error('uploadVideo needs the option media');
-    return media;
-  }
+  const media: Media = given ?? fetchedMedia(machine);
 
   function wait(ms: number, signal: Signal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -103,7 +100,7 @@ export function createUploads(
 
   async function drop(key: string): Promise<void> {
     await storage.remove([prefix + key]).catch(() => undefined);
-    await media?.drop?.(key).catch(() => undefined);
+    await media.drop?.(key).catch(() => undefined);
   }
 
   /** The fraction of the whole that a part of a phase ends at. */
@@ -138,7 +135,7 @@ export function createUploads(
   }
 
   async function smaller(file: MediaFile, stored: Stored, options: UploadOptions, report: Report) {
-    const { compress } = need();
+    const { compress } = media;
     await save(stored, BEGINS.uploading);
     report('compressing', 0);
     if (!compress || options.compress === false) return file;
@@ -160,7 +157,7 @@ export function createUploads(
   async function prepare(stored: Stored, original: MediaFile, options: UploadOptions, report: Report) {
     const file = await smaller(original, stored, options, report);
     if (options.signal?.aborted) throw aborted();
-    if (file !== original) await media?.keep?.(stored.key, file).catch(() => undefined);
+    if (file !== original) await media.keep?.(stored.key, file).catch(() => undefined);
     const duration = Math.round(file.durationMs ?? 0);
     stored.request = {
       content: { caption: stored.content.caption ?? '', tags: stored.content.tags ?? [] },
@@ -192,7 +189,7 @@ export function createUploads(
       if (signal?.aborted) throw aborted();
       const to = isSure ? Math.min(total, arrived + step) : arrived;
       await save(stored, whole('uploading', to / total));
-      const answer = await need().put(
+      const answer = await media.put(
         url,
         file,
         { from: arrived, to, total },
@@ -287,8 +284,8 @@ export function createUploads(
         fraction: 0,
       };
       running.add(key);
-      const file = await need().open(uri);
-      await media?.keep?.(key, file).then(
+      const file = await media.open(uri);
+      await media.keep?.(key, file).then(
         () => save(stored),
         () => undefined,
       );
@@ -302,7 +299,7 @@ export function createUploads(
         if (running.has(stored.key) || (stored.by !== instance && (await isAlive(stored.by)))) continue;
         stored.by = instance;
         await save(stored);
-        const file = (await media?.restore?.(stored.key).catch(() => null)) ?? null;
+        const file = (await media.restore?.(stored.key).catch(() => null)) ?? null;
         started.push(run(stored, file, options));
       }
       return started;
