@@ -238,8 +238,8 @@ BEGIN
     SELECT s.scale,
            sum(e.evidence * ln(
              (2 ^ greatest(-60, least(60, coalesce(h.heat[s.scale], '-infinity') - w.now)) + 0.01)
-             / (2 ^ greatest(-60, least(60, v_mix.totals[s.scale] - w.now)) + 0.01 * v_posts)))
-           / nullif(sum(abs(e.evidence)), 0) / ln(2::double precision) AS gain
+             / (2 ^ greatest(-60, least(60, v_mix.totals[s.scale] - w.now)) + 0.01 * v_posts)) ORDER BY e.post_id)
+           / nullif(sum(abs(e.evidence) ORDER BY e.post_id), 0) / ln(2::double precision) AS gain
     FROM (
       SELECT t.post_id,
              sum(least(1, greatest(0, t.weight))) - 0.5 * v_mix.reward * sum(t.impressions) AS evidence

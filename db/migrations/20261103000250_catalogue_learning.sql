@@ -8,9 +8,10 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 -- Return what two predictions said of the events in which a viewer watched half of a post shortly after others: how
 -- likely the post was by what viewers of those others went on to (`follows`), and what share of the heat it had
 -- (`share`).
--- Only the oldest 500 such events are judged, because the figures say the least of what comes long after them.
+-- Only the oldest 500 such events are judged, because the figures say the least of what comes long after them. Sums
+-- are taken in one order here and below, so that the last digit does not depend on the plan.
 CREATE OR REPLACE FUNCTION vroom_private.judged_neighbours(taken public.engagement_queue[])
-RETURNS TABLE (follows double precision, share double precision)
+RETURNS TABLE (queue_no bigint, follows double precision, share double precision)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
@@ -38,10 +39,12 @@ AS $$
       FROM post_covisits p CROSS JOIN moment m
       WHERE p.post_id = ANY (ARRAY(SELECT DISTINCT unnest(j.after_posts) FROM judged j))
     ) c
-    WINDOW own AS (PARTITION BY c.post_id)
+    WINDOW own AS (PARTITION BY c.post_id ORDER BY c.next_post_id
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
   )
-  SELECT (SELECT coalesce(sum(0.5 * 0.7 ^ (a.place - 1)::double precision * k.likely), 0)
-                 / sum(0.7 ^ (a.place - 1)::double precision)
+  SELECT j.queue_no,
+         (SELECT coalesce(sum(0.5 * 0.7 ^ (a.place - 1)::double precision * k.likely ORDER BY a.place), 0)
+                 / sum(0.7 ^ (a.place - 1)::double precision ORDER BY a.place)
           FROM unnest(j.after_posts) WITH ORDINALITY AS a(post_id, place)
           LEFT JOIN known k ON k.post_id = a.post_id AND k.next_post_id = j.post_id),
          (SELECT sum(mix.weights[n] * (0.01 + coalesce(2 ^ greatest(-60, least(60, h.heat[n] - m.heat_now[n])), 0))
@@ -68,7 +71,8 @@ AS $$
   FROM heat_mix m
   CROSS JOIN LATERAL (  -- how many events there were, and how probable it is on average that neighbours told them
     SELECT count(*) AS events,
-           avg(m.neighbours * j.follows / (m.neighbours * j.follows + (1 - m.neighbours) * j.share)) AS earned
+           avg(m.neighbours * j.follows / (m.neighbours * j.follows + (1 - m.neighbours) * j.share)
+               ORDER BY j.queue_no) AS earned
     FROM vroom_private.judged_neighbours(CASE WHEN m.learning AND m.totals IS NOT NULL THEN taken END) AS j
   ) k
   WHERE k.events > 0

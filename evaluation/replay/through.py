@@ -19,6 +19,7 @@ from evaluation.handler import Handler
 from evaluation.replay.load import World, load, publish
 from evaluation.replay.metrics import PAGE
 from evaluation.replay.window import TICK_S
+from evaluation.table_statistics import HotPostCount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,6 +102,7 @@ class Replay:
         self._world = world
         self._admin = admin
         self._clock = clock
+        self._hot_posts = HotPostCount(admin)
         self._handler = handler
         self._index = {str(post): i for i, post in enumerate(world.posts)}
         published = np.array([post.published_s for post in world.log.posts])
@@ -117,6 +119,7 @@ class Replay:
         rows = range(window.begins, last + 1)
         for minute, group in groupby(rows, key=self._minute):
             self._clock.set(minute * TICK_S)
+            self._hot_posts.update()
             self._handler.keep_up()
             self._note_mix()
             waiting: dict[int, list[int]] = {}

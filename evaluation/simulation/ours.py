@@ -18,6 +18,7 @@ from evaluation.counting import Work, counted
 from evaluation.handler import Handler, RefusedError
 from evaluation.simulation.arms import Answer, Session, Slot, View
 from evaluation.simulation.scale import HOUR_S
+from evaluation.table_statistics import HotPostCount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -78,6 +79,7 @@ class Ours:
                 self._admin.execute(_HALF_LIFE, (self._scale.half_life_h * HOUR_S,))
             if self._scale.variant is not None:
                 self._admin.execute(_FLAG, (Jsonb(dict(self._scale.variant)),))
+            self._hot_posts = HotPostCount(self._admin)
             self._clock = Clock(self._admin)
             self._handler = stack.enter_context(
                 Handler(self._backend, settings, self._clock, self._new_id)
@@ -177,6 +179,7 @@ class Ours:
     def upkeep(self, now_s: float) -> None:
         """Do what the schedule invokes every minute."""
         self._clock.set(now_s)
+        self._hot_posts.update()
         self._handler.keep_up()
 
     def _impression(self, view: View) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from functools import partial
+from itertools import accumulate
 from random import Random
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -99,7 +100,7 @@ def test_32_threads_with_1000_events_each_of_one_viewer_and_post_equal_the_seria
         ("share_rate", [w.shared for w in serial]),
     ):
         assert found[name] == pytest.approx(fold(observed), abs=1e-12), name
-    usual = [NORM, *(fold([w.ratio for w in serial[:n]]) for n in range(1, len(serial)))]
+    usual = [NORM, *accumulate((w.ratio for w in serial[:-1]), lambda a, ratio: fold([ratio], a))]
     fresh = [
         0.5 + min(0.5, max(-0.5, w.ratio - before)) for w, before in zip(serial, usual, strict=True)
     ]
