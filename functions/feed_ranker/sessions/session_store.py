@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         QueryInputTypeDef,
     )
 
+BYTES_BESIDE_QUEUE = 118  # of an item that holds a queue alone: its key, its expiry, and names
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
