@@ -34,8 +34,8 @@ BEGIN
       samples        bigint,       -- how many watches the viewer's taste is learnt from
       cutoff         timestamptz,  -- an impression after it is in cooldown
       fresh_from     timestamptz,  -- a post published after it is fresh
-      hidden         uuid[],       -- creators whom the viewer has hidden
-      refused        uuid[],       -- posts that the viewer wants no more of, or has reported
+      hidden         uuid[],       -- creators whom the viewer has hidden; null: too many to list
+      refused        uuid[],       -- posts that the viewer wants no more of, or has reported; null: too many
       served         jsonb,        -- what the session was served: the place by post
       served_last    uuid[],       -- the last 600 posts of it
       creator_taste  jsonb,        -- affinity by creator, decayed; null where none is known
@@ -110,6 +110,30 @@ BEGIN
 END
 $$;
 
+-- Return the targets of a viewer's feedback of one kind that are in force, or null where the viewer has more than
+-- 400 rows of it. A short list costs less than a lookup for each post. A long one would cost more, and would grow.
+-- Without bitmaps and sorts, the planner can only read the first rows of feedback_once. Where it expected few rows,
+-- it read them all and sorted them.
+CREATE OR REPLACE FUNCTION vroom_private.short_targets(viewer uuid, action text) RETURNS uuid[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+BEGIN
+  RETURN (
+    SELECT CASE WHEN count(*) <= 400
+                THEN coalesce(array_agg(f.target) FILTER (WHERE f.undone_at IS NULL), '{}') END
+    FROM (
+      SELECT g.target, g.undone_at FROM feedback g
+      WHERE g.user_id = viewer AND g.action = short_targets.action
+      ORDER BY g.target LIMIT 401
+    ) f
+  );
+END
+$$;
+
 -- Return the state from which a search begins.
 CREATE OR REPLACE FUNCTION vroom_private.begin_search(
   viewer uuid, session uuid, cutoff timestamptz, fresh_from timestamptz, at timestamptz,
@@ -120,7 +144,8 @@ SET search_path = pg_catalog, public, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-  s vroom_private.search;
+  s          vroom_private.search;
+  v_reported uuid[];
 BEGIN
   s.viewer := viewer;
   s.samples := coalesce((SELECT u.samples FROM user_interest_signals u WHERE u.user_id = s.viewer), 0);
@@ -136,11 +161,10 @@ BEGIN
          coalesce((array_agg(g.post_id ORDER BY g.place DESC))[1:600], '{}')
   INTO s.served, s.served_last
   FROM unnest(vroom_private.served_posts(viewer, session, served_ids, served_order)) AS g;
-  SELECT coalesce(array_agg(f.creator_id) FILTER (WHERE f.action = 'hide_creator' AND f.creator_id IS NOT NULL), '{}'),
-         coalesce(array_agg(f.post_id) FILTER (WHERE f.action <> 'hide_creator' AND f.post_id IS NOT NULL), '{}')
-  INTO s.hidden, s.refused
-  FROM feedback f
-  WHERE f.user_id = s.viewer AND f.undone_at IS NULL;
+  s.hidden := vroom_private.short_targets(s.viewer, 'hide_creator');
+  s.refused := vroom_private.short_targets(s.viewer, 'not_interested');
+  v_reported := vroom_private.short_targets(s.viewer, 'report');
+  s.refused := CASE WHEN s.refused IS NOT NULL AND v_reported IS NOT NULL THEN s.refused || v_reported END;
   SELECT n.posts, n.likely INTO s.next_posts, s.next_likely FROM vroom_private.neighbours_of(viewer, at) AS n;
   RETURN vroom_private.read_taste(s, at);
 END

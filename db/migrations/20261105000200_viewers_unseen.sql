@@ -5,12 +5,50 @@ BEGIN;
 DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
--- This file decides what counts as unseen. Only may_show and was_seen decide this. keep_unseen asks both. A walk
+-- This file decides what counts as unseen. Only may_show (by is_hidden and is_refused) and was_seen decide this.
+-- keep_unseen asks both. A walk
 -- that passes over seen posts before it proposes any asks was_seen.
 --
--- Both are functions in SQL with a single SELECT and no settings of their own, so that the planner inlines them
+-- They are functions in SQL with a single SELECT and no settings of their own, so that the planner inlines them
 -- into the statement that calls them. A call for each post would cost more than the probe. For the same reason
 -- they return rows, and the names in them are qualified.
+
+-- Return `hidden` for a creator whom the viewer has hidden. `hidden` lists these, and is null where they are too many.
+CREATE OR REPLACE FUNCTION vroom_private.is_hidden(viewer uuid, hidden uuid[], creator_id uuid)
+RETURNS TABLE (reason text)
+LANGUAGE sql STABLE ROWS 1
+AS $$
+  SELECT CASE WHEN CASE
+    WHEN hidden IS NOT NULL THEN creator_id IN (SELECT pg_catalog.unnest(hidden))
+    -- LIMIT makes this a probe of the index.
+    ELSE (
+      SELECT true FROM public.feedback f
+      WHERE f.user_id = viewer AND f.action = 'hide_creator' AND f.target = is_hidden.creator_id
+        AND f.undone_at IS NULL
+      LIMIT 1
+    ) END THEN 'hidden' END
+$$;
+
+-- Return `not_interested` for a post that the viewer wants no more of or has reported. `refused` lists these, and is
+-- null where they are too many. A probe for each action finds a row by the whole key.
+CREATE OR REPLACE FUNCTION vroom_private.is_refused(viewer uuid, refused uuid[], post_id uuid)
+RETURNS TABLE (reason text)
+LANGUAGE sql STABLE ROWS 1
+AS $$
+  SELECT CASE WHEN CASE
+    WHEN refused IS NOT NULL THEN post_id IN (SELECT pg_catalog.unnest(refused))
+    ELSE coalesce((
+      SELECT true FROM public.feedback f
+      WHERE f.user_id = viewer AND f.action = 'not_interested' AND f.target = is_refused.post_id
+        AND f.undone_at IS NULL
+      LIMIT 1
+    ), (
+      SELECT true FROM public.feedback f
+      WHERE f.user_id = viewer AND f.action = 'report' AND f.target = is_refused.post_id
+        AND f.undone_at IS NULL
+      LIMIT 1
+    )) END THEN 'not_interested' END
+$$;
 
 -- Return why this viewer may not be shown a post at all: `ineligible`, `own`, `hidden` or `not_interested`. Return
 -- null where the viewer may be shown it. creator_id is null where the post is not eligible. hidden and refused are
@@ -23,8 +61,9 @@ AS $$
   SELECT CASE
     WHEN creator_id IS NULL THEN 'ineligible'
     WHEN creator_id = viewer THEN 'own'
-    WHEN creator_id IN (SELECT pg_catalog.unnest(hidden)) THEN 'hidden'
-    WHEN post_id IN (SELECT pg_catalog.unnest(refused)) THEN 'not_interested'
+    ELSE coalesce(
+      (SELECT h.reason FROM vroom_private.is_hidden(viewer, hidden, creator_id) AS h),
+      (SELECT r.reason FROM vroom_private.is_refused(viewer, refused, post_id) AS r))
   END
 $$;
 

@@ -17,10 +17,15 @@ AS $$
 BEGIN
   RETURN (
     SELECT coalesce(array_agg(c.creator_id ORDER BY c.last_published_at DESC), '{}')
-    FROM follows f
-    JOIN creator_quality c ON c.creator_id = f.creator_id
-    WHERE f.follower_id = search.viewer AND c.last_published_at > published_after
-      AND f.creator_id NOT IN (SELECT unnest(search.hidden))
+    FROM (
+      SELECT q.creator_id, q.last_published_at
+      FROM follows f
+      JOIN creator_quality q ON q.creator_id = f.creator_id
+      WHERE f.follower_id = search.viewer AND q.last_published_at > published_after
+      OFFSET 0  -- the followed creators are found first, and each is judged once
+    ) c
+    CROSS JOIN LATERAL vroom_private.is_hidden(search.viewer, search.hidden, c.creator_id) AS hidden
+    WHERE hidden.reason IS NULL
   );
 END
 $$;
@@ -86,8 +91,9 @@ BEGIN
     LIMIT depth
   ) d
   LEFT JOIN viewer_seen v ON v.user_id = search.viewer AND v.block_no = d.post_no >> 10
+  CROSS JOIN LATERAL vroom_private.is_refused(search.viewer, search.refused, d.post_id) AS refused
   WHERE coalesce(get_bit(v.seen, (d.post_no & 1023)::integer), 0) = 0
-    AND d.post_id NOT IN (SELECT unnest(search.refused))
+    AND refused.reason IS NULL
     AND NOT jsonb_exists(search.served, d.post_id::text)
     AND d.post_id NOT IN (SELECT k.post_id FROM unnest(search.kept) AS k)
     AND d.post_id NOT IN (SELECT f.post_id FROM unnest(search.filtered) AS f)

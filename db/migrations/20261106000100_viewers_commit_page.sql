@@ -102,7 +102,7 @@ AS $$
   FROM posts p
   WHERE p.id = ANY (ids) AND p.creator_id <> viewer
     AND vroom_private.is_published(p.visibility, p.mux_ready, p.mux_playback_id, p.created_at, p.published_at)
-    -- LIMIT makes these probes of an index, however much the viewer has asked for.
+    -- LIMIT makes these probes of an index, however much the viewer has asked for. Each gives the whole key.
     AND (
       SELECT true FROM feedback f
       WHERE f.user_id = viewer AND f.action = 'hide_creator' AND f.target = p.creator_id
@@ -111,7 +111,13 @@ AS $$
     ) IS NULL
     AND (
       SELECT true FROM feedback f
-      WHERE f.user_id = viewer AND f.action IN ('not_interested', 'report') AND f.target = p.id
+      WHERE f.user_id = viewer AND f.action = 'not_interested' AND f.target = p.id
+        AND f.undone_at IS NULL
+      LIMIT 1
+    ) IS NULL
+    AND (
+      SELECT true FROM feedback f
+      WHERE f.user_id = viewer AND f.action = 'report' AND f.target = p.id
         AND f.undone_at IS NULL
       LIMIT 1
     ) IS NULL
