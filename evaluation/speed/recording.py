@@ -101,11 +101,15 @@ class Recorder:
         run, call = Postgres.run, DynamoDB.call
 
         def recorded_run(
-            database: Postgres, *statements: Statement, viewer: UUID | None, budget_s: float
+            database: Postgres,
+            *statements: Statement,
+            viewer: UUID | None,
+            budget_s: float,
+            optional: bool = False,
         ) -> list[list[Any]]:
             if self._calls is not None:
                 self._calls.postgres.append(len(statements))
-            return run(database, *statements, viewer=viewer, budget_s=budget_s)
+            return run(database, *statements, viewer=viewer, budget_s=budget_s, optional=optional)
 
         def recorded_call(
             client: DynamoDB, operation: str, request: dict[str, Any]
