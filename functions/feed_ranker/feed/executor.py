@@ -23,7 +23,7 @@ from functions.feed_ranker.sessions.ledger import (
     Submission,
 )
 from functions.feed_ranker.sessions.stored_page import StoredPage
-from functions.feed_ranker.sessions.stored_queue import pack_new_queue, posts_with_creators
+from functions.feed_ranker.sessions.stored_queue import CachedQueue, pack_queue, posts_with_creators
 from shared.errors import DatabaseUnavailableError, UnavailableError
 from shared.observability import span
 
@@ -141,14 +141,9 @@ class Feed:
             if outcome.version == draft.stored.version or draft.is_unchanged:
                 return
         elif draft.new_queue is not None:
-            new = draft.new_queue
-            queue = pack_new_queue(
-                new,
-                draft.page,
-                outcome.content_columns or "{}",
-                self.cache.fresh_until(request.moment.now),
-                spare={entry.post_id for entry in new.entries[new.ranked_count :]},
-            )
+            fresh_until = self.cache.fresh_until(request.moment.now)
+            columns = outcome.content_columns or "{}"
+            queue = pack_queue(CachedQueue.of(draft.new_queue, draft.page, columns, fresh_until))
         elif draft.follows_from_queue:
             return
         follows = draft.follows_from_queue and draft.stored is None

@@ -115,15 +115,13 @@ class Preparer:
         self.on_ranked(ranked.queue.decided)
         if not ranked.queue.entries:
             return Preparation.NOTHING
-        queue, spare = self._shortened(request, ranked)
+        queue = self._shortened(request, ranked)
         content = self.queues.content(viewer, at, queue)
         if content is None:
             return Preparation.ELSEWHERE
         if time.monotonic() > deadline:
             return Preparation.FAILED
-        kept = self.queues.keep(
-            viewer, at, queue, content, ranked.trace, request.moment.now, spare=spare
-        )
+        kept = self.queues.keep(viewer, at, queue, content, ranked.trace, request.moment.now)
         return Preparation.PREPARED if kept else Preparation.ELSEWHERE
 
     def _rank(self, request: FeedRequest, deadline: float) -> RankedQueue | None:
@@ -134,33 +132,27 @@ class Preparer:
         ranked = self.builder.rank(request, cache, unwritten=True)
         return None if cache.gone or time.monotonic() > deadline else ranked
 
-    def _shortened(self, request: FeedRequest, ranked: RankedQueue) -> tuple[Queue, set[UUID]]:
-        """Return what the next page needs of a queue, and those posts that it will hardly show.
+    def _shortened(self, request: FeedRequest, ranked: RankedQueue) -> Queue:
+        """Return what the next page needs of a queue.
 
         It is ranked ahead because people take longer for a page than a queue lives. So the pages
         behind the next one would only be written to expire, and DynamoDB charges by the kilobyte.
-        Posts for discovery are kept where exploration draws a position of the page at all.
         """
         queue, size = ranked.queue, request.page_size
         begun = replace(request.at, queue_page_no=request.at.page_no, used=0)
-        explorer = Explorer(begun.session, begun.page_no, queue.policy.exploration_rate)
         nothing_drawn = Explorer(begun.session, begun.page_no, 0.0)
         page = set(assemble(queue, begun, size, nothing_drawn, self.cooldown).ids)
         ranked_posts = queue.entries[: queue.ranked_count]
         others = [entry for entry in ranked_posts if entry.post_id not in page][:_SPARE]
         kept = page | {entry.post_id for entry in others}
         first = [entry for entry in ranked_posts if entry.post_id in kept]
-        count = _DISCOVERY if any(map(explorer.explores, range(size))) else 0
         rest = queue.entries[queue.ranked_count :]
-        last = [e for i, e in enumerate(rest) if e.post_id in page or i < count]
+        last = [e for i, e in enumerate(rest) if e.post_id in page or i < _DISCOVERY]
         entries = (*first, *last)
-        shortened = replace(
+        return replace(
             queue,
             entries=entries,
             ranked_count=len(first),
             complete=queue.complete and len(entries) == len(queue.entries),
             seen=(),
         )
-        drawn = assemble(shortened, begun, size, explorer, self.cooldown) if count else None
-        shown = page.union(drawn.ids) if drawn else page
-        return shortened, {e.post_id for e in entries if e.post_id not in shown}

@@ -1,13 +1,12 @@
 """How rows of posts become bytes: DynamoDB charges by the kilobyte.
 
-A head comes first, then the ids as they are, since no compressor finds anything in them, then the
-columns that are bytes, then a compressed text. Columns compress better than rows, and whole
-millionths better than decimal fractions.
+A version byte comes first, then the ids as they are, since no compressor finds anything in them,
+then a compressed text. Columns compress better than rows, and whole millionths better than decimal
+fractions.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import struct
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, SafeUUID
 
 from functions.feed_ranker.sessions.packed_content import deflated, inflated
-from shared import dense
 from shared.evidence import Evidence, packed, unpacked
 from shared.models import Rung
 from shared.ranking import Parts
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
     from functions.feed_ranker.pages.page import Placed
     from functions.feed_ranker.ranking.stream import Entry
 
-_VERSION: Final = 7
-_HEAD: Final = struct.Struct(">BHHH")  # version, posts, rows, bytes of the columns that are bytes
+_VERSION: Final = 6
+_HEAD: Final = struct.Struct(">BH")  # version, how many posts
 _ID: Final = 16
 _MILLIONTHS: Final = 1_000_000
 _RUNGS: Final = {rung.value: rung for rung in Rung}
@@ -42,37 +40,28 @@ _new, _set = object.__new__, object.__setattr__
 Row = tuple[UUID, UUID, Rung, Parts, float, bool, str, Evidence]
 
 
-def joined(
-    posts_with_creators: Sequence[tuple[UUID, UUID]],
-    head: list[Any],
-    columns: Sequence[Sequence[Any]],
-) -> bytes:
-    """Put ids, a head and columns of one or more rows each into bytes."""
+def joined(posts_with_creators: Sequence[tuple[UUID, UUID]], document: list[Any]) -> bytes:
+    """Put ids and a document into bytes."""
     ids = b"".join(post.bytes + creator.bytes for post, creator in posts_with_creators)
-    rows = len(columns[0])
-    kept, forms, data = dense.written(columns, rows)
-    text = json.dumps([head, kept, forms], separators=(",", ":"))
-    begun = _HEAD.pack(_VERSION, len(posts_with_creators), rows, len(data))
-    return begun + ids + data + deflated(text)
+    text = json.dumps(document, separators=(",", ":"))
+    return _HEAD.pack(_VERSION, len(posts_with_creators)) + ids + deflated(text)
 
 
-def split(data: bytes) -> tuple[list[tuple[UUID, UUID]], list[Any], list[Any], bytes] | None:
-    """Read posts with their creators, the head, the columns, and what follows them.
+def split(data: bytes) -> tuple[list[tuple[UUID, UUID]], Any, bytes] | None:
+    """Read posts with their creators, the document, and what follows it.
 
     Returns:
         None where another release has written the bytes in a form of its own.
     """
     if len(data) < _HEAD.size:
         return None
-    version, count, rows, size = _HEAD.unpack_from(data)
+    version, count = _HEAD.unpack_from(data)
     if version != _VERSION:
         return None
     end = _HEAD.size + 2 * count * _ID
     ids = [_uuid(data[at : at + _ID]) for at in range(_HEAD.size, end, _ID)]
-    text, rest = inflated(data[end + size :])
-    head, kept, forms = json.loads(text)
-    columns = dense.read(kept, forms, rows, data[end : end + size])
-    return list(zip(ids[::2], ids[1::2], strict=True)), head, columns, rest
+    document, rest = inflated(data[end:])
+    return list(zip(ids[::2], ids[1::2], strict=True)), json.loads(document), rest
 
 
 def _uuid(data: bytes) -> UUID:
@@ -157,21 +146,3 @@ def read_policy(packed: list[Any]) -> Policy:
     """Read the policy that `packed_policy` has packed."""
     variant, weights, rate, chronological = packed
     return Policy(variant, Weights(*weights), rate, bool(chronological))
-
-
-def packed_id(text: str) -> str | list[str]:
-    """Pack the text of a UUID into 22 letters; wrap any other text."""
-    try:
-        found = UUID(text)
-    except ValueError:
-        return [text]
-    if str(found) != text:
-        return [text]
-    return base64.urlsafe_b64encode(found.bytes).decode().rstrip("=")
-
-
-def read_id(packed: str | list[str]) -> str:
-    """Read the text that `packed_id` has packed."""
-    if isinstance(packed, str):
-        return str(UUID(bytes=base64.urlsafe_b64decode(f"{packed}==")))
-    return packed[0]

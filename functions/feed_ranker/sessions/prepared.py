@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from functions.feed_ranker.pages.pace import Asked, Pace
 from functions.feed_ranker.ranking.interview import ANSWERS, TELLING
 from functions.feed_ranker.sessions.cache import SESSION_S
+from functions.feed_ranker.sessions.packed_content import PackedContent
 from functions.feed_ranker.sessions.session_store import Item, attributes, key
 from functions.feed_ranker.sessions.stored_page import read_place
-from functions.feed_ranker.sessions.stored_queue import pack_new_queue
+from functions.feed_ranker.sessions.stored_queue import CachedQueue, pack_queue
 from shared import sql
 from shared.dynamodb import ConditionFailed, call, unheard
 from shared.postgres import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from uuid import UUID
 
@@ -71,8 +72,8 @@ class PreparedQueues:
         ((free,),) = self.database.run(statement, viewer=viewer, budget_s=self.budget_s)
         return bool(free)
 
-    def content(self, viewer: UUID, at: Position, queue: Queue) -> str | None:
-        """Return what clients are shown of a queue's posts, in columns, as text.
+    def content(self, viewer: UUID, at: Position, queue: Queue) -> PackedContent | None:
+        """Return what clients are shown of a queue's posts.
 
         Returns:
             None where page `at`, for which the queue is prepared, is written already.
@@ -80,51 +81,39 @@ class PreparedQueues:
         Raises:
             DatabaseUnavailableError: Postgres did not answer within the budget.
         """
+        posts = [(entry.post_id, entry.creator_id) for entry in queue.entries]
         statement = Statement(
             sql.FEED["prepared_content"],
             {
                 "viewer": viewer,
                 "session": at.session,
                 "page_no": at.page_no,
-                "ids": [entry.post_id for entry in queue.entries],
+                "ids": [post_id for post_id, _ in posts],
             },
             str,
         )
         (found,) = self.database.run(statement, viewer=viewer, budget_s=self.budget_s)
-        return str(found[0]) if found else None
+        return PackedContent.of(posts, found[0]) if found else None
 
     def keep(  # where, what, when
         self,
         viewer: UUID,
         at: Position,
         queue: Queue,
-        content: str,
+        content: PackedContent,
         trace: Mapping[str, Any],
         now: datetime,
-        *,
-        spare: Collection[UUID],
     ) -> bool:
         """Put a queue where its page will look for it; return whether nothing was there.
 
         Something is where the page was served from a queue that was ranked for it meanwhile.
 
-        Args:
-            viewer: Whose queue it is.
-            at: The page that will begin it.
-            queue: The queue.
-            content: What clients are shown of its posts.
-            trace: How it came about.
-            now: When it was ranked.
-            spare: Those of its posts that the page is not expected to hold.
-
         Raises:
             CacheUnavailableError: DynamoDB did not answer within the budget.
         """
         seconds = int(now.timestamp())
-        packed = pack_new_queue(
-            queue, None, content, seconds + self.ttl_s, spare=spare, trace=trace
-        )
-        item = Item(None, None, packed)
+        cached = CachedQueue(queue, content, seconds + self.ttl_s, prepared=True, trace=trace)
+        item = Item(None, None, pack_queue(cached))
         request: PutItemInputTypeDef = {
             "TableName": self.table,
             "Item": attributes(viewer, at.session, at.page_no, item, seconds + SESSION_S),

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
         QueryInputTypeDef,
     )
 
-BYTES_BESIDE_QUEUE = 118  # of an item that holds a queue alone: its key, its expiry, and names
-
 
 @dataclass(frozen=True, slots=True)
 class Item:

@@ -12,10 +12,8 @@ from functions.feed_ranker.pages.page import Page, Placed
 from functions.feed_ranker.sessions.columns import (
     columns_of,
     joined,
-    packed_id,
     packed_policy,
     read_figures,
-    read_id,
     read_policy,
     rows_of,
     split,
@@ -144,14 +142,14 @@ def pack_page(page: Page, *, queue_expired: bool) -> bytes:
         page.degraded,
         queue_expired,
         packed_policy(page.policy),
-        packed_id(page.ranked_by),
+        page.ranked_by,
         list(_place(page.after).values()),
     ]
     columns = [
         whole_figures(p.propensity for p in posts),
         *columns_of(posts, page.policy.weights),
     ]
-    return joined([(post.post_id, post.creator_id) for post in posts], head, columns)
+    return joined([(post.post_id, post.creator_id) for post in posts], [head, columns])
 
 
 def unpack_page(data: bytes, session: UUID, page_no: int, version: int) -> StoredPage | None:
@@ -159,7 +157,7 @@ def unpack_page(data: bytes, session: UUID, page_no: int, version: int) -> Store
     found = split(data)
     if found is None:
         return None
-    posts_with_creators, head, (propensities, *columns), _ = found
+    posts_with_creators, (head, (propensities, *columns)), _ = found
     page_size, degraded, queue_expired, packed, ranked_by, place = head
     policy = read_policy(packed)
     posts = tuple(
@@ -176,7 +174,7 @@ def unpack_page(data: bytes, session: UUID, page_no: int, version: int) -> Store
         after=read_place(dict(zip(_PLACE, place, strict=True)), session, page_no),
         degraded=degraded,
         policy=policy,
-        ranked_by=read_id(ranked_by),
+        ranked_by=ranked_by,
     )
     return StoredPage(page, version, queue_expired)
 

@@ -10,20 +10,17 @@ from functions.feed_ranker.ranking.stream import Entry
 from functions.feed_ranker.sessions.columns import (
     columns_of,
     joined,
-    packed_id,
     packed_policy,
     read_figures,
-    read_id,
     read_policy,
     rows_of,
     split,
     whole_figures,
 )
 from functions.feed_ranker.sessions.packed_content import PackedContent
-from functions.feed_ranker.sessions.session_store import BYTES_BESIDE_QUEUE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping
     from uuid import UUID
 
     from functions.feed_ranker.pages.page import Page
@@ -48,81 +45,40 @@ class CachedQueue:
     prepared: bool = False
     trace: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, queue: Queue, page: Page, columns: str, fresh_until: int) -> CachedQueue:
+        """Join a queue with what Postgres gave of its `posts_with_creators`."""
+        content = PackedContent.of(posts_with_creators(queue, page), columns)
+        return cls(queue, content, fresh_until)
 
-def posts_with_creators(queue: Queue, page: Page | None) -> list[tuple[UUID, UUID]]:
+
+def posts_with_creators(queue: Queue, page: Page) -> list[tuple[UUID, UUID]]:
     """Return the posts whose content is cached with a queue, each with its creator."""
-    repeats = [post for post in page.posts if post.is_repeat] if page else []
     return [(entry.post_id, entry.creator_id) for entry in queue.entries] + [
-        (post.post_id, post.creator_id) for post in repeats
+        (post.post_id, post.creator_id) for post in page.posts if post.is_repeat
     ]
 
 
 def pack_queue(cached: CachedQueue) -> bytes:
     """Pack a queue into bytes, with the content of its posts and without those that repeat."""
-    made = (cached.fresh_until, cached.prepared, cached.trace)
-    return (
-        _pack_ranking(cached.ranked, cached.content.posts_with_creators, *made)
-        + cached.content.data
-    )
-
-
-def pack_new_queue(
-    queue: Queue,
-    page: Page | None,
-    columns: str,
-    fresh_until: int,
-    *,
-    spare: Collection[UUID],
-    trace: Mapping[str, Any] | None = None,
-) -> bytes:
-    """Pack a queue that was ranked just now.
-
-    Args:
-        queue: The queue.
-        page: The page that it was ranked for; None where it was ranked ahead of a request.
-        columns: What Postgres gave of its `posts_with_creators`.
-        fresh_until: Unix seconds after which it is ranked anew.
-        spare: Posts that pages are hardly ever given.
-        trace: How it came about, where it was ranked ahead of a request.
-    """
-    posts = posts_with_creators(queue, page)
-    ranking = _pack_ranking(queue, posts, fresh_until, page is None, trace or {})
-    # A post whose tags are liked keeps them: without any, words of its caption would be its reason.
-    by_tags = {entry.post_id for entry in queue.entries if entry.reason == "liked_tags"}
-    content = PackedContent.of(
-        posts,
-        columns,
-        beside=BYTES_BESIDE_QUEUE + len(ranking),
-        spare={*spare} - by_tags,
-    )
-    return ranking + content.data
-
-
-def _pack_ranking(
-    queue: Queue,
-    posts: Sequence[tuple[UUID, UUID]],
-    fresh_until: int,
-    prepared: bool,  # noqa: FBT001  # as the queue is stored
-    trace: Mapping[str, Any],
-) -> bytes:
-    """Pack a queue without the content of its posts."""
+    queue = cached.ranked
     head = [
         queue.page_size,
         queue.complete,
         queue.ranked_count,
         queue.revision,
         packed_policy(queue.policy),
-        packed_id(queue.ranked_by),
-        fresh_until,
-        int(prepared),
+        queue.ranked_by,
+        cached.fresh_until,
+        int(cached.prepared),
         queue.answers,
-        dict(trace),
+        dict(cached.trace),
     ]
     columns = [
         whole_figures(e.weight for e in queue.entries),
         *columns_of(queue.entries, queue.policy.weights),
     ]
-    return joined(posts, head, columns)
+    return joined(cached.content.posts_with_creators, [head, columns]) + cached.content.data
 
 
 def unpack_queue(data: bytes) -> CachedQueue | None:
@@ -130,7 +86,7 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
     found = split(data)
     if found is None:
         return None
-    held, head, (weights, *columns), rest = found
+    held, (head, (weights, *columns)), rest = found
     page_size, complete, ranked_count, revision, packed, ranked_by, fresh_until, *made = head
     prepared, answers, trace = made
     policy = read_policy(packed)
@@ -150,7 +106,7 @@ def unpack_queue(data: bytes) -> CachedQueue | None:
         page_size=page_size,
         revision=revision,
         policy=policy,
-        ranked_by=read_id(ranked_by),
+        ranked_by=ranked_by,
         answers=answers,
     )
     return CachedQueue(queue, PackedContent(held, rest), fresh_until, bool(prepared), trace)

@@ -148,16 +148,12 @@ def items_naming(client: DynamoDBClient, table: str, wanted: UUID) -> list[str]:
 
 
 def texts_within(data: bytes) -> list[str]:
-    """The compressed texts behind ids, and each behind columns that are bytes."""
-    version, count, _, size = struct.unpack_from(">BHHH", data)
-    assert version == 7
-    texts, rest = [], data[7 + 32 * count + size :]
-    while True:
+    """The compressed texts that follow a version, a count and as many pairs of ids."""
+    version, count = struct.unpack_from(">BH", data)
+    assert version == 6
+    texts, rest = [], data[3 + 32 * count :]
+    while rest:
         text, rest = inflated(rest)
         texts.append(text.decode())
-        if not rest:
-            break
-        (size,) = struct.unpack_from(">H", rest)
-        rest = rest[2 + size :]
     assert texts
     return texts

@@ -13,13 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.speed.capacity import item_bytes
 from functions.feed_ranker.pages.cursor import Position
 from functions.feed_ranker.pages.page import Page, Placed
 from functions.feed_ranker.ranking.queue import Queue
 from functions.feed_ranker.ranking.stream import Entry
 from functions.feed_ranker.sessions.packed_content import PackedContent
-from functions.feed_ranker.sessions.session_store import BYTES_BESIDE_QUEUE, Item, attributes
 from functions.feed_ranker.sessions.stored_page import (
     StoredPage,
     pack_page,
@@ -29,7 +27,6 @@ from functions.feed_ranker.sessions.stored_page import (
 )
 from functions.feed_ranker.sessions.stored_queue import (
     CachedQueue,
-    pack_new_queue,
     pack_queue,
     posts_with_creators,
     unpack_queue,
@@ -218,14 +215,7 @@ def test_the_content_of_repeats_on_the_page_is_cached_with_the_queue() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [
-        b"",
-        b"\x07",
-        b"\x06" + bytes(6),
-        b"\x08" + bytes(6),
-        zlib.compress(b'{"posts":[]}'),
-        b"not packed",
-    ],
+    [b"", b"\x06", b"\x05\x00\x00", b"\x07\x00\x00", zlib.compress(b'{"posts":[]}'), b"not packed"],
 )
 def test_what_another_release_has_packed_is_not_there(data: bytes) -> None:
     assert unpack_queue(data) is None
@@ -292,80 +282,6 @@ def test_content_that_fits_is_kept_as_it_is() -> None:
     ]
     content = PackedContent.of(held, columns(given))
     assert [content[post_id]["caption"] for post_id, _ in held] == ["x" * 2_200] * 12
-
-
-def ordinary_queue(count: int) -> tuple[Queue, list[dict[str, Any]]]:
-    """A queue as rankings give one, and what Postgres gives of its posts."""
-    random = Random(3)  # noqa: S311  # no secret
-    held = tuple(
-        entry(0)._replace(
-            post_id=UUID(int=random.getrandbits(128)),
-            creator_id=UUID(int=random.getrandbits(128)),
-            parts=Parts(*(round(random.random(), 6) for _ in range(4))),
-            weight=round(random.random(), 6),
-            reason="liked_tags" if n == count - 1 else "",
-            evidence=drawn_evidence(random),
-        )
-        for n in range(count)
-    )
-    content = [
-        {
-            "caption": f"Day {random.randrange(99)} of a lo-fi loop in {random.randrange(99)}/8",
-            "tags": ["music", "livemusic"],
-            "playback_id": "".join(random.choices("abcdefghjkmnpqrstuvwxyzABC0123456789", k=44)),
-            "signed": False,
-            "duration_ms": 1_000 * random.randrange(1, 180),
-            "aspect_ratio": "9:16",
-            "created_at": 1_764_000_000_000_000 + random.randrange(10**12),
-        }
-        for _ in range(count)
-    ]
-    return Queue(held, count, (), complete=False, page_size=12), content
-
-
-def test_a_long_queue_is_read_as_it_was_written() -> None:
-    queue, given_content = ordinary_queue(64)
-    packed = pack_new_queue(queue, None, columns(given_content), 1, spare=(), trace={"ranked": 64})
-    again = unpack_queue(packed)
-    assert again is not None
-    assert (again.ranked, again.prepared, again.trace) == (queue, True, {"ranked": 64})
-    assert [again.content[e.post_id]["playback_id"] for e in queue.entries] == [
-        post["playback_id"] for post in given_content
-    ]
-
-
-def test_spare_posts_lose_their_texts_where_the_item_takes_a_kilobyte_less_so() -> None:
-    saved = kept = 0
-    for count in range(13, 40):
-        queue, given_content = ordinary_queue(count)
-        spare = {e.post_id for e in queue.entries[12:]}
-        whole, shorter = (
-            pack_new_queue(queue, None, columns(given_content), 1, spare=posts)
-            for posts in ((), spare)
-        )
-        units = [-(-(len(data) + BYTES_BESIDE_QUEUE) // 1024) for data in (whole, shorter)]
-        if shorter == whole:
-            kept += 1
-            continue
-        saved += 1
-        assert units[1] < units[0]
-        again = unpack_queue(shorter)
-        assert again is not None
-        assert again.ranked == queue
-        for e, post in zip(queue.entries, given_content, strict=True):
-            found = again.content[e.post_id]
-            texts = (found["caption"], found["tags"])
-            assert texts == (post["caption"], post["tags"]) or (
-                texts == ("", []) and e.post_id in spare and e.reason != "liked_tags"
-            )
-            assert found["playback_id"] == post["playback_id"]
-    assert saved
-    assert kept
-
-
-def test_an_item_that_holds_a_queue_alone_has_so_many_bytes_beside_it() -> None:
-    item = attributes(UUID(int=1), UUID(int=2), 3, Item(None, None, b"queue"), 1_764_000_001)
-    assert item_bytes(item) == BYTES_BESIDE_QUEUE + 5
 
 
 def test_an_ordinary_page_costs_one_write_unit() -> None:
