@@ -6,8 +6,7 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
 -- This file decides what counts as unseen. Only may_show (by is_hidden and is_refused) and was_seen decide this.
--- keep_unseen asks both. A walk
--- that passes over seen posts before it proposes any asks was_seen.
+-- keep_unseen asks both. A walk that passes over seen posts before it proposes any asks was_seen.
 --
 -- They are functions in SQL with a single SELECT and no settings of their own, so that the planner inlines them
 -- into the statement that calls them. A call for each post would cost more than the probe. For the same reason
