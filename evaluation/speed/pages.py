@@ -57,10 +57,13 @@ class Samples:
         cpu = [i.cpu_ms for i in self.invocations]
         reads, writes = mean([c.read_units for c in calls]), mean([c.write_units for c in calls])
         floor_ms = percentile(self.floors_ms, 50)
+        calls_ms = percentile([c.ms for c in calls], 50)
         return {
             **spread(wall),
             "floor_ms": round(floor_ms, 3),
             "of_floor": round(percentile(wall, 50) / floor_ms, 2),
+            "calls_ms": round(calls_ms, 3),
+            "of_calls": round(percentile(wall, 50) / calls_ms, 2),
             "dynamodb_ms": round(percentile([c.dynamodb_ms for c in calls], 50), 3),
             "cpu_ms": round(percentile(cpu, 50), 3),
             "cpu_p95_ms": round(percentile(cpu, 95), 3),

@@ -52,12 +52,19 @@ class Calls:
     Attributes:
         postgres: The number of statements of each round trip.
         dynamodb: The calls of DynamoDB.
-        dynamodb_ms: The time that the calls of DynamoDB took, the client's part included.
+        postgres_ms: The time that the round trips to Postgres took, the client's part included.
+        dynamodb_ms: The same of the calls of DynamoDB.
     """
 
     postgres: list[int] = field(default_factory=list)
     dynamodb: list[DynamoCall] = field(default_factory=list)
+    postgres_ms: float = 0.0
     dynamodb_ms: float = 0.0
+
+    @property
+    def ms(self) -> float:
+        """Return the time that all calls took."""
+        return self.postgres_ms + self.dynamodb_ms
 
     @property
     def round_trips(self) -> dict[str, int]:
@@ -107,9 +114,18 @@ class Recorder:
             budget_s: float,
             optional: bool = False,
         ) -> list[list[Any]]:
-            if self._calls is not None:
-                self._calls.postgres.append(len(statements))
-            return run(database, *statements, viewer=viewer, budget_s=budget_s, optional=optional)
+            if self._calls is None:
+                return run(
+                    database, *statements, viewer=viewer, budget_s=budget_s, optional=optional
+                )
+            self._calls.postgres.append(len(statements))
+            started = time.perf_counter()
+            try:
+                return run(
+                    database, *statements, viewer=viewer, budget_s=budget_s, optional=optional
+                )
+            finally:
+                self._calls.postgres_ms += (time.perf_counter() - started) * 1e3
 
         def recorded_call(
             client: DynamoDB, operation: str, request: dict[str, Any]

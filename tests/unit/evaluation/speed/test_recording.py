@@ -24,3 +24,4 @@ def test_a_round_trip_that_preparing_makes_is_recorded(monkeypatch: pytest.Monke
         OptionalWork(postgres).run(statement, statement, viewer=None, budget_s=1.0)
     assert calls.postgres == [1, 2]
     assert asked == [False, True]
+    assert 0.0 < calls.postgres_ms == calls.ms

@@ -10,6 +10,7 @@ def figures(p50: float, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any
         "p50_ms": p50,
         "p95_ms": 2 * p50,
         "of_floor": 1.2,
+        "of_calls": 1.5,
         "cpu_ms": 3.0,
         "most_round_trips": 2,
     }
@@ -71,3 +72,10 @@ def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
 def test_a_limit_itself_is_met() -> None:
     assert Target("x", 1.5, 1.5).met
     assert Target("x", 100.0, 100.0, at_least=True).met
+
+
+def test_a_first_page_is_held_against_its_own_calls() -> None:
+    measured = results()
+    measured["personas"]["heavy"]["first"]["of_calls"] = 2.6
+
+    assert missed(measured) == {"first page p50 / its own calls, heavy"}
