@@ -101,8 +101,10 @@ class ImpressionIn(Fields):
     post_id: UUID
     source: Rung
     position: Annotated[int, Field(strict=True, ge=0, lt=MAX_PAGE_SIZE)]
-    # A screen that stayed on for longer, or a device that slept, has seen the post all the same.
-    visible_ms: Annotated[int, Field(strict=True, ge=0), AfterValidator(_day_at_most)]
+    # A screen that stayed on for days, or a device that slept, has shown the post all the same.
+    visible_ms: Annotated[
+        int, Field(strict=True, ge=0, le=30 * _DAY_MS), AfterValidator(_day_at_most)
+    ]
     seen_at: Annotated[AwareDatetime, BeforeValidator(_text_only)]
 
 

@@ -152,7 +152,7 @@ BAD: dict[str, list[object]] = {
     "post_id": [None, "", "x", 7],
     "source": [None, "", "Fresh", "seen", 1],
     "position": [None, -1, 50, 1.0, "1", True],
-    "visible_ms": [None, -1, 500.0, "500", True],
+    "visible_ms": [None, -1, 30 * 86_400_000 + 1, 500.0, "500", True, 10**400],
     "seen_at": [
         None,
         True,
@@ -177,7 +177,7 @@ def test_a_bad_value_of_an_impression_is_refused_by_its_field(field: str, value:
     assert faulty_fields(ImpressionIn, {**ROW, field: value}) == {field}
 
 
-@pytest.mark.parametrize("visible_ms", [86_400_000, 86_400_001, 2**63, 10**400])
+@pytest.mark.parametrize("visible_ms", [86_400_000, 86_400_001, 30 * 86_400_000])
 def test_a_post_that_was_visible_for_days_was_seen_for_a_day(visible_ms: int) -> None:
     row = ImpressionIn.model_validate({**ROW, "visible_ms": visible_ms})
     assert row.visible_ms == 86_400_000
