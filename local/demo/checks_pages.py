@@ -66,11 +66,17 @@ def refilled(
     ]
 
 
-def degraded_page(page: Page, word: str | None, served: Collection[UUID], claim: str) -> Finding:
+def degraded_page(
+    page: Page,
+    word: str | None,
+    served: Collection[UUID],
+    claim: str,
+    promise: Promise = Promise.HONEST_DEGRADATION,
+) -> Finding:
     """A page served without a part says so, and repeats nothing."""
     again = set(page.ids) & set(served)
     return Finding(
-        Promise.HONEST_DEGRADATION,
+        promise,
         claim,
         page.degraded == word and bool(page.posts) and not again,
         f"{len(page.posts)} posts, degraded {page.degraded!r}, again {sorted(again)}",
@@ -82,10 +88,11 @@ def unavailable(
     headers: Mapping[str, str],
     problem: Mapping[str, Any],
     claim: str = "with both gone: 503 with Retry-After",
+    promise: Promise = Promise.HONEST_DEGRADATION,
 ) -> Finding:
     """Check that an answer is a 503 that says when to come back."""
     return Finding(
-        Promise.HONEST_DEGRADATION,
+        promise,
         claim,
         status == problem["status"] == HTTPStatus.SERVICE_UNAVAILABLE
         and headers.get("retry-after", "").isdigit(),

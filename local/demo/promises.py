@@ -22,6 +22,7 @@ class Promise(StrEnum):
     DETERMINISTIC_PAGES = "6 Deterministic pages"
     HONEST_DEGRADATION = "7 Honest degradation"
     TWO_DEVICES = "Two devices"
+    READ_ONLY = "A read-only server"
     UPLOADS = "Uploads"
     CELLS = "Viewer cells"
 

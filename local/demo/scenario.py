@@ -17,7 +17,7 @@ from local.catalogue import seed
 from local.demo import cells, devices, scrolling
 from local.demo.context import Context
 from local.demo.observed import ObservedState
-from local.demo.promises import OF_CELLS, OF_ONE_SERVER
+from local.demo.promises import OF_CELLS, OF_ONE_SERVER, Promise
 from local.demo.uploading import upload_three
 from local.errors import StackError
 from local.services.parts import make_samples
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local.demo.display import Display
-    from local.demo.promises import Promise, Tally
+    from local.demo.promises import Tally
 
 POSTS = 300
 _TIMEOUT_S = 60
@@ -56,9 +56,17 @@ def chosen(environment: Mapping[str, str]) -> Scenario:
     Raises:
         StackError: CELLS is no number.
     """
-    if StackSettings.from_environment(environment).cells > 0:
+    settings = StackSettings.from_environment(environment)
+    if settings.cells > 0:
         return Scenario(cells.play, cells.STEPS, OF_CELLS)
-    return Scenario(_steps, 10, OF_ONE_SERVER)
+    # A server that was given is not made read-only.
+    left_out = set() if _own_parts(settings) else {Promise.READ_ONLY}
+    return Scenario(_steps, 10, tuple(p for p in OF_ONE_SERVER if p not in left_out))
+
+
+def _own_parts(settings: StackSettings) -> bool:
+    """Return whether Postgres and DynamoDB are the stack's own, to be stopped and started."""
+    return settings.database_url is None and settings.dynamodb_endpoint_url is None
 
 
 def run(
@@ -111,7 +119,7 @@ def run(
             tally=tally,
             display=display,
             folder=Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="vroom-videos-"))),
-            own_parts=settings.database_url is None and settings.dynamodb_endpoint_url is None,
+            own_parts=_own_parts(settings),
         )
         scenario.play(context)
         ended = [stack.failure() or "", *stack.losses()]

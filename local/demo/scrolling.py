@@ -12,6 +12,7 @@ from local.demo import checks_pages as checks
 from local.demo.checks import none_recorded_before
 from local.demo.checks_ranking import explored_share
 from local.demo.client import MAX_BATCH, Viewer
+from local.demo.promises import Promise
 from local.demo.session import PAGE_SIZE, Session
 from local.demo.uploading import check_in_feed
 
@@ -180,25 +181,31 @@ def turn_read_only(context: Context) -> None:
     context.stack.set_read_only(read_only=True)
     try:
         claim = "on a read-only server the queue goes on"
-        _page_without(context, session, "database", claim)
+        _page_without(context, session, "database", claim, Promise.READ_ONLY)
         answer = viewer.try_feed(uuid4(), None, PAGE_SIZE)
         claim = "a new session on a read-only server: 503 with Retry-After"
-        context.tally.add(
-            [checks.unavailable(answer.status_code, answer.headers, answer.json(), claim)]
-        )
+        problem = (answer.status_code, answer.headers, answer.json())
+        context.tally.add([checks.unavailable(*problem, claim, Promise.READ_ONLY)])
     finally:
         context.stack.set_read_only(read_only=False)
-    _page_without(context, session, None, "the first request finds the writer again")
+    claim = "the first request finds the writer again"
+    _page_without(context, session, None, claim, Promise.READ_ONLY)
     for page in session.pages:
         session.record(page)
     recorded = context.observed.recorded(viewer.id)
     context.tally.add([checks.nothing_lost(viewer.acknowledged, recorded)])
 
 
-def _page_without(context: Context, session: Session, word: str | None, claim: str) -> Page:
+def _page_without(
+    context: Context,
+    session: Session,
+    word: str | None,
+    claim: str,
+    promise: Promise = Promise.HONEST_DEGRADATION,
+) -> Page:
     cursor = session.cursor
     page = session.viewer.feed(session.id, cursor, PAGE_SIZE)
-    context.tally.add([checks.degraded_page(page, word, session.served, claim)])
+    context.tally.add([checks.degraded_page(page, word, session.served, claim, promise)])
     written = word != "database"
     session.entries.append(
         context.observed.entries(session.viewer.id, session.id, len(session.pages))

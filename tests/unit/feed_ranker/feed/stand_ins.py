@@ -31,6 +31,7 @@ class Reply:
         seen: Places of posts that may be shown as repeats alone.
         document: The page that stands, where another one does.
         version: Of the page that stands.
+        eligible: How many posts a short page could hold, where it is not what the posts tell.
     """
 
     status: str = "committed"
@@ -38,6 +39,7 @@ class Reply:
     seen: tuple[int, ...] = ()
     document: dict[str, Any] | None = None
     version: int = 0
+    eligible: int | None = None
 
 
 @dataclass
@@ -110,10 +112,15 @@ class ScriptedDatabase:
         withdrawn = [shown[place] for place in reply.withdrawn]
         self.posts = [n for n in self.posts if UUID(int=n) not in withdrawn]
         content = [content_of(i) for i in shown if i not in withdrawn]
-        eligible = None if len(shown) >= SIZE else min(SIZE, len(self.posts))
+        eligible = self._eligible(reply, shown)
         document = {**self.documents[page_no], "post_ids": [str(post) for post in shown]}
         version = self.versions[page_no]
         return "existing", version, document, withdrawn, [], content, None, eligible
+
+    def _eligible(self, reply: Reply, shown: Sequence[UUID]) -> int | None:
+        if len(shown) >= SIZE:
+            return None
+        return min(SIZE, len(self.posts)) if reply.eligible is None else reply.eligible
 
     def _commit(self, given: Any) -> Sequence[Any]:  # noqa: ANN401  # a statement's parameters
         reply = self.script.pop(0) if self.script else Reply()
@@ -133,7 +140,7 @@ class ScriptedDatabase:
             self.versions[given["page_no"]] = version
         content = [content_of(i) for i in shown if i not in withdrawn]
         columns = json.dumps(columns_of(given["hydrate"])) if given["hydrate"] else None
-        eligible = None if len(shown) >= SIZE else min(SIZE, len(self.posts))
+        eligible = self._eligible(reply, shown)
         document = reply.document or {}
         return reply.status, version, document, withdrawn, seen, content, columns, eligible
 

@@ -417,7 +417,7 @@ def test_a_viewer_with_nothing_to_see_is_not_told_of_an_expired_queue() -> None:
         assert not served.underfilled
 
 
-def test_a_page_that_is_short_without_need_is_counted_and_filled_on_the_next_request() -> None:
+def test_a_page_that_was_short_is_filled_on_the_next_request() -> None:
     session = Session()
     session.database.posts, session.database.complete = list(range(5)), True
     at = session.at
@@ -427,3 +427,10 @@ def test_a_page_that_is_short_without_need_is_counted_and_filled_on_the_next_req
     assert len(again.page.posts) == SIZE
     assert again.page.ids[:5] == session.pages[0].page.ids
     assert again.degraded is None
+
+
+def test_a_page_that_is_short_without_need_is_counted() -> None:
+    session = Session()
+    session.database.posts, session.database.complete = list(range(5)), True
+    session.database.script = [Reply(eligible=9)]
+    assert session.page().underfilled
