@@ -49,6 +49,7 @@ class Case:
         rate_within: How far the frame rate may be off.
         within: How far the duration may be off, in seconds.
         damage: What happens to the bytes of the file.
+        detail: What the creator is told about the published post. None where nothing is odd.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Case:
     rate_within: float = 0.01
     within: float = 0.15
     damage: Callable[[bytes], bytes] | None = None
+    detail: str | None = None
 
 
 def make(case: Case, folder: Path) -> Path:
@@ -196,11 +198,20 @@ SHAPES = (
     ),
 )
 
-_UNEVEN = ",setpts='(N/20+0.02*mod(N,3))/TB'"
-_RECORDED = (
-    *(*picture(rate=20, more=_UNEVEN), *sound(1, 48000), *VP8, "-c:a", "libopus"),
-    *("-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-live", "1"),
-)
+# The filter would round times to whole frames if its clock did not count milliseconds.
+_UNEVEN = ",settb=1/1000,setpts='50*N+20*mod(N,3)'"
+# ffmpeg takes frames at such times for frames of a much higher rate: 1,000 and 333 a second.
+_UNSTEADY = ",settb=1/1000,setpts='50*N+mod(7*N*N,23)'"
+_SHAKY = ",settb=1/1000,setpts='50*N+mod(N,3)'"
+
+
+def _recorded(times: str) -> tuple[str, ...]:
+    return (
+        *(*picture(rate=20, more=times), *sound(1, 48000), *VP8, "-c:a", "libopus"),
+        *("-fps_mode", "passthrough", "-enc_time_base", "1:1000", "-live", "1"),
+    )
+
+
 RATES_AND_LENGTHS = (
     _silent("one-a-second.mp4", *picture(rate=1, seconds=3), *X264, seconds=3, rate=1),
     _silent("ntsc.mp4", *picture(rate=30000 / 1001), *X264, rate=29.97),
@@ -210,7 +221,7 @@ RATES_AND_LENGTHS = (
     # Recordings of a browser: a clock in milliseconds, uneven frames, and no length.
     Case(
         "browser.webm",
-        _RECORDED,
+        _recorded(_UNSTEADY),
         damage=_with_a_clock_for_a_rate,
         rate=20,
         rate_within=1,
@@ -218,7 +229,7 @@ RATES_AND_LENGTHS = (
     ),
     Case(
         "browser-without-rate.webm",
-        _RECORDED,
+        _recorded(_SHAKY),
         damage=_without_a_rate,
         rate=20,
         rate_within=1,
@@ -269,6 +280,7 @@ TRACKS = (
     ),
 )
 
+_UNREADABLE = "The file may hold parts that could not be read as video or sound."
 _PLAYLIST = b"#EXTM3U\n#EXTINF:4,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
 DAMAGES = (
     _refused("empty.mp4", damage=lambda _: b""),
@@ -283,11 +295,25 @@ DAMAGES = (
         seconds=4,
         within=2,
         damage=_first_part(0.6),
+        detail=_UNREADABLE,
     ),
-    _silent("cut.mkv", *picture(seconds=8), *X264, seconds=4, within=2, damage=_first_part(0.6)),
+    _silent(
+        "cut.mkv",
+        *(*picture(seconds=8), *X264),
+        seconds=4,
+        within=2,
+        damage=_first_part(0.6),
+        detail=_UNREADABLE,
+    ),
+    # A transport stream has no length and may end anywhere, so that nothing shows.
     _silent("cut.ts", *picture(seconds=8), *X264, seconds=4, within=2, damage=_first_part(0.6)),
     _silent(
-        "noise-inside.mp4", *picture(seconds=4), *X264, seconds=4, within=1, damage=_with_noise
+        "noise-inside.mp4",
+        *(*picture(seconds=4), *X264),
+        seconds=4,
+        within=1,
+        damage=_with_noise,
+        detail=_UNREADABLE,
     ),
 )
 

@@ -186,8 +186,12 @@ def _audio_only(data: Mapping[str, Any], status: object) -> bool | None:
 
 
 def _note(data: Mapping[str, Any]) -> str | None:
-    """Describe what Mux found odd about a video that it nevertheless made playable."""
+    """Describe what Mux found odd about a video that it nevertheless made playable.
+
+    Mux gives this reason for damage, but also for other things that are odd. The sentence
+    therefore says no more than what may be.
+    """
     reasons = _mapping(data.get("non_standard_input_reasons"))
     if reasons.get("unexpected_media_file_parameters"):
-        return "The file holds parts that could not be read as video or sound."
+        return "The file may hold parts that could not be read as video or sound."
     return None

@@ -18,6 +18,8 @@ SD_PIXELS = 720 * 576
 MOST_FRAMES = 60
 # The deprecated name of each video quality.
 ENCODING_TIERS = {"basic": "baseline", "plus": "smart", "premium": "premium"}
+# Mux has no reason for damage alone. This one stands for all that is odd and has no other reason.
+DAMAGED = {"unexpected_media_file_parameters": "non-standard"}
 PROGRESS = {"preparing": ("ingesting", 0), "ready": ("completed", 100), "errored": ("errored", -1)}
 
 
@@ -37,6 +39,7 @@ class Media(BaseModel):
         video_codec: The name of the video codec. None without a video track.
         audio_codec: The name of the audio codec. None without an audio track.
         sample_rate: The samples a second of the audio track. None without one.
+        damaged: Whether parts of the file could not be read.
     """
 
     duration: float
@@ -51,6 +54,7 @@ class Media(BaseModel):
     video_codec: str | None = None
     audio_codec: str | None = None
     sample_rate: int | None = None
+    damaged: bool = False
 
     @property
     def stored_frame_rate(self) -> float | None:
@@ -192,6 +196,8 @@ class Asset(BaseModel):
         if media is None:
             return {}
         shown: Json = {"duration": media.duration, "tracks": self._tracks()}
+        if media.damaged:
+            shown["non_standard_input_reasons"] = dict(DAMAGED)
         if media.width is None or media.height is None:
             return shown | {"resolution_tier": "audio-only", "max_stored_resolution": "Audio only"}
         pixels = media.width * media.height

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.mux.errors import MediaError
+from local.mux.media.damage import shows_damage
 from local.mux.media.ffmpeg import last_line, run_ffmpeg
 from local.mux.media.playlists import make_whole
 from local.mux.media.probe import INPUT_LIMITS, Contents, probe
@@ -92,7 +93,7 @@ async def _make(job: Job) -> Media:
     _empty(folder)
     if contents.video is not None and not 0 < (media.frame_rate or 0) <= HIGHEST_RATE:
         media.frame_rate = await _measured_rate(job)
-    await _encode(job)
+    media.damaged = await _encode(job)
     picture = stream_seconds(folder / RENDITION)
     sound = await _sound_seconds(folder)
     if contents.video is not None and sound > picture + LONGER_SOUND:
@@ -119,8 +120,11 @@ def limits(source: Path) -> tuple[str, ...]:
     return INPUT_LIMITS
 
 
-async def _encode(job: Job, padding: float = 0.0) -> None:
-    """Run one encoding. `padding` repeats the last frame for so many seconds."""
+async def _encode(job: Job, padding: float = 0.0) -> bool:
+    """Run one encoding, and return whether the source turned out to be damaged.
+
+    `padding` repeats the last frame for so many seconds.
+    """
     start, end = job.clip
     seek = ("-ss", f"{start:.3f}") if start else ()
     cut = ("-t", f"{end - start:.3f}") if end is not None else ()
@@ -136,6 +140,7 @@ async def _encode(job: Job, padding: float = 0.0) -> None:
     whole = (folder / MASTER).exists() and stream_seconds(folder / RENDITION) > 0
     if code or not whole:
         raise MediaError(f"The input could not be decoded: {last_line(text)}")
+    return shows_damage(text)
 
 
 def _video_options(contents: Contents, padding: float) -> tuple[str, ...]:

@@ -245,7 +245,7 @@ def test_a_file_that_was_cut_off_is_published_and_its_creator_told(world: World)
     assert told["state"] == "ready"
     assert told["detail"] == (
         "The file plays for 20.0 of the 60.0 seconds that were announced."
-        " The file holds parts that could not be read as video or sound."
+        " The file may hold parts that could not be read as video or sound."
     )
 
 

@@ -96,6 +96,23 @@ ASSET_OPTIONS = record(
     },
 )
 
+NON_STANDARD_INPUT_REASONS = record(
+    {},
+    {
+        "video_codec": TEXT,
+        "audio_codec": TEXT,
+        "video_gop_size": one_of("high"),
+        "video_frame_rate": TEXT,
+        "video_resolution": TEXT,
+        "video_bitrate": one_of("high"),
+        "pixel_aspect_ratio": TEXT,
+        "video_edit_list": one_of("non-standard"),
+        "audio_edit_list": one_of("non-standard"),
+        "unexpected_media_file_parameters": one_of("non-standard"),
+        "unsupported_pixel_format": TEXT,
+    },
+)
+
 
 def asset(created_at: Schema) -> Schema:
     return record(
@@ -117,6 +134,7 @@ def asset(created_at: Schema) -> Schema:
             "max_stored_resolution": one_of("Audio only", "SD", "HD", "FHD", "UHD"),
             "meta": META,
             "mp4_support": one_of("standard", "none", "capped-1080p", "audio-only"),
+            "non_standard_input_reasons": NON_STANDARD_INPUT_REASONS,
             "passthrough": TEXT,
             "playback_ids": listed(PLAYBACK_ID),
             "resolution_tier": one_of("audio-only", "720p", *TIERS),

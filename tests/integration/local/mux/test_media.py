@@ -76,11 +76,18 @@ def test_what_is_no_media_file_is_refused(videos: dict[str, Path], tmp_path: Pat
         assert str(tmp_path) not in str(refused.value)
 
 
-def test_a_file_cut_off_in_the_middle_is_as_long_as_what_can_be_decoded(tmp_path: Path) -> None:
-    whole = make_video(tmp_path / "whole.mkv", 8).read_bytes()
-    (tmp_path / "half.mkv").write_bytes(whole[: len(whole) // 2])
-    media = asyncio.run(make_stream(tmp_path / "half.mkv", tmp_path / "hls"))
+def test_a_file_cut_off_in_the_middle_is_as_long_as_what_can_be_decoded(
+    videos: dict[str, Path], tmp_path: Path
+) -> None:
+    media = asyncio.run(make_stream(videos["cut"], tmp_path / "hls"))
     assert 2 < media.duration < 6
+    assert media.damaged
+
+
+def test_the_stream_of_a_damaged_file_is_whole(videos: dict[str, Path], tmp_path: Path) -> None:
+    asyncio.run(make_stream(videos["cut"], tmp_path / "hls"))
+    clip = asyncio.run(make_stream(tmp_path / "hls" / RENDITION, tmp_path / "clip", (0.5, 2)))
+    assert not clip.damaged
 
 
 def test_pictures_are_taken_anywhere_even_past_the_last_frame(

@@ -56,10 +56,13 @@ def test_every_answer_and_every_webhook_has_the_form_of_mux(
 ) -> None:
     ask = Asking(mux)
     ask("GET", "/system/v1/whoami")
-    short, song, broken = (ask.upload(videos[name]) for name in ("short", "audio", "broken"))
-    assert [asset["status"] for asset in (short, song, broken)] == ["ready", "ready", "errored"]
+    names = ("short", "audio", "cut", "broken")
+    assets = [ask.upload(videos[name]) for name in names]
+    short, cut = assets[0], assets[2]
+    assert [asset["status"] for asset in assets] == ["ready", "ready", "ready", "errored"]
+    assert [asset for asset in assets if "non_standard_input_reasons" in asset] == [cut]
     asset = f"/video/v1/assets/{short['id']}"
-    for own in (short, song, broken):
+    for own in assets:
         ask("GET", f"/video/v1/assets/{own['id']}/input-info")
     inputs = [{"url": f"mux://assets/{short['id']}", "start_time": 0, "end_time": 2}]
     clip = ask("POST", "/video/v1/assets", SETTINGS | {"inputs": inputs})

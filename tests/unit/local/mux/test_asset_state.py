@@ -1,4 +1,5 @@
 import pytest
+from mux_python.models import AssetNonStandardInputReasons
 
 from local.mux.errors import InvalidParametersError, MuxError, NotFoundError
 from local.mux.records import Media
@@ -23,6 +24,15 @@ def test_audio_only_is_ready_without_a_video_track(state: MuxState) -> None:
     assert view["resolution_tier"] == "audio-only"
     assert view["max_stored_resolution"] == "Audio only"
     assert "aspect_ratio" not in view
+
+
+def test_a_damaged_file_becomes_a_ready_asset_with_a_reason_of_mux(state: MuxState) -> None:
+    view = ready(state, VIDEO.model_copy(update={"damaged": True})).view()
+    assert view["status"] == "ready"
+    reasons = view["non_standard_input_reasons"]
+    assert reasons == {"unexpected_media_file_parameters": "non-standard"}
+    AssetNonStandardInputReasons(**reasons)  # Mux's own model refuses unknown names and values.
+    assert "non_standard_input_reasons" not in ready(state).view()
 
 
 @pytest.mark.parametrize(
