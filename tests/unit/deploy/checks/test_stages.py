@@ -53,3 +53,13 @@ def test_production_goes_out_in_steps_and_keeps_its_table() -> None:
     assert production["DeploymentType"].startswith("Canary")
     assert production["DeletionProtection"] == "true"
     assert production["SnapStart"] == "PublishedVersions"
+
+
+def test_signed_videos_are_refused_without_the_key_that_signs_them() -> None:
+    rule = read_template()["Rules"]["SignedVideosNeedAKey"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "MuxPlaybackPolicy"}, "signed"]}
+    for name, assertion in zip(
+        ("MuxSigningKeyId", "MuxSigningKeySecretArn"), rule["Assertions"], strict=True
+    ):
+        assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}
+        assert name in assertion["AssertDescription"]
