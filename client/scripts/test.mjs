@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folders = process.argv.slice(2).length ? process.argv.slice(2) : ['core/test', 'web/test', 'native/test'];
+const folders = process.argv.slice(2).length ? process.argv.slice(2) : ['core/test', 'web/test', 'native/test', 'page/test'];
 
 function* tests(folder) {
   for (const name of readdirSync(folder)) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { FeedError } from '../src/types.js';
-import { id, reply, VIEWER, World } from './world.js';
+import { id, reply, START, VIEWER, World } from './world.js';
 
 const keys = (posts: readonly { key: string }[]) => posts.map(({ key }) => key);
 
@@ -271,6 +271,22 @@ test('a wrong clock is corrected by the server’s', async () => {
     await world.time.pass(2_500);
     const [row] = [...world.server.events.values()];
     assert.ok(Math.abs(Date.parse(row!['seen_at'] as string) - right) < 1_000);
+  }
+});
+
+test('a wrong clock is corrected by the date of answers alone, where the server has no sessions', async () => {
+  for (const wrongBy of [-40 * 86_400_000, 3 * 3_600_000]) {
+    const world = new World();
+    world.server.hasSessions = false;
+    world.wrongBy = wrongBy;
+    const { client } = await world.watching();
+    client.tracker.visible(client.posts[0]!.key, 1);
+    await world.time.pass(500);
+    const right = START + world.time.clock;
+    await world.time.pass(2_500);
+    const [row] = [...world.server.events.values()];
+    // The header counts whole seconds.
+    assert.ok(Math.abs(Date.parse(row!['seen_at'] as string) - right) <= 1_000);
   }
 });
 

@@ -7,5 +7,6 @@
 export async function ask(url: string, init: RequestInit): Promise<Response> {
   const answer = await fetch(url, init);
   const text = (await answer.text()).replace(/http:\/\/127\.0\.0\.1:\d+\//g, `${location.origin}/media/`);
-  return new Response(text, answer);
+  // An answer of a status such as 204 has no text, and allows not even an empty one.
+  return new Response(text || null, answer);
 }

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from local.errors import StackError
 from local.node import Node, find_node, install_packages, run_script
-from local.paths import CLIENT
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +22,3 @@ def node() -> Node:
 
 def test_the_clients_own_tests_pass(node: Node) -> None:
     assert run_script(node, "test") == 0
-
-
-def test_the_lock_file_names_no_address() -> None:
-    lock = json.loads((CLIENT / "package-lock.json").read_text(encoding="utf-8"))
-    addresses = [
-        name
-        for name, package in lock["packages"].items()
-        if str(package.get("resolved", "")).startswith(("http", "git"))
-    ]
-    assert addresses == []
