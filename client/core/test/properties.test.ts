@@ -3,14 +3,18 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
+import type { Feedback, Post } from '../src/types.js';
 import { type Network, type Program, World } from './world.js';
+
+type Action = Feedback['action'];
 
 type Step =
   | { do: 'watch'; ms: number }
   | { do: 'fling'; posts: number }
   | { do: 'network'; network: Network }
   | { do: 'disk'; mode: 'good' | 'full' | 'broken' | 'hung' }
-  | { do: 'kill'; leaving: boolean; afterMs: number }
+  | { do: 'kill'; leaving: boolean; watching: boolean; afterMs: number }
+  | { do: 'feedback'; action: Action; undo: boolean }
   | { do: 'hide' }
   | { do: 'refresh' }
   | { do: 'page'; callers: number }
@@ -27,7 +31,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('kill' as const),
       leaving: fc.boolean(),
+      watching: fc.boolean(),
       afterMs: fc.integer({ min: 0, max: 12_000 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('feedback' as const),
+      action: fc.constantFrom('not_interested' as const, 'hide_creator' as const, 'report' as const),
+      undo: fc.boolean(),
     }),
   },
   { weight: 1, arbitrary: fc.constant({ do: 'hide' as const }) },
@@ -41,37 +54,72 @@ const brokenDisk: fc.Arbitrary<Step> = fc.record({
   mode: fc.constantFrom('good' as const, 'full' as const, 'broken' as const, 'hung' as const),
 });
 
-/** Acts a script out; returns the events that were reported: one for each showing that lasted. */
-async function act(world: World, steps: Step[]): Promise<{ seen: Set<string>; program: Program }> {
+/** What a client reported: all of it must arrive, and nothing else. */
+interface Reported {
+  /** The ids of impressions: one for each showing that lasted. */
+  seen: Set<string>;
+  /** The milliseconds of each watch, by its id. */
+  watched: Map<string, number>;
+  /** Each answer of the viewer, as the server is to read it. */
+  feedback: Set<string>;
+}
+
+const asText = (body: Record<string, unknown>) => JSON.stringify(Object.entries(body).sort());
+
+/** Acts a script out. */
+async function act(world: World, steps: Step[]): Promise<{ reported: Reported; program: Program }> {
   let program = await world.watching();
-  const seen = new Set<string>();
+  const reported: Reported = { seen: new Set(), watched: new Map(), feedback: new Set() };
+  const { seen, watched } = reported;
   let index = 0;
 
   const collect = () => {
-    for (const { kind, body } of program.client.state.outbox) if (kind === 'impression') seen.add(body['event_id'] as string);
+    for (const { kind, body } of program.client.state.outbox) {
+      if (kind === 'impression') seen.add(body['event_id'] as string);
+      if (kind === 'watch') watched.set(body['event_id'] as string, body['play_ms'] as number);
+    }
   };
   const unsubscribe = () => program.client.subscribe(collect);
   unsubscribe();
+  // A watch is written at most once a second, and the clock has begun at nothing.
+  await world.time.pass(1_000);
+
+  /** Plays a post from its beginning, and leaves it on screen. */
+  const play = async ({ key, post_id: postId }: Post, ms: number) => {
+    program.client.tracker.visible(key, 1);
+    program.client.playback(postId, { positionMs: 0, paused: false });
+    await world.time.pass(ms);
+    program.client.playback(postId, { positionMs: ms, paused: false });
+  };
+  const next = () => program.client.posts[index++ % Math.max(1, program.client.posts.length)];
 
   for (const current of steps) {
     const { client } = program;
     if (current.do === 'watch' || current.do === 'fling') {
       const posts = current.do === 'fling' ? current.posts : 1;
       for (let count = 0; count < posts; count++) {
-        const shown = client.posts[index++ % Math.max(1, client.posts.length)];
+        const shown = next();
         if (!shown) continue;
         const ms = current.do === 'watch' ? current.ms : 60;
-        const before = seen.size;
-        client.tracker.visible(shown.key, 1);
-        await world.time.pass(ms);
-        client.playback(shown.post_id, { positionMs: ms, paused: false });
+        const before = { seen: seen.size, watched: watched.size };
+        await play(shown, ms);
         client.tracker.visible(shown.key, 0);
-        assert.equal(seen.size - before, ms >= 500 ? 1 : 0, 'a showing counts once, when it has lasted');
+        assert.equal(seen.size - before.seen, ms >= 500 ? 1 : 0, 'a showing counts once, when it has lasted');
+        const added = [...watched.values()].slice(before.watched);
+        assert.deepEqual(added, ms > 0 ? [ms] : [], 'a watch is one row of the time that was played');
       }
     } else if (current.do === 'network') world.server.network = current.network;
     else if (current.do === 'disk') world.disk.mode = current.mode;
     else if (current.do === 'token') world.server.token++;
-    else if (current.do === 'hide') {
+    else if (current.do === 'feedback') {
+      const about = next();
+      if (!about) continue;
+      for (const undo of current.undo ? [false, true] : [false]) {
+        client.sendFeedback({ action: current.action, postId: about.post_id, undo }).catch(() => undefined);
+        reported.feedback.add(asText({ action: current.action, post_id: about.post_id, undo }));
+      }
+      await world.time.pass(50);
+    } else if (current.do === 'hide') {
       client.setForeground(false);
       await world.time.pass(300);
       client.setForeground(true);
@@ -83,7 +131,12 @@ async function act(world: World, steps: Step[]): Promise<{ seen: Set<string>; pr
       calls.forEach((call) => call.catch(() => undefined));
       await world.time.pass(50);
     } else {
-      await world.time.pass(current.afterMs);
+      const last = current.watching ? next() : undefined;
+      if (last) await play(last, Math.min(current.afterMs, 9_000));
+      else await world.time.pass(current.afterMs);
+      // What the last millisecond brought is written, and nothing else happens any more.
+      await world.time.settle();
+      collect();
       if (current.leaving) client.setForeground(false, true);
       program.kill();
       const { network } = world.server;
@@ -93,7 +146,19 @@ async function act(world: World, steps: Step[]): Promise<{ seen: Set<string>; pr
       world.server.network = network;
     }
   }
-  return { seen, program };
+  return { reported, program };
+}
+
+/** Compares what arrived with what was reported. */
+function compare({ server }: World, { seen, watched, feedback }: Reported): void {
+  const arrived = [...server.events];
+  const impressions = arrived.filter(([, row]) => 'visible_ms' in row).map(([id]) => id);
+  const watches = arrived.filter(([, row]) => 'play_ms' in row).map(([id, row]) => [id, row['play_ms']] as const);
+  assert.equal(impressions.length + watches.length, arrived.length);
+  assert.deepEqual(impressions.sort(), [...seen].sort());
+  assert.deepEqual(new Map(watches), watched);
+  // The server knows an answer by what it is about: the same one again changes nothing.
+  assert.deepEqual(new Set(server.feedback.map(asText)), feedback);
 }
 
 async function recover(world: World, program: Program): Promise<void> {
@@ -105,18 +170,18 @@ async function recover(world: World, program: Program): Promise<void> {
 
 const options = { numRuns: Number(process.env['RUNS'] ?? 150), endOnFailure: true };
 
-test('whatever the network does and whenever it is killed: all that was seen arrives, once', async () => {
+test('whatever the network does and whenever it is killed: all that was seen, watched and answered arrives, once', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer({ min: -1e10, max: 1e10 }), async (steps, wrongBy) => {
       const world = new World();
       world.wrongBy = wrongBy;
-      const { seen, program } = await act(world, steps);
+      const { reported, program } = await act(world, steps);
       await recover(world, program);
-      const arrived = [...world.server.events].filter(([, row]) => 'visible_ms' in row).map(([id]) => id);
-      assert.deepEqual(arrived.sort(), [...seen].sort());
+      compare(world, reported);
       assert.equal(world.disk.kept.size, 0);
-      for (const { body } of world.server.calledFor('/v1/impressions')) {
-        assert.ok((body!['impressions'] as object[]).length <= 100);
+      for (const { path, body } of world.server.calls) {
+        if (path !== '/v1/impressions' && path !== '/v1/watch-progress') continue;
+        assert.ok(((body!['impressions'] ?? body!['events']) as object[]).length <= 100);
         assert.ok(JSON.stringify(body).length <= 60_000);
       }
     }),
@@ -124,15 +189,14 @@ test('whatever the network does and whenever it is killed: all that was seen arr
   );
 });
 
-test('whatever the disk does: all that was seen arrives, once, while the program lives', async () => {
+test('whatever the disk does: all that was seen, watched and answered arrives, once, while the program lives', async () => {
   const living = fc.oneof({ weight: 4, arbitrary: step.filter((one) => one.do !== 'kill') }, { weight: 1, arbitrary: brokenDisk });
   await fc.assert(
     fc.asyncProperty(fc.array(living, { maxLength: 25 }), async (steps) => {
       const world = new World();
-      const { seen, program } = await act(world, steps);
+      const { reported, program } = await act(world, steps);
       await recover(world, program);
-      const arrived = [...world.server.events].filter(([, row]) => 'visible_ms' in row).map(([id]) => id);
-      assert.deepEqual(arrived.sort(), [...seen].sort());
+      compare(world, reported);
     }),
     options,
   );
