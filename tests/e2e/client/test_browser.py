@@ -77,16 +77,32 @@ def told(row: dict[str, Any]) -> tuple[Any, ...]:
     return (ids[0], ids[1], row["source"], row["position"], ids[2])
 
 
+def stored_watches(connection: psycopg.Connection[Any], viewer: str) -> set[tuple[Any, ...]]:
+    rows = connection.execute(
+        "SELECT event_id, post_id, play_ms, duration_ms, liked, commented, shared"
+        " FROM watch_events WHERE user_id = %s",
+        [viewer],
+    ).fetchall()
+    return set(rows)
+
+
+def told_watch(row: dict[str, Any]) -> tuple[Any, ...]:
+    values = ("play_ms", "duration_ms", "liked", "commented", "shared")
+    return (UUID(row["event_id"]), UUID(row["post_id"]), *(row[name] for name in values))
+
+
 @pytest.mark.timeout(900)
 def test_the_page_keeps_its_promises(
     node: Node, chromium: str, stack: Stack, tmp_path: Path
 ) -> None:
     seen_rows = tmp_path / "seen_rows.json"
+    watched_rows = tmp_path / "watched_rows.json"
     variables = {
         "BASE_URL": stack.base_url,
         "CHROMIUM": chromium,
         "VIDEO": str(make_video(tmp_path / "video.mp4")),
         "SEEN_ROWS": str(seen_rows),
+        "WATCHED_ROWS": str(watched_rows),
         "REPORTER": "spec",
     }
     command = [str(node.node), "scripts/test.mjs", "e2e"]
@@ -102,8 +118,14 @@ def test_the_page_keeps_its_promises(
 
     # What the pages say was seen is what Postgres holds, row by row: nothing more, nothing less.
     pages: dict[str, list[dict[str, Any]]] = json.loads(seen_rows.read_text(encoding="utf-8"))
+    watches: dict[str, dict[str, list[Any]]] = json.loads(watched_rows.read_text(encoding="utf-8"))
     assert len(pages) >= 5
+    assert watches
     with psycopg.connect(stack.info["admin_database_url"]) as connection:
         for viewer, rows in pages.items():
             assert len({row["event_id"] for row in rows}) == len(rows)
             assert stored(connection, viewer) == {told(row) for row in rows}
+        for viewer, rows_of in watches.items():
+            open_ids = {UUID(event_id) for event_id in rows_of["open"]}
+            arrived = {row for row in stored_watches(connection, viewer) if row[0] not in open_ids}
+            assert arrived == {told_watch(row) for row in rows_of["sent"]}
