@@ -23,7 +23,7 @@ PER_ROW = 30
 # Below this an index or table is one or two pages, which are read as a whole for any probe.
 SMALL = 500
 VERSION_16 = 160_000
-TAGS_OF_FEW = ("post_tags", "2,001 of 2,000")
+TAGS_OF_FEW = {"2,000 of 2,000", "2,001 of 2,000"}  # with and without one that a probe returned
 POSTS: LiteralString = """
   INSERT INTO posts (
     post_no, creator_id, mux_ready, mux_playback_id, mux_duration_ms, tags, created_at)
@@ -210,6 +210,7 @@ def test_the_roll_up_reads_what_its_events_are_about(living: Living) -> None:
     )
     found = scanned(living.connection, "SELECT * FROM roll_up(2000)", [])
     # Of 2,000 tags Postgres 15 reads all 17 pages, which costs less than to look 24 posts up.
-    if living.connection.info.server_version < VERSION_16 and TAGS_OF_FEW in found.items():
+    few = found.get("post_tags") in TAGS_OF_FEW
+    if living.connection.info.server_version < VERSION_16 and few:
         del found["post_tags"]
     assert not found
