@@ -28,7 +28,7 @@ from evaluation.speed.targets import targets
 from local.errors import StackError
 from local.state import write_json
 
-_WIDTH = 150  # the width of the output where there is no terminal
+_WIDTH = 165  # the width of the output where there is no terminal
 _GATEWAY_POSTS = 20_000
 
 

@@ -33,7 +33,7 @@ def show(console: Console, results: Mapping[str, Any], targets: Sequence[Target]
 
 
 def _pages(kinds: Mapping[str, Any]) -> Table:
-    columns = ("p50", "p95", "p99", "floor", "p50/floor", "calls", "p50/calls", "DynamoDB", "CPU")
+    columns = ("p50", "p95", "p99", "floor", "p50/floor", "p50/calls", "DynamoDB", "CPU")
     counts = ("round trips", "rows", "buffers")
     table = _table(
         "Pages of 12 (ms)", "viewer", "page", *columns, *counts, "RCU", "WCU", "$/M pages", "bytes"
@@ -46,7 +46,6 @@ def _pages(kinds: Mapping[str, Any]) -> Table:
                 page,
                 *(f"{f[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms", "floor_ms")),
                 f"{f['of_floor']:.2f}",
-                f"{f['calls_ms']:.1f}",
                 f"{f['of_calls']:.2f}",
                 f"{f['dynamodb_ms']:.1f}",
                 f"{f['cpu_ms']:.1f}",
