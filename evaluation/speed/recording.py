@@ -114,18 +114,15 @@ class Recorder:
             budget_s: float,
             optional: bool = False,
         ) -> list[list[Any]]:
-            if self._calls is None:
-                return run(
-                    database, *statements, viewer=viewer, budget_s=budget_s, optional=optional
-                )
-            self._calls.postgres.append(len(statements))
             started = time.perf_counter()
             try:
                 return run(
                     database, *statements, viewer=viewer, budget_s=budget_s, optional=optional
                 )
             finally:
-                self._calls.postgres_ms += (time.perf_counter() - started) * 1e3
+                if self._calls is not None:
+                    self._calls.postgres.append(len(statements))
+                    self._calls.postgres_ms += (time.perf_counter() - started) * 1e3
 
         def recorded_call(
             client: DynamoDB, operation: str, request: dict[str, Any]

