@@ -280,6 +280,39 @@ def test_a_full_taste_costs_about_as_much_again_as_a_page_without_one_at_most(
     assert buffers(large, viewer) <= buffers(large, uuid.uuid4()) * bound
 
 
+def test_the_bits_of_a_viewer_are_read_once_for_all_tags(large: Catalogue) -> None:
+    """The viewer has seen the tops of eight tags that they like."""
+    viewer = uuid.uuid4()
+    large.connection.execute(
+        "INSERT INTO viewer_tag_affinity (user_id, tag, value)"
+        " SELECT %s, 'tag' || n, 5 FROM generate_series(1, 8) n",
+        [viewer],
+    )
+    large.connection.execute(SEEN, [viewer, "20 days", 10_000, 19_999])
+    large.settle()
+
+    def bits_read() -> int:
+        large.connection.execute("SELECT pg_stat_force_next_flush()")
+        large.connection.execute("SELECT pg_stat_clear_snapshot()")
+        row = large.connection.execute(
+            "SELECT seq_tup_read + idx_tup_fetch AS read FROM pg_stat_user_tables"
+            " WHERE relname = 'viewer_seen'"
+        ).fetchone()
+        assert row is not None
+        return int(row["read"])
+
+    held = large.connection.execute("SELECT count(*) AS rows FROM viewer_seen").fetchall()
+    before = bits_read()
+    large.connection.execute(
+        "SELECT w.* FROM vroom_private.begin_search("
+        "  %s, NULL, now() - interval '30 days', now() - interval '7 days', now(), NULL, NULL) s,"
+        " vroom_private.walk_liked_tags(s, 250) w",
+        [viewer],
+    )
+    # The viewer has 11 blocks. The planner may read all rows of so small a table, but only once.
+    assert 11 <= bits_read() - before <= held[0]["rows"]
+
+
 def test_unproven_posts_are_found_by_their_own_index_however_old(large: Catalogue) -> None:
     viewer = uuid.uuid4()
     proven = "UPDATE post_stats SET impressions = %s WHERE post_no BETWEEN 100 AND 19999"

@@ -164,6 +164,22 @@ def test_among_seen_posts_of_a_tag_the_next_hottest_are_found(
     assert by_source(found(connection), "tag") == set(odd[10:72])
 
 
+def test_below_the_top_of_several_tags_the_hottest_unseen_posts_come_first(
+    connection: Connection, posts: list[UUID]
+) -> None:
+    """The viewer has seen the 300 hottest posts of each of two tags, and likes one more."""
+    connection.execute("UPDATE posts SET tags = ARRAY['even'] WHERE NOT 'odd' = ANY(tags)")
+    even, odd = posts[0::2], posts[1::2]
+    like_tags(connection, VIEWER, {"odd": 2.0, "even": 1.0})
+    seen = odd[:300:2] + odd[1:300:2] + even[:300]
+    add_impressions(connection, VIEWER, [(p, p, AT - timedelta(days=1)) for p in seen])
+    of_tags = by_source(found(connection), "tag")
+    for tag in (odd, even):
+        shown = of_tags & set(tag)
+        assert shown == set(tag[300 : 300 + len(shown)])
+    assert len(of_tags & set(odd)) > len(of_tags & set(even)) > 0
+
+
 def test_taste_does_not_dry_out_before_the_tag_does(
     connection: Connection, posts: list[UUID]
 ) -> None:
