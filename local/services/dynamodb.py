@@ -27,14 +27,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TTL = "TimeToLiveSpecification"
-# CreateTable takes these properties of an AWS::DynamoDB::Table. Other calls set up the rest.
+# CreateTable takes these properties of an AWS::DynamoDB::Table. Other calls set up the rest. How
+# the table is paid for is left out: it depends on parameters of a deployment, and nobody pays here.
 CREATE_TABLE = (
     "AttributeDefinitions",
     "KeySchema",
-    "BillingMode",
     "GlobalSecondaryIndexes",
     "LocalSecondaryIndexes",
-    "ProvisionedThroughput",
 )
 
 
@@ -115,7 +114,7 @@ def ensure_table(client: DynamoDBClient, name: str, definition: Mapping[str, Any
     """
     properties: Any = {key: definition[key] for key in CREATE_TABLE if key in definition}
     try:
-        client.create_table(TableName=name, **properties)
+        client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **properties)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceInUseException":
             raise

@@ -185,8 +185,33 @@ def test_the_table_is_encrypted_and_can_be_restored(resources: dict[str, Any]) -
     assert table["SSESpecification"]["SSEEnabled"] is True
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
-    assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert resources["SessionTable"]["DeletionPolicy"] == "Retain"
+
+
+def test_the_table_pays_by_request_or_follows_its_load_within_the_given_numbers(
+    resources: dict[str, Any],
+) -> None:
+    table = one(resources, "AWS::DynamoDB::Table")
+    assert table["BillingMode"] == {"Fn::If": ["IsProvisioned", "PROVISIONED", "PAY_PER_REQUEST"]}
+    least = {
+        f"{kind}CapacityUnits": {"Ref": f"SessionTableLeast{kind}Units"}
+        for kind in ("Read", "Write")
+    }
+    none = {"Ref": "AWS::NoValue"}
+    assert table["ProvisionedThroughput"] == {"Fn::If": ["IsProvisioned", least, none]}
+    for kind in ("Read", "Write"):
+        target = resources[f"SessionTable{kind}Target"]
+        scaling = resources[f"SessionTable{kind}Scaling"]
+        assert target["Condition"] == scaling["Condition"] == "IsProvisioned"
+        limits = target["Properties"]
+        assert limits["ScalableDimension"] == f"dynamodb:table:{kind}CapacityUnits"
+        assert limits["MinCapacity"] == least[f"{kind}CapacityUnits"]
+        assert limits["MaxCapacity"] == {"Ref": f"SessionTableMost{kind}Units"}
+        policy = scaling["Properties"]
+        assert policy["ScalingTargetId"] == {"Ref": f"SessionTable{kind}Target"}
+        followed = policy["TargetTrackingScalingPolicyConfiguration"]
+        metric = followed["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        assert metric == f"DynamoDB{kind}CapacityUtilization"
 
 
 def test_no_event_of_a_schedule_is_lost_unseen(resources: dict[str, Any]) -> None:

@@ -63,3 +63,17 @@ def test_signed_videos_are_refused_without_the_key_that_signs_them() -> None:
     ):
         assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}
         assert name in assertion["AssertDescription"]
+
+
+def test_provisioned_capacity_takes_all_four_numbers_or_none() -> None:
+    template = read_template()
+    names = [
+        f"SessionTable{bound}{kind}Units"
+        for kind in ("Write", "Read")
+        for bound in ("Least", "Most")
+    ]
+    given = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, 0]}]} for name in names]
+    rule = template["Rules"]["ProvisionedTableNeedsFourNumbers"]
+    assert rule["RuleCondition"] == {"Fn::Or": given}
+    assert [assertion["Assert"] for assertion in rule["Assertions"]] == given
+    assert all(template["Parameters"][name]["Default"] == 0 for name in names)
