@@ -11,6 +11,7 @@ import psycopg
 
 from evaluation.other_build import this_build
 from evaluation.percentiles import percentile
+from evaluation.soak import retention
 from evaluation.soak.creators import Creators
 from evaluation.soak.crowd import Crowd
 from evaluation.soak.observer import Observer
@@ -28,9 +29,6 @@ _WINDOWS: Final = (
     6  # the run is split into so many parts, of which the first and the last are compared
 )
 _LOOKS: Final = 120
-# A run shows that retention works. What is older than a day must be gone by the end.
-_KEPT_A_DAY = {"KEEP_REQUESTS_DAYS": "1", "KEEP_PAGES_DAYS": "1"}
-_AGED: Final = ("feed_requests", "feed_pages")
 
 
 def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
@@ -43,13 +41,13 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
     folder = settings.state_dir.resolve() / "soak"
     with ExitStack() as open_:
         with steps.step("the local stack"):
-            running = open_.enter_context(stack(this_build(), folder, settings.posts, _KEPT_A_DAY))
+            running = open_.enter_context(stack(this_build(), folder, settings.posts))
         info = json.loads((folder / "stack.json").read_text(encoding="utf-8"))
         crowd = Crowd(running.base_url, settings.viewers)
         open_.callback(crowd.close)
         with steps.step("what the machine does"):
             capacity = crowd.capacity(_WARM_UP_S)
-        aged = _age(info["admin_database_url"])
+        aged = retention.begin(info["admin_database_url"])
         crowd.samples.clear()
         rate = settings.steps_per_second or capacity / 2
         seconds = settings.minutes * 60
@@ -67,7 +65,7 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
             count = crowd.run(rate, seconds)
         creators.end()
         observer.end()
-        kept = _older_than_a_day(info["admin_database_url"])
+        kept = retention.left(info["admin_database_url"])
     return {
         "minutes": settings.minutes,
         "posts": settings.posts,
@@ -129,28 +127,6 @@ def _by_minute(samples: Sequence[Sample], seconds: float) -> dict[str, list[floa
             parts[min(int(sample.at_s / width), 59)].append(sample.milliseconds)
         found[kind] = [round(percentile(part, 50), 2) if part else None for part in parts]
     return found
-
-
-def _age(url: str) -> int:
-    """Make what was written so far two days old. Return the number of rows."""
-    with psycopg.connect(url) as connection:
-        return sum(
-            connection.execute(
-                f"UPDATE {table} SET created_at = created_at - interval '2 days'"  # noqa: S608  # our own tables
-            ).rowcount
-            for table in _AGED
-        )
-
-
-def _older_than_a_day(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        counts = [
-            connection.execute(
-                f"SELECT count(*) FROM {table} WHERE created_at < now() - interval '25 hours'"  # noqa: S608  # our own tables
-            ).fetchone()
-            for table in _AGED
-        ]
-    return sum(row[0] for row in counts if row)
 
 
 @contextmanager

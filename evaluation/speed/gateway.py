@@ -21,7 +21,7 @@ from local.errors import StackError
 from local.services.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from evaluation.progress import Steps
@@ -137,16 +137,13 @@ def _scroll(stack: Stack, viewers: int, seconds: float) -> dict[str, Any]:
 
 
 @contextmanager
-def stack(
-    build: Build, folder: Path, posts: int, settings: Mapping[str, str] | None = None
-) -> Iterator[Stack]:
+def stack(build: Build, folder: Path, posts: int) -> Iterator[Stack]:
     """Run `make dev` of a build while the block runs.
 
     Args:
         build: The build whose stack is run.
         folder: The folder for the state of the stack.
         posts: The size of its catalogue.
-        settings: More variables for its environment.
 
     Raises:
         StackError: The stack did not start.
@@ -154,8 +151,8 @@ def stack(
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     given = {"PORT": str(port), "STATE_DIR": str(folder), "SEED_POSTS": str(posts)}
-    environment = build.environment(**given, **(settings or {}))
-    for name in _OF_OTHER_STACKS - (settings or {}).keys():
+    environment = build.environment(**given)
+    for name in _OF_OTHER_STACKS:
         environment.pop(name, None)
     log = folder / "dev.log"
     with (
