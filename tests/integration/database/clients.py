@@ -59,3 +59,9 @@ def at_once(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
     with ThreadPoolExecutor(len(tasks)) as pool:
         return list(pool.map(run, tasks))
+
+
+def refresh_counters(connection: Connection) -> None:
+    """Let the server's counters show all that this connection has done so far."""
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.execute("SELECT pg_stat_clear_snapshot()")

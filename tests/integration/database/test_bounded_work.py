@@ -21,7 +21,7 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import Database, MigratedTemplate, copy_of
-from tests.integration.database.clients import Connection, operator
+from tests.integration.database.clients import Connection, operator, refresh_counters
 
 TASTES = 5 * 10 + 10 * 12 + 8 * 31 + 2 * 31 + 62
 LOOKED_AT = 500 + 250 + 500 + TASTES + 14 * 40 + 2 * 1024
@@ -292,8 +292,7 @@ def test_the_bits_of_a_viewer_are_read_once_for_all_tags(large: Catalogue) -> No
     large.settle()
 
     def bits_read() -> int:
-        large.connection.execute("SELECT pg_stat_force_next_flush()")
-        large.connection.execute("SELECT pg_stat_clear_snapshot()")
+        refresh_counters(large.connection)
         row = large.connection.execute(
             "SELECT seq_tup_read + idx_tup_fetch AS read FROM pg_stat_user_tables"
             " WHERE relname = 'viewer_seen'"

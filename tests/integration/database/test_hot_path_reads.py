@@ -14,7 +14,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.conftest import MigratedTemplate, copy_of
-from tests.integration.database.clients import Connection, operator
+from tests.integration.database.clients import Connection, operator, refresh_counters
 
 VIEWERS, SEEN, WATCHED = 60, 300, 60
 BATCH = 24
@@ -124,8 +124,7 @@ def scanned(
     """What a statement reads more of than its batch accounts for."""
 
     def counters() -> dict[str, tuple[int, int]]:
-        connection.execute("SELECT pg_stat_force_next_flush()")
-        connection.execute("SELECT pg_stat_clear_snapshot()")
+        refresh_counters(connection)
         rows = connection.execute(READS).fetchall()
         return {row["name"]: (row["reads"], row["entries"]) for row in rows}
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import MigratedTemplate, copy_of
-from tests.integration.database.clients import operator
+from tests.integration.database.clients import operator, refresh_counters
 from tests.integration.database.test_bounded_work import SESSION, Catalogue, filled, touched
 
 # Many viewers with one refusal each. Statistics of these say that nobody has more.
@@ -90,8 +90,7 @@ def test_a_page_reads_few_of_50_000_refusals(viewers: tuple[Catalogue, UUID, UUI
     catalogue, _, many = viewers
 
     def entries_read() -> int:
-        catalogue.connection.execute("SELECT pg_stat_force_next_flush()")
-        catalogue.connection.execute("SELECT pg_stat_clear_snapshot()")
+        refresh_counters(catalogue.connection)
         row = catalogue.connection.execute(
             "SELECT t.seq_tup_read + sum(i.idx_tup_read) AS entries"
             " FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)"
