@@ -29,7 +29,8 @@ def url(feed: Harness) -> str:
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401  # a function
-    monkeypatch.setenv("COLUMNS", "300")
+    # A line that wraps would cut what is searched for. Twelve draws alone take over 300 columns.
+    monkeypatch.setenv("COLUMNS", "2000")
 
     def run(feed: Harness, page: dict[str, Any]) -> str:
         assert why.main([page["request_id"], "--database-url", url(feed)]) == 0
