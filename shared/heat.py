@@ -32,19 +32,21 @@ class Thermometer:
         """Return the watches that a post's heat amounts to now, decayed, for each half-life."""
         if heat is None:
             return COLD
+        # Written out, because this is worked out for every candidate that is watched.
         minutes, hour, hours, day = heat
         a, b, c, d = self._now
-        return (
-            2.0 ** _bounded(minutes - a),
-            2.0 ** _bounded(hour - b),
-            2.0 ** _bounded(hours - c),
-            2.0 ** _bounded(day - d),
-        )
+        w, x, y, z = minutes - a, hour - b, hours - c, day - d
+        if not (
+            -_BOUND <= w <= _BOUND
+            and -_BOUND <= x <= _BOUND
+            and -_BOUND <= y <= _BOUND
+            and -_BOUND <= z <= _BOUND
+        ):
+            w, x, y, z = map(_bounded, (w, x, y, z))
+        return 2.0**w, 2.0**x, 2.0**y, 2.0**z
 
 
 def _bounded(doublings: float) -> float:
-    if -_BOUND <= doublings <= _BOUND:
-        return doublings
     return min(max(doublings, -_BOUND), _BOUND)
 
 

@@ -55,22 +55,20 @@ class Quality:
         """Return smoothed rates against typical ones, in the viewer's own proportions.
 
         They count as far as they are trusted. What a post's own impressions do not yet show is
-        taken from its creator's record, and a followed creator is lifted. The smoothed rates are
-        `Prior.smooth`, written out: calls are what they would cost most.
+        taken from its creator's earlier posts, which say nothing where there are none, and a
+        followed creator is lifted. The smoothed rates are `Prior.smooth`, written out: calls are
+        what they would cost most.
         """
         config = self._config
-        bounds, confident, lift = (
-            config.duration_bounds_ms,
-            config.confident_impressions,
-            config.followed_lift,
-        )
+        bounds, confident = config.duration_bounds_ms, config.confident_impressions
+        lift, tolerated = config.followed_lift, config.tolerated_reports
         watching, liking, commenting, sharing = self._shares
         like_m, like_n, like, comment_m, comment_n, comment, share_m, share_n, share = self._engaged
         found = []
         for row in map(_READ, candidates):
-            length, impressions, plays, seen, likes, comments, shares, followed, *record = row
-            watch = self._watch[bisect_right(bounds, length or 0)]
-            watch_m, watch_n, typical = watch
+            length, impressions, plays, seen, likes, comments, shares, followed = row[:8]
+            creator_watched, creator_reports, samples = row[8:]
+            watch_m, watch_n, typical = self._watch[bisect_right(bounds, length or 0)]
             trials = plays if plays > 0 else 0
             watch_rate = (seen + watch_m) / (trials + watch_n)
             like_rate = (likes + like_m) / (trials + like_n)
@@ -86,27 +84,17 @@ class Quality:
             )
             shown = impressions if impressions > 0 else 0
             confidence = shown / (shown + confident)
-            expected = self._expected(watch, *record) if record[-1] else NEUTRAL
+            expected = NEUTRAL
+            if samples is not None and samples > 0:
+                record = _ratio_to_typical(creator_watched or 0.0, typical)
+                if creator_reports:
+                    reports = 0.0 if creator_reports < 0.0 else creator_reports
+                    record *= tolerated / (tolerated + reports)
+                trust = samples / (samples + watch_n)
+                expected = trust * record + (1.0 - trust) * NEUTRAL
             score = confidence * virality + (1.0 - confidence) * expected
             found.append(score + (1.0 - score) * lift if followed else score)
         return found
-
-    def _expected(
-        self,
-        watch: _Rate,
-        watch_ratio: float | None,
-        report_rate: float | None,
-        samples: int | None,
-    ) -> float:
-        """Return what the creator's earlier posts let expect; neutral without a record."""
-        if samples is None or samples <= 0:
-            return NEUTRAL
-        tolerated = self._config.tolerated_reports
-        record = _ratio_to_typical(watch_ratio or 0.0, watch.mean)
-        if report_rate:
-            record *= tolerated / (tolerated + (0.0 if report_rate < 0.0 else report_rate))
-        trust = samples / (samples + watch.belief)
-        return trust * record + (1.0 - trust) * NEUTRAL
 
 
 def _rate(prior: Prior) -> _Rate:

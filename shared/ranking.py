@@ -65,13 +65,18 @@ class Parts(NamedTuple):
 
     def total(self, weights: Weights) -> float:
         """The weighted sum, in [0, 1]; a non-finite part makes it -inf, so that it sinks."""
-        total = (
-            weights.engagement * self.engagement
-            + weights.freshness * self.freshness
-            + weights.context * self.context
-            + weights.diversity * self.diversity
-        )
-        return total if math.isfinite(total) else -math.inf
+        return weighted(self, weights.values)
+
+
+Row = tuple[float, float, float, float]  # parts, or their weights, where there are many
+
+
+def weighted(parts: Row, weights: Row) -> float:
+    """The weighted sum of parts, in [0, 1]; one that is not finite makes it -inf."""
+    engagement, freshness, context, diversity = parts
+    a, b, c, d = weights
+    total = a * engagement + b * freshness + c * context + d * diversity
+    return total if math.isfinite(total) else -math.inf
 
 
 Own = tuple[float, float, float]  # engagement, freshness, context: what no other post changes

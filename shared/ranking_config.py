@@ -27,11 +27,16 @@ class Weights:
         Raises:
             ValueError: One is outside [0, 1], or they do not sum to 1.
         """
-        values = (self.engagement, self.freshness, self.context, self.diversity)
+        values = self.values
         if not all(0.0 <= value <= 1.0 for value in values):
             raise ValueError("ranking weights must lie in [0, 1]")
         if not math.isclose(sum(values), 1.0, abs_tol=1e-9):
             raise ValueError(f"ranking weights must sum to 1, not {sum(values)}")
+
+    @property
+    def values(self) -> tuple[float, float, float, float]:
+        """The weights in the order of the parts."""
+        return self.engagement, self.freshness, self.context, self.diversity
 
 
 @dataclass(frozen=True, slots=True)

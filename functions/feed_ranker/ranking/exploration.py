@@ -134,17 +134,15 @@ class Discovery:
     def _promise(self, candidate: Candidate) -> float:
         """Draw the post's watch ratio relative to its bucket's norm: 1 if equal, always below 2."""
         norm = self._norm(candidate).mean
-        plays = candidate.plays if candidate.plays > 0 else 0
-        watched = min(max(candidate.watch_ratio_sum, 0.0), plays)
+        plays, watched = candidate.plays, candidate.watch_ratio_sum
+        plays = plays if plays > 0 else 0
+        watched = 0.0 if watched < 0.0 else plays if watched > plays else watched
         draw = self._draws.copy()
         draw.update(candidate.post_id.bytes)
         number = int.from_bytes(draw.digest(), "big")
         point = ((number >> 12) + 0.5) / 2**52  # neither 0 nor 1
-        drawn = beta_quantile(
-            point,
-            max(_BELIEF * norm + watched, 1.0),
-            max(_BELIEF * (1.0 - norm) + plays - watched, 1.0),
-        )
+        a, b = _BELIEF * norm + watched, _BELIEF * (1.0 - norm) + plays - watched
+        drawn = beta_quantile(point, 1.0 if a < 1.0 else a, 1.0 if b < 1.0 else b)
         return 2.0 * drawn / (drawn + norm)
 
 

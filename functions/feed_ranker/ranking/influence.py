@@ -10,6 +10,7 @@ from shared.ranking import Parts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shared.ranking import Row
     from shared.ranking_config import Weights
 
 
@@ -27,10 +28,10 @@ class Influence:
     """
 
     def __init__(self, weights: Weights) -> None:
-        self._weights = (weights.engagement, weights.freshness, weights.context, weights.diversity)
+        self._weights = weights.values
         self._squares = [0.0] * len(self._weights)
 
-    def note(self, rung: Iterable[Parts]) -> None:
+    def note(self, rung: Iterable[Row]) -> None:
         """Take in the parts of all scored candidates of one rung."""
         finite = [parts for parts in rung if math.isfinite(sum(parts))]
         for i, values in enumerate(zip(*finite, strict=True)):

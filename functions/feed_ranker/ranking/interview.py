@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import chain
-from typing import TYPE_CHECKING, Final
+from itertools import chain, groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from uuid import UUID
 
     from functions.feed_ranker.ranking.stream import Entry
     from shared.models import Candidate, Signals
+
+ItemT = TypeVar("ItemT")
 
 ANSWERS: Final = 48  # watches until which a viewer is interviewed: four pages
 TELLING: Final = 6  # watches that a ranking did not know and from which it is outdated
@@ -41,7 +44,8 @@ def spread(
 
     Rung by rung, the page takes the best post of those whose neighbourhoods stand on it least often
     so far. A post that the viewer is known to like may stand beside others of its kind. The page's
-    posts come first, and they and the others stand in order of rank.
+    posts come first, and they and the others stand in order of rank. Of each rung, no more entries
+    are read than it takes to choose, because it costs something to make one.
 
     Args:
         entries: In order of rank.
@@ -50,37 +54,44 @@ def spread(
     """
     page: Counter[str] = Counter()
     left = page_size
-    coming = iter(entries)
-    while left and (first := next(coming, None)) is not None:
-        rung = [first]
-        for entry in coming:
-            if entry.rung != first.rung:
-                coming = chain((entry,), coming)
-                break
-            rung.append(entry)
-        others, chosen = list(rung), set()
-        while left and others:
-            entry = others.pop(_least_asked(others, neighbourhoods, page))
+    for _, rung in groupby(entries, attrgetter("rung")):
+        coming = enumerate(rung)
+        chosen: list[tuple[int, Entry]] = []
+        others: list[tuple[int, Entry]] = []
+        while left and (at := _least_asked(others, coming, neighbourhoods, page)) is not None:
+            place, entry = others.pop(at)
             page.update(neighbourhoods[entry.post_id])
-            chosen.add(entry.post_id.int)
+            chosen.append((place, entry))
             left -= 1
-        yield from (entry for entry in rung if entry.post_id.int in chosen)
-        yield from others
-    yield from coming
+        yield from (entry for _, entry in chain(sorted(chosen), others, coming))
 
 
 def _least_asked(
-    rung: Sequence[Entry], neighbourhoods: Mapping[UUID, Collection[str]], page: Counter[str]
-) -> int:
-    """Return the index of the first entry about which the page asks least often."""
-    least, found = math.inf, 0
-    for i, entry in enumerate(rung):
+    others: list[tuple[int, Entry]],
+    coming: Iterator[tuple[int, Entry]],
+    neighbourhoods: Mapping[UUID, Collection[str]],
+    page: Counter[str],
+) -> int | None:
+    """Return the index in `others` of the first entry about which the page asks least often.
+
+    What is looked at of those that are `coming` joins the others. None is returned where no entry
+    is left.
+    """
+    least, found = math.inf, None
+    for i, (_, entry) in enumerate(_looked_at(others, coming)):
         asked = _asked(entry, neighbourhoods, page)
         if asked < least:
             least, found = asked, i
             if not asked:
                 break
     return found
+
+
+def _looked_at(others: list[ItemT], coming: Iterator[ItemT]) -> Iterator[ItemT]:
+    yield from others
+    for item in coming:
+        others.append(item)
+        yield item
 
 
 def _asked(entry: Entry, neighbourhoods: Mapping[UUID, Collection[str]], page: Counter[str]) -> int:

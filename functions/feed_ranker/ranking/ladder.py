@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from functions.feed_ranker.ranking.stream import Entry
+from shared.evidence import Evidence
 from shared.models import UNSEEN_RUNGS, Candidate, Rung
-from shared.ranking import Parts
+from shared.ranking import Parts, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 
     from functions.feed_ranker.ranking.exploration import Discovery
     from functions.feed_ranker.ranking.influence import Influence
-    from shared.evidence import Evidence
-    from shared.ranking import Ranker
+    from shared.ranking import Ranker, Row
 
 _RUNGS = {rung.value: rung for rung in Rung}
 _MILLION = 1e6
@@ -30,15 +30,9 @@ _LIKED = 0.25  # affinity from which it is a reason for a post
 _LIKELY_NEXT = 0.02  # how likely it follows the viewer's last posts, likewise
 
 
-class _Made(NamedTuple):
-    """What an entry says of its post wherever it stands."""
-
-    engagement: float
-    freshness: float
-    context: float
-    weight: float
-    reason: str
-    evidence: Evidence
+# What an entry says of its post wherever it stands: engagement, freshness, context, how likely
+# exploration draws it, the reason and the evidence.
+_Made = tuple[float, float, float, float, str, Evidence]
 
 
 class Maker:
@@ -52,6 +46,7 @@ class Maker:
     def __init__(self, ranker: Ranker, discovery: Discovery) -> None:
         self.ranker = ranker
         self.discovery = discovery
+        self._parts_weights = ranker.config.weights.values
         self._made: dict[int, _Made] = {}
         self._weights: dict[int, float] = {}
         self._varieties: dict[float, float] = {}  # diversity parts, rounded: there are few
@@ -72,7 +67,7 @@ class Maker:
         made = self._made.get(number)
         if made is None:
             engagement, freshness, context, _ = parts
-            self._made[number] = made = _Made(
+            self._made[number] = made = (
                 _rounded(engagement),
                 _rounded(freshness),
                 _rounded(context),
@@ -86,7 +81,7 @@ class Maker:
             c.creator_id,
             rung or _RUNGS[c.rung],
             Parts(engagement, freshness, context, self._variety(parts.diversity)),
-            _rounded(parts.total(self.ranker.config.weights)),
+            _rounded(weighted(parts, self._parts_weights)),
             c.followed,
             share,
             reason,
@@ -105,9 +100,10 @@ class Maker:
             self._after[served_of_creator] = diversity
         if diversity == entry.parts.diversity:
             return entry
-        parts = entry.parts._replace(diversity=diversity)
+        engagement, freshness, context, _ = entry.parts
+        parts = Parts(engagement, freshness, context, diversity)
         # A post with a part that was no number has sunk to 0 and stays there.
-        score = min(entry.score, _rounded(parts.total(self.ranker.config.weights)))
+        score = min(entry.score, _rounded(weighted(parts, self._parts_weights)))
         return entry._replace(parts=parts, score=score)
 
     def weight(self, c: Candidate) -> float:
@@ -128,7 +124,11 @@ class Maker:
         bounded = []
         for i, c in enumerate(candidates):
             factors, known = discovery.factors(c), weights.get(c.post_id.int)
-            most = _kept(discovery.most(c, factors)) if known is None else known
+            most = known
+            if most is None:
+                most = discovery.most(c, factors)
+                # What is no number weighs least. Rounding adds half a millionth at most.
+                most = (most if most > 0.0 else 0.0) + _LEAST_WEIGHT
             bounded.append((most, i, factors, c))
         bounded.sort(reverse=True)
         best: list[tuple[float, UUID, Candidate]] = []
@@ -174,36 +174,38 @@ def by_ladder(
     rungs: dict[str, list[Candidate]] = {rung.value: [] for rung in UNSEEN_RUNGS}
     taken: dict[int, int] = {}  # by the creator's number: an int is hashed much faster than a UUID
     ranker = maker.ranker
-    weights = ranker.config.weights
+    weights = ranker.config.weights.values
     for candidate in candidates:
         rungs[candidate.rung].append(candidate)
         taken[candidate.creator_id.int] = candidate.creator_served
     for members in rungs.values():
-        heap = [
-            (-parts.total(weights), c.post_id, parts, c)
-            for c, parts in zip(members, _parts(members, taken, ranker), strict=True)
-        ]
+        rows = _rows(members, taken, ranker)
         if influence is not None:
-            influence.note(parts for _, _, parts, _ in heap)
+            influence.note(rows)
+        heap = [
+            (-weighted(row, weights), c.post_id, row, c)
+            for c, row in zip(members, rows, strict=True)
+        ]
         heapq.heapify(heap)
         while heap:
-            _, post_id, parts, c = heap[0]
+            _, post_id, row, c = heap[0]
             creator = c.creator_id.int
+            engagement, freshness, context, scored_by = row
             diversity = ranker.diversity(taken[creator])
-            if diversity != parts.diversity:
-                parts = parts._replace(diversity=diversity)
-                heapq.heapreplace(heap, (-parts.total(weights), post_id, parts, c))
+            if diversity != scored_by:
+                row = (engagement, freshness, context, diversity)
+                heapq.heapreplace(heap, (-weighted(row, weights), post_id, row, c))
                 continue
             heapq.heappop(heap)
             taken[creator] += 1
-            yield maker.entry(c, parts)
+            yield maker.entry(c, Parts(*row))
 
 
-def _parts(members: list[Candidate], taken: dict[int, int], ranker: Ranker) -> list[Parts]:
+def _rows(members: list[Candidate], taken: dict[int, int], ranker: Ranker) -> list[Row]:
     """Score the candidates of one rung, each after so many posts of its creator."""
     diversity = ranker.diversity
     return [
-        Parts(*own, diversity(taken[c.creator_id.int]))
+        (*own, diversity(taken[c.creator_id.int]))
         for c, own in zip(members, ranker.own(members), strict=True)
     ]
 

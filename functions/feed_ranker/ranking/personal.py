@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from shared.models import UNSEEN_RUNGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from functions.feed_ranker.ranking.stream import Entry
 
@@ -78,20 +78,20 @@ class Weaver:
         self, coming: Sequence[Entry], waiting: Sequence[Entry], page_size: int
     ) -> Entry | None:
         """Return the personal post that takes the next position, if one does."""
-        place, next_ranked = len(self._woven) % EVERY, coming[-1]
+        place = len(self._woven) % EVERY
         is_personal = place == EVERY - 1
-        candidates: Iterable[Entry] = ()
-        if is_personal:
-            candidates = waiting
-        elif place in OFTEN:
-            order = _ORDER[next_ranked.rung]
-            candidates = (entry for entry in self._loved if _ORDER[entry.rung] > order)
-        left = [entry for entry in candidates if entry.post_id.int not in self._placed]
-        if not left:
+        candidates = waiting if is_personal else self._loved if place in OFTEN else ()
+        if not candidates:
             return None
-        soon = {entry.post_id.int for entry in coming[-page_size:]}
-        for entry in left:
-            if entry.post_id.int not in soon:
+        next_ranked = coming[-1]
+        order = -1 if is_personal else _ORDER[next_ranked.rung]
+        soon: set[int] = set()  # worked out where a post can take the position at all
+        for entry in candidates:
+            number = entry.post_id.int
+            if _ORDER[entry.rung] <= order or number in self._placed:
+                continue
+            soon = soon or {entry.post_id.int for entry in coming[-page_size:]}
+            if number not in soon:
                 own = self._scored_now(entry)
                 if is_personal or own.score > next_ranked.score:
                     return own
