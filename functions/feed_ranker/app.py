@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from datetime import UTC, datetime
@@ -48,6 +49,7 @@ app = create_app(telemetry.logger)
 
 _TIMEZONE = "Vroom-Timezone"  # which one was taken: clients name zones that there are not
 _SPARE_S = 2.0  # of the function's time, to end the upkeep in order
+_NEW_OBJECTS = 10_000  # that are left before the garbage collector looks for cycles among them
 
 
 @lru_cache(maxsize=1)
@@ -56,6 +58,10 @@ def container() -> Container:
     return Container(load(FeedSettings, os.environ), telemetry)
 
 
+# A page makes a few thousand objects at once and leaves next to none behind. By default the
+# collector would look through the young ones several times for each page, and now and then through
+# all of them.
+gc.set_threshold(_NEW_OBJECTS)
 if at_cold_start():
     container()
     renew_after_restore(container)
