@@ -30,29 +30,42 @@ AS $$
            greatest(100, (SELECT c.reltuples FROM pg_class c WHERE c.oid = 'public.post_heat'::regclass)) AS posts
     FROM (SELECT max(j.at) AS until FROM judged j) u
   ),
-  known AS MATERIALIZED (  -- what viewers went on to, for each of the posts watched before
-    SELECT c.post_id, c.next_post_id,
-           c.slow / (sum(c.slow) OVER own + 5) + c.fast / (sum(c.fast) OVER own + 5) AS likely
-    FROM (
-      SELECT p.post_id, p.next_post_id, 2 ^ greatest(-900, least(60, p.score - m.slow_now)) AS slow,
-             2 ^ greatest(-900, least(60, p.fast_score - m.fast_now)) AS fast
-      FROM post_covisits p CROSS JOIN moment m
-      WHERE p.post_id = ANY (ARRAY(SELECT DISTINCT unnest(j.after_posts) FROM judged j))
-    ) c
-    WINDOW own AS (PARTITION BY c.post_id ORDER BY c.next_post_id
-                   ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+  known AS MATERIALIZED (  -- how often viewers went on to the event's post, from each of the posts watched before it
+    SELECT j.queue_no, a.place, c.post_id, c.score, c.fast_score
+    FROM judged j
+    CROSS JOIN LATERAL unnest(j.after_posts) WITH ORDINALITY AS a(post_id, place)
+    -- LIMIT makes this a probe of the key
+    CROSS JOIN LATERAL (
+      SELECT p.post_id, p.score, p.fast_score FROM post_covisits p
+      WHERE p.post_id = a.post_id AND p.next_post_id = j.post_id LIMIT 1) AS c
+  ),
+  whole AS MATERIALIZED (  -- how often viewers went on to any post, from each of these posts
+    SELECT p.post_id,
+           sum(2 ^ greatest(-900, least(60, p.score - m.slow_now)) ORDER BY p.next_post_id) + 5 AS slow,
+           sum(2 ^ greatest(-900, least(60, p.fast_score - m.fast_now)) ORDER BY p.next_post_id) + 5 AS fast
+    FROM post_covisits p CROSS JOIN moment m
+    WHERE p.post_id = ANY (ARRAY(SELECT DISTINCT k.post_id FROM known k))
+    GROUP BY p.post_id
+  ),
+  told AS MATERIALIZED (
+    SELECT k.queue_no,
+           sum(0.5 * 0.7 ^ (k.place - 1)::double precision
+               * (2 ^ greatest(-900, least(60, k.score - m.slow_now)) / w.slow
+                  + 2 ^ greatest(-900, least(60, k.fast_score - m.fast_now)) / w.fast) ORDER BY k.place) AS likely
+    FROM known k JOIN whole w USING (post_id) CROSS JOIN moment m
+    GROUP BY k.queue_no
   )
   SELECT j.queue_no,
-         (SELECT coalesce(sum(0.5 * 0.7 ^ (a.place - 1)::double precision * k.likely ORDER BY a.place), 0)
-                 / sum(0.7 ^ (a.place - 1)::double precision ORDER BY a.place)
-          FROM unnest(j.after_posts) WITH ORDINALITY AS a(post_id, place)
-          LEFT JOIN known k ON k.post_id = a.post_id AND k.next_post_id = j.post_id),
+         coalesce(t.likely, 0)
+         / (SELECT sum(0.7 ^ (place - 1)::double precision ORDER BY place)
+            FROM generate_series(1, cardinality(j.after_posts)) AS place),
          (SELECT sum(mix.weights[n] * (0.01 + coalesce(2 ^ greatest(-60, least(60, h.heat[n] - m.heat_now[n])), 0))
                      / (0.01 * m.posts + 2 ^ greatest(-60, least(60, mix.totals[n] - m.heat_now[n]))))
           FROM generate_series(1, 4) AS n)
   FROM judged j
   CROSS JOIN moment m
   CROSS JOIN heat_mix mix
+  LEFT JOIN told t ON t.queue_no = j.queue_no
   LEFT JOIN post_heat h ON h.post_id = j.post_id
 $$;
 
