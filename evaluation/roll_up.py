@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 import psutil
 import psycopg
 
+from evaluation.speed.processor import server_seconds
 from functions.feed_ranker import upkeep
 from functions.feed_ranker.settings import FeedSettings
 from functions.feed_ranker.upkeep import UpkeepRules
@@ -123,29 +124,14 @@ class TimedPostgres:
         self.postgres.close()
 
 
-def processor_s(owner: psycopg.Connection) -> float:
-    """Return the processor seconds that the server has used, also by processes that have ended."""
-    row = owner.execute("SELECT pg_backend_pid()").fetchone()
-    postmaster = psutil.Process(row[0] if row else None).parent()
-    assert postmaster is not None  # noqa: S101 - a backend has a parent
-    ended = postmaster.cpu_times()
-    total = ended.user + ended.system + ended.children_user + ended.children_system
-    for process in postmaster.children():
-        # A worker that has ended meanwhile leaves its time to the postmaster, for the next reading.
-        with suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
-
-
 def measure(owner: psycopg.Connection, url: str, shares: int, batch: int) -> tuple[float, str]:
     """Count the whole queue, and return the events per second and a line about it."""
     database = TimedPostgres(Postgres(url))
     rules = UpkeepRules(roll_up_batch=batch, roll_up_shares=shares)
-    before = processor_s(owner)
+    before = server_seconds(owner)
     done = upkeep.run(database, rules, _BUDGET_S)
     database.close()
-    used = processor_s(owner) - before
+    used = server_seconds(owner) - before
     seconds = max(end for _, end in database.batches) - min(begin for begin, _ in database.batches)
     took = sorted(1000 * (end - begin) for begin, end in database.batches)
     rate = done.events / seconds

@@ -65,31 +65,39 @@ $$;
 -- Do what a run of the upkeep does once, before any share of it counts events. A catalogue sends its heartbeat,
 -- carries out orders of erasure, and publishes posts whose time has come. A cell takes erased creators out of its rows.
 -- Each works on at most about `max_rows` rows. While another run counts events, most of it is left to that run.
-CREATE OR REPLACE FUNCTION public.begin_upkeep(max_rows integer) RETURNS void
+-- Return how many events wait to be counted, 64 times `max_rows` at most, by which the upkeep divides the queue. On a
+-- cell, which counts none, it is 0.
+CREATE OR REPLACE FUNCTION public.begin_upkeep(max_rows integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
   v_is_cell   boolean := vroom_private.server_kind() = 'viewers';
   v_has_cells boolean := EXISTS (SELECT FROM vroom_private.cells);
+  v_waiting   integer := 0;
 BEGIN
   PERFORM vroom_private.assert_no_viewer();
+  IF NOT v_is_cell THEN
+    v_waiting := (SELECT count(*) FROM (
+      SELECT FROM engagement_queue LIMIT 64 * least(10000, greatest(0, max_rows))) q);
+  END IF;
   IF v_has_cells AND NOT v_is_cell THEN
     INSERT INTO vroom_private.heartbeat AS h (at) VALUES (clock_timestamp())
     ON CONFLICT (only_row) DO UPDATE SET at = excluded.at;
   END IF;
   IF NOT vroom_private.try_lock_task('roll_up') THEN
-    RETURN;
+    RETURN v_waiting;
   END IF;
   IF v_is_cell THEN
     PERFORM vroom_private.forget_creators(max_rows);
-    RETURN;
+    RETURN v_waiting;
   END IF;
   -- Erasures lock uploads, and every transaction locks these before posts.
   IF v_has_cells THEN
     PERFORM vroom_private.carry_out_erasures(max_rows);
   END IF;
   PERFORM vroom_private.publish_due(max_rows);
+  RETURN v_waiting;
 END
 $$;
 

@@ -1,9 +1,10 @@
 """A program that serves watched pages of one build.
 
 It runs inside the checkout of that build, as evaluation/speed/driver.py does. Each line of the
-input is a number of steps. A step is a page, and the impressions and watches of the page before
-it. The first line of the output says how to reach Postgres, and each further line answers a line of
-the input. It ends when its input ends.
+input is a number of steps, or asks for a run of the upkeep. A step is a page, and the impressions
+and watches of the page before it. The first line of the output says how to reach Postgres, and each
+further line answers a line of the input: with the number of steps, or with that of the events that
+the upkeep counted. It ends when its input ends.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 _MODULES = ("dataset", "pages", "recording", "run", "servers", "settings")
+UPKEEP: Final = "upkeep"  # the line that asks for it
+_UPKEEP_S = 600.0
 _VIEWERS = 300
 _SESSION_PAGES = 10
 
@@ -82,6 +85,7 @@ def main(folder: Path, posts: int) -> None:
     bench = SimpleNamespace(
         **{name: importlib.import_module(f"evaluation.speed.{name}") for name in _MODULES}
     )
+    upkeep = importlib.import_module("functions.feed_ranker.upkeep")
     shown = importlib.import_module("evaluation.progress").steps
     shape = bench.settings.Shape(posts, 10 * posts)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,10 +103,15 @@ def main(folder: Path, posts: int) -> None:
         place = {"url": data.admin_url, "data": str(servers.postgres.data_dir)}
         print(json.dumps(place), flush=True)
         for line in sys.stdin:
-            count = json.loads(line)
-            for _ in range(count):
-                draw.choice(viewers).step()
-            print(json.dumps(count), flush=True)
+            asked = json.loads(line)
+            if asked == UPKEEP:
+                database = functions.database("feed_ranker")
+                answer = upkeep.run(database, upkeep.UpkeepRules(), _UPKEEP_S).events
+            else:
+                answer = asked
+                for _ in range(asked):
+                    draw.choice(viewers).step()
+            print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import psutil
 import psycopg
 
 from evaluation.footprint import wal
+from evaluation.footprint.driver import UPKEEP
+from evaluation.speed.processor import server_seconds
 
 if TYPE_CHECKING:
     from evaluation.other_process import Program
 
 UPKEEP_PAGES: Final = 500  # the pages between two runs of the upkeep, which are a minute's
-_BATCH = 2_000
 # No checkpoint comes by itself, and the log stays until it was read.
 _SETTINGS: Final = {
     "checkpoint_timeout": "1h",
@@ -55,7 +55,7 @@ class Window:
         wal: What was written to the log, by relation.
         wal_bytes: All that was written to the log.
         roll_up_bytes: The part of it that the upkeep wrote.
-        roll_up_cpu_s: The processor time of the upkeep.
+        roll_up_cpu_s: The processor time of Postgres while the upkeep ran.
         events: The number of events that the upkeep counted.
         grown: The bytes by which tables and their indexes grew.
         updates: The number of updates of each table, those of them that were HOT, and its dead
@@ -81,8 +81,6 @@ class Side:
         place = program.hear()
         self._data = Path(place["data"])
         self._owner = psycopg.connect(place["url"], autocommit=True)
-        (pid,) = self._one("SELECT pg_backend_pid()")
-        self._backend = psutil.Process(pid)
 
     def prepare(self) -> None:
         """Keep checkpoints away, and count what earlier runs have queued."""
@@ -136,17 +134,11 @@ class Side:
         return found
 
     def _count_events(self) -> int:
-        counted = 0
-        while True:
-            (taken,) = self._one("SELECT events FROM count_events(%s)", [_BATCH])
-            events = int(taken)
-            counted += events
-            if events < _BATCH:
-                return counted
+        self._program.say(UPKEEP)
+        return int(self._program.hear())
 
     def _cpu(self) -> float:
-        used = self._backend.cpu_times()
-        return float(used.user + used.system)
+        return server_seconds(self._owner)
 
     def _place(self) -> str:
         self._owner.execute("SELECT pg_stat_force_next_flush()")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
+
+if TYPE_CHECKING:
+    import psycopg
 
 # Each part is known by a text in the command line of its process. The first match counts.
 _PARTS: Final = (
@@ -41,6 +44,21 @@ def part_of(process: psutil.Process) -> str:
     if "local.services.supervise" in words:
         return REST
     return next((name for name, word in _PARTS if word in words), REST)
+
+
+def server_seconds(connection: psycopg.Connection) -> float:
+    """Return the processor seconds that a server here has used, also by processes that ended."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    postmaster = psutil.Process(row[0] if row else None).parent()
+    assert postmaster is not None  # noqa: S101 - a backend has a parent
+    ended = postmaster.cpu_times()
+    total = ended.user + ended.system + ended.children_user + ended.children_system
+    for process in postmaster.children():
+        # A worker that has ended meanwhile leaves its time to the postmaster, for the next reading.
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 def per_page_ms(before: dict[str, float], after: dict[str, float], pages: int) -> dict[str, float]:

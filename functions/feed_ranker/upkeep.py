@@ -1,13 +1,19 @@
 """Upkeep, by schedule: the roll-up of what viewers did, then retention.
 
-Every batch is a transaction of its own, so a run may end anywhere: the next goes on from there. The
-roll-up can work in several shares at once, each in a thread and on a connection of its own. The
-threads wait for Postgres, which does the work.
+Every batch is a transaction of its own, so a run may end anywhere: the next goes on from there.
+
+The roll-up divides a long queue into shares by creator, about a batch each. All that waits for a
+post is then counted in one transaction, and its rows get one new version a run. In the order of the
+queue a post that is much watched would get one in every batch. Several shares can be counted at
+once, each in a thread and on a connection of its own. The threads wait for Postgres, which does the
+work.
 """
 
 from __future__ import annotations
 
+import random
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -23,6 +29,7 @@ OLD_SNAPSHOT: Final = "oldest_snapshot"  # the names of durations
 QUEUE_AGE: Final = "queue_age"
 _LEAST_CALL_S: Final = 0.5  # with less, a batch would mostly be broken off
 _ROLL_UP_TIME: Final = 0.75  # of the whole: a long queue must not keep retention from ever working
+_MAX_SHARES: Final = 64  # the slices of the queue that roll_up knows
 
 
 class Connections(Database, Protocol):
@@ -72,8 +79,8 @@ class UpkeepResult:
 
 
 @dataclass(slots=True)
-class _Share:
-    """What one run did of one share of the queue. The fields are those of `UpkeepResult`."""
+class _Counted:
+    """What one thread counted of its shares. The fields are those of `UpkeepResult`."""
 
     events: int = 0
     posts: int = 0
@@ -122,8 +129,8 @@ def run(
     result = UpkeepResult()
     if left(_ROLL_UP_TIME) >= _LEAST_CALL_S:
         begin = Statement(sql.FEED["begin_upkeep"], {"max_rows": rules.roll_up_batch})
-        database.run(begin, viewer=None, budget_s=left())
-        result = _roll_up(database, rules, left)
+        (((waiting,),),) = database.run(begin, viewer=None, budget_s=left())
+        result = _roll_up(database, rules, waiting, left)
     pruned = False
     while not pruned and left() >= _LEAST_CALL_S:
         pruned = _prune(database, rules, result, left())
@@ -131,50 +138,75 @@ def run(
 
 
 def _roll_up(
-    database: Connections, rules: UpkeepRules, left: Callable[[float], float]
+    database: Connections, rules: UpkeepRules, waiting: int, left: Callable[[float], float]
 ) -> UpkeepResult:
-    """Count the queue, all shares of it at once, and return what they did together.
+    """Count the queue, as many shares of it at once as the rules say.
 
-    An error of one share is raised after the others have ended.
+    An error of one thread is raised after the others have ended.
     """
-    shares = rules.roll_up_shares
-    if shares == 1:
-        counted = [_roll_up_share(database, rules, 0, left)]
+    threads = rules.roll_up_shares
+    of_shares = shares_of(waiting, rules)
+    if threads == 1:
+        counted = [_count(database, rules, range(of_shares), of_shares, left)]
     else:
 
-        def in_thread(share: int) -> _Share:
+        def in_thread(number: int) -> _Counted:
+            own = range(number, of_shares, threads)
             try:
-                return _roll_up_share(database, rules, share, left)
+                return _count(database, rules, own, of_shares, left)
             finally:
                 database.close()
 
-        with ThreadPoolExecutor(shares, thread_name_prefix="roll-up") as threads:
-            counted = list(threads.map(in_thread, range(shares)))
+        with ThreadPoolExecutor(threads, thread_name_prefix="roll-up") as pool:
+            counted = list(pool.map(in_thread, range(threads)))
     return UpkeepResult(
-        events=sum(share.events for share in counted),
-        posts=sum(share.posts for share in counted),
-        held=sum(share.held for share in counted),
-        drained=all(share.drained for share in counted),
-        busy=any(share.busy for share in counted),
+        events=sum(each.events for each in counted),
+        posts=sum(each.posts for each in counted),
+        held=sum(each.held for each in counted),
+        drained=all(each.drained for each in counted),
+        busy=any(each.busy for each in counted),
     )
 
 
-def _roll_up_share(
-    database: Database, rules: UpkeepRules, share: int, left: Callable[[float], float]
-) -> _Share:
-    """Count one share of the queue, batch by batch, until it is empty or the time is up."""
-    done = _Share()
-    statement = Statement(
-        sql.FEED["roll_up"],
-        {"max_rows": rules.roll_up_batch, "share": share, "shares": rules.roll_up_shares},
-    )
-    while not (done.busy or done.drained) and left(_ROLL_UP_TIME) >= _LEAST_CALL_S:
+def shares_of(waiting: int, rules: UpkeepRules) -> int:
+    """Return into how many shares to divide a queue of so many events.
+
+    Creators differ in how much they are watched, so that a share holds two thirds of a batch on
+    average. Each thread gets the same number of shares.
+    """
+    each = 1 + 3 * waiting // (2 * rules.roll_up_batch * rules.roll_up_shares)
+    return rules.roll_up_shares * min(each, _MAX_SHARES // rules.roll_up_shares)
+
+
+def _count(
+    database: Database,
+    rules: UpkeepRules,
+    shares: range,
+    of_shares: int,
+    left: Callable[[float], float],
+) -> _Counted:
+    """Count shares of the queue, a batch of each in turn, until they are empty or time is up.
+
+    A run begins with any of them. Otherwise the last shares would never be counted where the time
+    is always too short for all.
+    """
+    done = _Counted()
+    unfinished = deque(random.sample(shares, len(shares)))
+    while unfinished and left(_ROLL_UP_TIME) >= _LEAST_CALL_S:
+        share = unfinished.popleft()
+        statement = Statement(
+            sql.FEED["roll_up"],
+            {"max_rows": rules.roll_up_batch, "share": share, "shares": of_shares},
+        )
         (rows,) = database.run(statement, viewer=None, budget_s=left(1.0))
-        ((done.busy, events, posts, held),) = rows
-        done.drained = not done.busy and events < rules.roll_up_batch
+        ((busy, events, posts, held),) = rows
+        done.busy = done.busy or busy
         done.events += events
         done.posts += posts
         done.held += held
+        if not busy and events == rules.roll_up_batch:
+            unfinished.append(share)
+    done.drained = not (unfinished or done.busy)
     return done
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from tests.integration.database.clients import at_once
+from functions.feed_ranker import upkeep
+from functions.feed_ranker.upkeep import UpkeepRules
+from tests.integration.database.clients import at_once, refresh_counters
 from tests.integration.engagement.audience import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
+    from shared.postgres import Statement
     from tests.integration.engagement.audience import Audience
 
 
@@ -109,3 +114,42 @@ def test_posts_change_while_the_roll_up_holds_one_without_a_deadlock(audience: A
 
     tasks: list[Callable[[], int]] = [roll_up, retitle, retitle]
     assert sum(at_once(tasks)) == 40
+
+
+@dataclass
+class ByOperator:
+    """The connection of an audience's operator, as the upkeep calls Postgres."""
+
+    audience: Audience
+
+    def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+        assert viewer is None
+        assert budget_s > 0
+        operator = self.audience.operator
+        return [
+            [tuple(row.values()) for row in operator.execute(s.sql, s.params).fetchall()]
+            for s in statements
+        ]
+
+    def close(self) -> None:
+        """Leave the connection open. The upkeep of one share closes none."""
+
+
+def updates(audience: Audience) -> int:
+    """Return how often rows of `post_stats` were updated so far."""
+    refresh_counters(audience.operator)
+    query = "SELECT n_tup_upd AS n FROM pg_stat_user_tables WHERE relname = 'post_stats'"
+    return int(audience.row(query)["n"])
+
+
+def test_a_long_queue_gives_the_figures_of_a_post_one_new_version(audience: Audience) -> None:
+    posts = audience.add_posts(30)
+    for _ in range(20):
+        audience.record(uuid4(), [watch(post, 1.0) for post in posts])
+    before = updates(audience)
+    # In the order of the queue, each of the twelve batches would have every post in it.
+    done = upkeep.run(ByOperator(audience), UpkeepRules(roll_up_batch=50), 60.0)
+    assert (done.events, done.drained) == (600, True)
+    assert {audience.stats(post)["plays"] for post in posts} == {20}
+    # A share that has more than a batch is counted in two.
+    assert updates(audience) - before <= 2 * len(posts)

@@ -15,6 +15,7 @@ from functions.feed_ranker.upkeep import (
     UpkeepRules,
     run,
     server_durations,
+    shares_of,
 )
 from shared import sql
 from shared.errors import DatabaseUnavailableError
@@ -33,6 +34,7 @@ class FakeDatabase:
 
     Attributes:
         queue: Events waiting, whatever the share.
+        waiting: How many events a run is told of at its beginning.
         rows: Rows past their time, by table.
         busy: Another runner is at the roll-up.
         time: Seconds so far.
@@ -41,6 +43,7 @@ class FakeDatabase:
     """
 
     queue: int = 0
+    waiting: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     busy: bool = False
     time: float = 0.0
@@ -58,7 +61,7 @@ class FakeDatabase:
         if statement.sql == sql.FEED["prune"]:
             return [[statement.make_row(kind, self.take(kind, max_rows)) for kind in self.rows]]
         if statement.sql == sql.FEED["begin_upkeep"]:
-            return [[statement.make_row(None)]]
+            return [[statement.make_row(self.waiting)]]
         assert statement.sql == sql.FEED["roll_up"]
         if self.busy:
             return [[statement.make_row(True, 0, 0, 0)]]
@@ -196,6 +199,94 @@ def test_a_share_that_is_lost_keeps_no_other_from_counting() -> None:
         run(database, IN_SHARES, 60.0, lambda: database.time)
     assert database.queues == {0: 0, 1: 10, 2: 0}
     assert database.closed == 3
+
+
+@dataclass
+class Divided(FakeDatabase):
+    """A long queue that is divided into shares, with as many events in each.
+
+    Attributes:
+        share: How many events a share has.
+        counted: The shares, in the order in which their batches were counted.
+        queues: Events waiting, by share.
+    """
+
+    share: int = 100
+    counted: list[int] = field(default_factory=list)
+    queues: dict[int, int] = field(default_factory=dict)
+
+    def run(self, *statements: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+        share = statements[0].params.get("share")
+        if share is not None:
+            self.counted.append(share)
+            self.queue = self.queues.setdefault(share, self.share)
+        answer = super().run(*statements, viewer=viewer, budget_s=budget_s)
+        if share is not None:
+            self.queues[share] = self.queue
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("waiting", "threads", "shares"),
+    [
+        (0, 1, 1),
+        (66, 1, 1),
+        (67, 1, 2),
+        (200, 1, 4),
+        (1_600, 1, 25),
+        (10**6, 1, 64),
+        (0, 3, 3),
+        (200, 3, 6),
+        (10**6, 3, 63),
+        (10**6, 24, 48),
+        (10**6, 32, 64),
+    ],
+)
+def test_a_share_holds_two_thirds_of_a_batch_on_average(
+    waiting: int, threads: int, shares: int
+) -> None:
+    assert shares_of(waiting, UpkeepRules(roll_up_batch=100, roll_up_shares=threads)) == shares
+
+
+def test_all_that_waits_for_a_post_is_counted_in_one_batch() -> None:
+    database = Divided(waiting=200, share=60)
+    result = run(database, RULES, 60.0, lambda: database.time)
+    assert (result.events, result.drained) == (4 * 60, True)
+    assert sorted(database.counted) == [0, 1, 2, 3]
+    assert {s.params["shares"] for s in database.sent if "share" in s.params} == {4}
+
+
+def test_a_share_of_more_than_a_batch_comes_again_after_the_others() -> None:
+    database = Divided(waiting=200, share=60, queues={2: 250})
+    result = run(database, RULES, 60.0, lambda: database.time)
+    assert (result.events, result.drained) == (3 * 60 + 250, True)
+    assert sorted(database.counted[:4]) == [0, 1, 2, 3]
+    assert database.counted[4:] == [2, 2]
+
+
+def test_no_share_waits_for_ever_where_the_time_is_too_short_for_all() -> None:
+
+    def counted_in_a_short_run() -> int:
+        database = Divided(waiting=200)
+        assert not run(database, RULES, 2.5, lambda: database.time).drained
+        (share,) = database.counted
+        return share
+
+    # The time is enough for one batch. Each share has a chance of one in four to get it.
+    assert {counted_in_a_short_run() for _ in range(200)} == {0, 1, 2, 3}
+
+
+def test_a_share_that_another_runner_counts_is_left_to_it() -> None:
+    class Shared(Divided):
+        def run(
+            self, *statements: Statement, viewer: UUID | None, budget_s: float
+        ) -> list[list[Any]]:
+            self.busy = statements[0].params.get("share") == 1
+            return super().run(*statements, viewer=viewer, budget_s=budget_s)
+
+    database = Shared(waiting=200, share=60)
+    result = run(database, RULES, 60.0, lambda: database.time)
+    assert (result.events, result.busy, result.drained) == (3 * 60, True, False)
 
 
 @dataclass
