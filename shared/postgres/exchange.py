@@ -11,6 +11,7 @@ from __future__ import annotations
 import select
 import time
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 import psycopg
 from psycopg import pq
@@ -18,7 +19,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 
 from shared.postgres.faults import NoAnswerError
-from shared.postgres.statement import Statement, numbered
+from shared.postgres.statement import Statement, as_they_are, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,16 +88,18 @@ class Link:
     def _send(self, statement: Statement) -> None:
         sql, names = numbered(statement.sql)
         transformer = self._transformer
-        values = transformer.dump_sequence(
-            [statement.params[name] for name in names], [PyFormat.AUTO] * len(names)
-        )
+        params = [statement.params[name] for name in names]
+        values = transformer.dump_sequence(params, list(map(_format, params)))
         self._pgconn.send_query_params(
             sql, values, transformer.types, transformer.formats, pq.Format.BINARY
         )
 
     def _rows(self, result: PGresult, make_row: Callable[..., Any]) -> list[Any]:
         self._transformer.set_pgresult(result, format=pq.Format.BINARY)
-        return self._transformer.load_rows(0, result.ntuples, lambda columns: make_row(*columns))
+        load = self._transformer.load_rows
+        if make_row is as_they_are:  # spares a call for each row
+            return load(0, result.ntuples, tuple)
+        return load(0, result.ntuples, lambda columns: make_row(*columns))
 
     def _receive(self, deadline: float) -> list[PGresult]:
         """Send what is left to send and gather the results up to the Sync."""
@@ -115,6 +118,15 @@ class Link:
                 _consume(pgconn, results)
             if unsent:
                 unsent = pgconn.flush()
+
+
+def _format(value: object) -> PyFormat:
+    """Return how a parameter is sent. psycopg would send lists as text, item by item.
+
+    For ids that takes four times as long as their bytes do. Lists of others are left to it.
+    """
+    holds_ids = isinstance(value, list) and bool(value) and isinstance(value[0], UUID)
+    return PyFormat.BINARY if holds_ids else PyFormat.AUTO
 
 
 def _consume(pgconn: PGconn, results: list[PGresult]) -> None:

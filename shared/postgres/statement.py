@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _PARAMETER: Final = re.compile(rb"%(?:\((\w+)\)s|(.?))", re.DOTALL)
 
 
+def as_they_are(*columns: object) -> tuple[Any, ...]:
+    """Return the columns' values as a row."""
+    return columns
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One SQL statement with its named parameters, and how a row is made of its columns.
@@ -26,7 +31,7 @@ class Statement:
 
     sql: bytes
     params: Mapping[str, Any] = field(default_factory=dict)
-    make_row: Callable[..., Any] = lambda *columns: columns
+    make_row: Callable[..., Any] = as_they_are
 
 
 class Database(Protocol):

@@ -94,7 +94,6 @@ class Retrieval:
                 "context": context,
                 "unless_page": unless_page,
             },
-            _columns,
         )
         return self._ask(viewer, candidates, unless)
 
@@ -107,6 +106,7 @@ class Retrieval:
         *instead, (revised,), rows, known = self.database.run(
             *before, revision, candidates, signals, viewer=viewer, budget_s=self.budget_s
         )
+        # A row says whether all was found, a candidate, and the first one what was filtered.
         retrieved = Retrieved.of(
             [Candidate._make(row[1:-1]) for row in rows],
             complete=all(row[0] for row in rows),
@@ -115,8 +115,3 @@ class Retrieval:
         )
         signal = known[0] if known else Signals()
         return Found(retrieved, signal, instead[0] if instead else [])
-
-
-def _columns(*columns: object) -> tuple[Any, ...]:
-    """Keep a row: whether all was found, a candidate, and on the first row what was filtered."""
-    return columns

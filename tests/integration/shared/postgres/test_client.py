@@ -150,6 +150,17 @@ def test_what_is_sent_comes_back_whole_however_large(client: Postgres, size: int
     assert run(client, *[echo] * 4) == [[(text, UUID(int=5))]] * 4
 
 
+@pytest.mark.parametrize("count", [0, 1, 100])
+def test_lists_come_back_as_they_were_sent(client: Postgres, count: int) -> None:
+    sent = {
+        "ids": [uuid4() for _ in range(count)],
+        "texts": ['of "two", {words}', ""] * count,
+        "numbers": list(range(count)),
+    }
+    echo = Statement(b"SELECT %(ids)s::uuid[], %(texts)s::text[], %(numbers)s::integer[]", sent)
+    assert run(client, echo) == [[tuple(sent.values())]]
+
+
 def test_claims_and_timeout_hold_for_one_transaction(client: Postgres) -> None:
     viewer = uuid4()
     seen = Statement(b"SELECT auth.uid(), current_setting('statement_timeout')")
