@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from shared.models import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from shared.models import Signals
     from shared.ranking_config import Prior, RankingConfig
@@ -22,10 +22,12 @@ _READ: Final = itemgetter(
         Candidate._fields.index,
         (
             *("duration_ms", "impressions", "plays", "watch_ratio_sum", "likes", "comments"),
-            *("shares", "followed", "creator_watch_ratio", "creator_report_rate"),
-            "creator_samples",
+            *("shares", "followed"),
         ),
     )
+)
+_RECORD: Final = itemgetter(
+    *map(Candidate._fields.index, ("creator_watch_ratio", "creator_report_rate", "creator_samples"))
 )
 
 
@@ -51,7 +53,7 @@ class Quality:
         self._watch = tuple(map(_rate, config.watch))
         self._engaged = (*_rate(config.like), *_rate(config.comment), *_rate(config.share))
 
-    def of(self, candidates: Iterable[Candidate]) -> list[float]:
+    def of(self, candidates: Sequence[Candidate]) -> list[float]:
         """Return smoothed rates against typical ones, in the viewer's own proportions.
 
         They count as far as they are trusted. What a post's own impressions do not yet show is
@@ -65,9 +67,9 @@ class Quality:
         watching, liking, commenting, sharing = self._shares
         like_m, like_n, like, comment_m, comment_n, comment, share_m, share_n, share = self._engaged
         found = []
-        for row in map(_READ, candidates):
-            length, impressions, plays, seen, likes, comments, shares, followed = row[:8]
-            creator_watched, creator_reports, samples = row[8:]
+        for post, creator in zip(map(_READ, candidates), map(_RECORD, candidates), strict=True):
+            length, impressions, plays, seen, likes, comments, shares, followed = post
+            creator_watched, creator_reports, samples = creator
             watch_m, watch_n, typical = self._watch[bisect_right(bounds, length or 0)]
             trials = plays if plays > 0 else 0
             watch_rate = (seen + watch_m) / (trials + watch_n)

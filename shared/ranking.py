@@ -145,13 +145,13 @@ class Ranker:
         self._cold = self._attention(COLD)
         numbers = [c.post_id.int for c in candidates]
         learnt = list(self._learn(candidates, [watches[n] for n in numbers]))
-        self.taste_doublings = _taste_doublings([likely for *_, likely, _ in learnt], config)
-        self._known = dict(zip(numbers, map(self._with_reach, learnt), strict=True))
+        self.taste_doublings = _taste_doublings([row[4] for row in learnt], config)
+        self._known = dict(zip(numbers, self._with_reach(learnt), strict=True))
         self._unlikely = self._likely(
             self._least_share, None
         )  # of a post of which nothing is known
         self._best = max(
-            filter(math.isfinite, (reach for *_, reach in self._known.values())),
+            filter(math.isfinite, [known[4] for known in self._known.values()]),
             default=self._unlikely + 0.5 * config.heat_range,
         )
         self._own: dict[int, Own] = {}
@@ -250,13 +250,16 @@ class Ranker:
     def _known_of(self, candidate: Candidate) -> _Known:
         known = self._known.get(candidate.post_id.int)
         if known is None:
-            (learnt,) = self._learn([candidate], [self._thermometer.read(candidate.heat)])
-            known = self._with_reach(learnt)
+            learnt = self._learn([candidate], [self._thermometer.read(candidate.heat)])
+            (known,) = self._with_reach(learnt)
         return known
 
-    def _with_reach(self, learnt: _Learnt) -> _Known:
-        share, trust, rising, liked, likely, quality = learnt
-        return share, trust, rising, liked, likely + self.taste_doublings * liked + quality
+    def _with_reach(self, learnt: Iterable[_Learnt]) -> list[_Known]:
+        doublings = self.taste_doublings
+        return [
+            (share, trust, rising, liked, likely + doublings * liked + quality)
+            for share, trust, rising, liked, likely, quality in learnt
+        ]
 
     def _learn(
         self, candidates: Sequence[Candidate], watches: Sequence[Watches]

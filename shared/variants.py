@@ -39,7 +39,9 @@ class Policy:
     tuning: tuple[tuple[str, float], ...] = ()
 
     def ranking(self, base: RankingConfig) -> RankingConfig:
-        """Return `base` as this policy changes it."""
+        """Return `base` as this policy changes it, which most do not."""
+        if not self.tuning and self.weights == base.weights:
+            return base
         tuned: dict[str, Any] = dict(self.tuning)
         return replace(base, weights=self.weights, **tuned)
 

@@ -33,7 +33,9 @@ class Influence:
 
     def note(self, rung: Iterable[Row]) -> None:
         """Take in the parts of all scored candidates of one rung."""
-        finite = [parts for parts in rung if math.isfinite(sum(parts))]
+        finite = list(rung)
+        if not math.isfinite(sum(map(sum, finite))):
+            finite = [parts for parts in finite if math.isfinite(sum(parts))]
         for i, values in enumerate(zip(*finite, strict=True)):
             # Exact sums do not depend on the order in which candidates arrive.
             mean = math.fsum(values) / len(values)

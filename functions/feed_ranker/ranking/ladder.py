@@ -205,8 +205,8 @@ def _rows(members: list[Candidate], taken: dict[int, int], ranker: Ranker) -> li
     """Score the candidates of one rung, each after so many posts of its creator."""
     diversity = ranker.diversity
     return [
-        (*own, diversity(taken[c.creator_id.int]))
-        for c, own in zip(members, ranker.own(members), strict=True)
+        (engagement, freshness, context, diversity(taken[c.creator_id.int]))
+        for c, (engagement, freshness, context) in zip(members, ranker.own(members), strict=True)
     ]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from functions.feed_ranker.ranking.stream import Entry
+    from shared.models import Rung
 
 EVERY: Final = 5
 OFTEN: Final = (1, 3)  # of each five positions: further ones that a loved post may take
@@ -39,7 +40,7 @@ class Weaver:
         self._woven: list[Entry] = []
         self._placed: set[int] = set()
         self._of_creator: Counter[int] = Counter()
-        self._loved: list[Entry] = []
+        self._loved: dict[Rung, list[Entry]] = {}  # those of later rungs than a rung
 
     def weave(
         self, ranked: Sequence[Entry], personal: Sequence[Entry], page_size: int
@@ -58,7 +59,11 @@ class Weaver:
         """
         coming = list(reversed(ranked))
         waiting = list(personal)
-        self._loved = [entry for entry in waiting if entry.evidence.taste >= LOVED]
+        loved = [entry for entry in waiting if entry.evidence.taste >= LOVED]
+        self._loved = {
+            rung: [entry for entry in loved if _ORDER[entry.rung] > order]
+            for rung, order in _ORDER.items()
+        }
         while coming:
             own = self._own(coming, waiting, page_size)
             if own is not None:
@@ -78,17 +83,17 @@ class Weaver:
         self, coming: Sequence[Entry], waiting: Sequence[Entry], page_size: int
     ) -> Entry | None:
         """Return the personal post that takes the next position, if one does."""
-        place = len(self._woven) % EVERY
+        place, next_ranked = len(self._woven) % EVERY, coming[-1]
         is_personal = place == EVERY - 1
-        candidates = waiting if is_personal else self._loved if place in OFTEN else ()
-        if not candidates:
-            return None
-        next_ranked = coming[-1]
-        order = -1 if is_personal else _ORDER[next_ranked.rung]
+        candidates: Sequence[Entry] = ()
+        if is_personal:
+            candidates = waiting
+        elif place in OFTEN:
+            candidates = self._loved[next_ranked.rung]
         soon: set[int] = set()  # worked out where a post can take the position at all
         for entry in candidates:
             number = entry.post_id.int
-            if _ORDER[entry.rung] <= order or number in self._placed:
+            if number in self._placed:
                 continue
             soon = soon or {entry.post_id.int for entry in coming[-page_size:]}
             if number not in soon:
