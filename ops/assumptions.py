@@ -60,6 +60,8 @@ class Costs:
             impressions and one of watches.
         report_database_ms: The CPU time of Postgres for each report more, with its rows spread out.
         roll_up_ms: The CPU time of Postgres for rolling up one event and for removing it later.
+        page_log_bytes: What Postgres writes to its log for a page of twelve posts, for what is
+            reported of it and its roll-up, and for its removal later.
         function_ms: The billed time of a function per request.
         memory_gb: The memory of a function.
         impression_bytes: The size of a stored impression, with what is kept for the post and
@@ -79,7 +81,8 @@ class Costs:
     next_database_ms: float = 2.5
     batch_database_ms: float = 5.0
     report_database_ms: float = 2.0
-    roll_up_ms: float = 0.15
+    roll_up_ms: float = 0.07
+    page_log_bytes: int = 41_500 + 6_200
     function_ms: float = 30.0
     memory_gb: float = 1.0
     impression_bytes: int = 221 + 202
@@ -97,7 +100,8 @@ class Costs:
 class Prices:
     """Prices in dollars for on-demand use in us-east-1, as far as known in November 2026.
 
-    Replace them by the prices that apply to you.
+    Replace them by the prices that apply to you. An I/O is a write of up to 4 KB of the log, as
+    Aurora counts it (aws.amazon.com/rds/aurora/faqs, "Write I/Os are counted in 4 KB units").
     """
 
     api_million: float = 1.00

@@ -18,6 +18,7 @@ from ops.assumptions import COSTS, DAY_S, HABITS, MONTH_DAYS, PRICES, Costs, Hab
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_IO_BYTES: Final = 4_096
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 
 
@@ -30,7 +31,7 @@ class Need:
         requests_s: The requests per second at the peak.
         write_units_s, read_units_s: The DynamoDB units per second at the peak.
         rows_s: The rows per second that Postgres inserts, updates and removes at the peak.
-        ios_s: The writes per second of 8 KB pages at the peak, with four rows to a page.
+        ios_s: The writes per second of up to 4 KB of Postgres' log at the peak.
         cores: The cores of Postgres.
         connections: The containers at the peak, each of which has a connection.
         storage_gb: The storage of Postgres when retention keeps its size constant.
@@ -68,6 +69,10 @@ def need(
     # (in and out), the removal of both, and the rows of the creator and the tags. The term for a
     # page is the page and its request, in and out.
     rows = habits.posts * (2 + 2 + 2 + 2 + 2 + 2 + 4) + habits.all_pages * 4
+    # A page is a commit, and so is each batch that is reported and the claim of a queue that is
+    # ranked ahead. The last write of a commit is half full on average.
+    commits = 1 + 2 * habits.reports + 1
+    ios = habits.all_pages * (costs.page_log_bytes / _IO_BYTES + commits / 2)
     database_ms = (
         ranked * costs.first_database_ms
         + later * costs.next_database_ms
@@ -92,7 +97,7 @@ def need(
         "DynamoDB": month * (writes * prices.write_million + reads * prices.read_million),
         "Postgres: cores": cores * 24 * MONTH_DAYS * prices.database_core_hour,
         "Postgres: storage": storage_gb * prices.database_gb_month,
-        "Postgres: I/O": month * rows / 4 * prices.database_million_ios,
+        "Postgres: I/O": month * ios * prices.database_million_ios,
     }
     return Need(
         viewers=viewers,
@@ -100,7 +105,7 @@ def need(
         write_units_s=each_s * writes,
         read_units_s=each_s * reads,
         rows_s=each_s * rows,
-        ios_s=each_s * rows / 4,
+        ios_s=each_s * ios,
         cores=cores,
         connections=each_s * requests * costs.function_ms / 1000,
         storage_gb=storage_gb,
@@ -111,7 +116,7 @@ def need(
 def table(viewers: tuple[int, ...] = SIZES) -> str:
     """Return a Markdown table with one line for each number of viewers."""
     names = (
-        "daily viewers | requests/s | DynamoDB WCU/s | RCU/s | Postgres rows/s | page writes/s"
+        "daily viewers | requests/s | DynamoDB WCU/s | RCU/s | Postgres rows/s | log writes/s"
         " | cores | connections | storage | $ a month | $ per 1,000 viewers"
     )
     lines = [f"| {names} |", "|---" * 11 + "|"]

@@ -62,7 +62,11 @@ def choices() -> Iterator[Choice]:
     yield Choice("DynamoDB by provisioned capacity", prices=replace(prices, **hourly))
     yield Choice("watches kept for 35 days, their events for 7", costs=shorter)
     yield Choice("Aurora I/O-Optimized", prices=optimised)
-    yield Choice("the last three together", costs=shorter, prices=replace(optimised, **hourly))
+    yield Choice(
+        "provisioned capacity and shorter retention",
+        costs=shorter,
+        prices=replace(prices, **hourly),
+    )
 
 
 def bill(viewers: tuple[int, ...] = (_VIEWERS,)) -> str:

@@ -18,7 +18,7 @@ from ops.scale import need, print_table, rounded
 _SIZES: Final = (1_000_000, 10_000_000, 100_000_000)
 # `make roll-up`: the CPU time of Postgres for counting one event, in a share among four. A share
 # works on one core, and the upkeep counts for three quarters of its 45 seconds in each minute.
-_COUNT_MS: Final = 0.1
+_COUNT_MS: Final = 0.061
 _COUNTING: Final = 0.75 * 45 / 60
 
 

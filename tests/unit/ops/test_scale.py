@@ -23,17 +23,22 @@ def test_the_document_holds_what_the_command_prints() -> None:
 
 def test_a_thousand_viewers_by_hand() -> None:
     habits = Habits(sessions=1, pages=2, page_size=10, peak=1)
-    needed = need(86_400, habits, Costs(ranked=1.5, first_writes=7, next_writes=2, next_reads=5))
+    costs = Costs(
+        ranked=1.5, first_writes=7, next_writes=2, next_reads=5, page_log_bytes=10 * 4_096
+    )
+    needed = need(86_400, habits, costs)
     assert needed.requests_s == pytest.approx(6)
     assert needed.write_units_s == pytest.approx(10)
     assert needed.read_units_s == pytest.approx(5)
     assert needed.rows_s == pytest.approx(20 * 16 + 2 * 4)
+    # Each of two pages is ten units of the log, and a half for each of its four commits.
+    assert needed.ios_s == pytest.approx(2 * (10 + 2))
 
 
 @given(st.integers(50_000, 10**8), st.integers(2, 50))
 def test_what_grows_with_viewers_grows_as_they_do(viewers: int, times: int) -> None:
     one, more = need(viewers), need(viewers * times)
-    for name in ("requests_s", "write_units_s", "rows_s", "connections", "storage_gb"):
+    for name in ("requests_s", "write_units_s", "rows_s", "ios_s", "connections", "storage_gb"):
         assert getattr(more, name) == pytest.approx(getattr(one, name) * times)
     assert more.dollars <= one.dollars * times * 1.000_001
 

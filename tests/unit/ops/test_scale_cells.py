@@ -21,7 +21,7 @@ def test_servers_by_hand() -> None:
     needed = servers(86_400, habits=Habits(sessions=1, pages=1, page_size=10, peak=1))
     assert needed.events_s == pytest.approx(20)  # an impression and a watch of each post
     assert (needed.shares, needed.catalogue_cores, needed.cells) == (1, 2.0, 1)
-    assert servers(1_000_000).shares == 5
+    assert servers(1_000_000).shares == 3
 
 
 @pytest.mark.parametrize("viewers", [1_000_000, 10_000_000])
