@@ -68,10 +68,10 @@ class Parts(NamedTuple):
         return weighted(self, weights.values)
 
 
-Row = tuple[float, float, float, float]  # parts, or their weights, where there are many
+PlainParts = tuple[float, float, float, float]  # parts, or their weights, where there are many
 
 
-def weighted(parts: Row, weights: Row) -> float:
+def weighted(parts: PlainParts, weights: PlainParts) -> float:
     """The weighted sum of parts, in [0, 1]; one that is not finite makes it -inf."""
     engagement, freshness, context, diversity = parts
     a, b, c, d = weights

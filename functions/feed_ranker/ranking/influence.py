@@ -10,7 +10,7 @@ from shared.ranking import Parts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shared.ranking import Row
+    from shared.ranking import PlainParts
     from shared.ranking_config import Weights
 
 
@@ -31,7 +31,7 @@ class Influence:
         self._weights = weights.values
         self._squares = [0.0] * len(self._weights)
 
-    def note(self, rung: Iterable[Row]) -> None:
+    def note(self, rung: Iterable[PlainParts]) -> None:
         """Take in the parts of all scored candidates of one rung."""
         finite = list(rung)
         if not math.isfinite(sum(map(sum, finite))):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from functions.feed_ranker.ranking.exploration import Discovery
     from functions.feed_ranker.ranking.influence import Influence
-    from shared.ranking import Ranker, Row
+    from shared.ranking import PlainParts, Ranker
 
 _RUNGS = {rung.value: rung for rung in Rung}
 _MILLION = 1e6
@@ -201,7 +201,7 @@ def by_ladder(
             yield maker.entry(c, Parts(*row))
 
 
-def _rows(members: list[Candidate], taken: dict[int, int], ranker: Ranker) -> list[Row]:
+def _rows(members: list[Candidate], taken: dict[int, int], ranker: Ranker) -> list[PlainParts]:
     """Score the candidates of one rung, each after so many posts of its creator."""
     diversity = ranker.diversity
     return [

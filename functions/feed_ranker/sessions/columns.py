@@ -17,7 +17,7 @@ from uuid import UUID, SafeUUID
 from functions.feed_ranker.sessions.packed_content import deflated, inflated
 from shared.evidence import Evidence, packed, unpacked
 from shared.models import Rung
-from shared.ranking import Parts
+from shared.ranking import Parts, weighted
 from shared.ranking_config import Weights
 from shared.variants import Policy
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from functions.feed_ranker.pages.page import Placed
     from functions.feed_ranker.ranking.stream import Entry
+    from shared.ranking import PlainParts
 
 _VERSION: Final = 6
 _HEAD: Final = struct.Struct(">BH")  # version, how many posts
@@ -78,7 +79,7 @@ def columns_of(posts: Sequence[Entry | Placed], weights: Weights) -> list[Any]:
     A score in whole millionths stands as its distance from what its parts give, which is next to
     nothing.
     """
-    given = [post.parts for post in posts]
+    given, values = [post.parts for post in posts], weights.values
     parts = [whole_figures(column) for column in zip(*given, strict=True)]
     return [
         [post.rung for post in posts],
@@ -86,7 +87,7 @@ def columns_of(posts: Sequence[Entry | Placed], weights: Weights) -> list[Any]:
         packed(post.evidence for post in posts),
         [int(post.followed) for post in posts],
         [
-            score - _expected(own, weights) if isinstance(score, int) else score
+            score - _expected(own, values) if isinstance(score, int) else score
             for own, score in zip(given, whole_figures(post.score for post in posts), strict=True)
         ],
         *(parts or [[] for _ in Parts._fields]),
@@ -98,6 +99,7 @@ def rows_of(
 ) -> Iterator[Row]:
     """Read the rows that `columns_of` made columns of."""
     rungs, reasons, evidence, followed, scores, *parts = columns
+    values = weights.values
     given = list(map(Parts, *map(read_figures, parts)))
     for (post, creator), rung, own, off, follows, reason, why in zip(
         posts_with_creators,
@@ -109,13 +111,13 @@ def rows_of(
         unpacked(evidence),
         strict=True,
     ):
-        score = (_expected(own, weights) + off) / _MILLIONTHS if type(off) is int else off
+        score = (_expected(own, values) + off) / _MILLIONTHS if type(off) is int else off
         yield post, creator, _RUNGS[rung], own, score, bool(follows), reason, why
 
 
-def _expected(parts: Parts, weights: Weights) -> int:
+def _expected(parts: Parts, weights: PlainParts) -> int:
     """Return the score that parts give, in millionths."""
-    total = parts.total(weights)
+    total = weighted(parts, weights)
     return round(total * _MILLIONTHS) if math.isfinite(total) else 0
 
 
