@@ -19,30 +19,33 @@ CREATE OR REPLACE FUNCTION vroom_private.roll_up_slice(creator uuid) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN uuid_hash(creator) & 63;
 
--- Return the numbers of the oldest events of a share, max_rows of them (10,000 at most).
-CREATE OR REPLACE FUNCTION vroom_private.oldest_events(max_rows integer, share integer, of_shares integer)
-RETURNS bigint[]
+-- Return the numbers of the oldest events of a share from a number on, max_rows of them (10,000 at most).
+CREATE OR REPLACE FUNCTION vroom_private.oldest_events(
+  max_rows integer, share integer, of_shares integer, from_no bigint
+) RETURNS bigint[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   SELECT ARRAY(
     SELECT o.queue_no FROM engagement_queue o
-    WHERE of_shares = 1 OR vroom_private.roll_up_slice(o.creator_id) % of_shares = share
+    WHERE o.queue_no >= from_no
+      AND (of_shares = 1 OR vroom_private.roll_up_slice(o.creator_id) % of_shares = share)
     ORDER BY o.queue_no LIMIT least(10000, greatest(0, max_rows)))
 $$;
 
--- Take the oldest events of a share off the queue, max_rows of them, in their order. `taken` leaves out the events of
--- posts and of creators that no longer exist, and is null where no event remains. `events` counts all events that left
--- the queue.
+-- Take the oldest events of a share off the queue from a number on, max_rows of them, in their order. `taken` leaves
+-- out the events of posts and of creators that no longer exist, and is null where no event remains. `events` counts all
+-- events that left the queue.
 CREATE OR REPLACE FUNCTION vroom_private.take_events(
-  max_rows integer, share integer, of_shares integer, OUT events integer, OUT taken public.engagement_queue[]
+  max_rows integer, share integer, of_shares integer, from_no bigint,
+  OUT events integer, OUT taken public.engagement_queue[]
 )
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   WITH gone AS (
     DELETE FROM engagement_queue q
-    WHERE q.queue_no = ANY ((SELECT vroom_private.oldest_events(max_rows, share, of_shares))::bigint[])
+    WHERE q.queue_no = ANY ((SELECT vroom_private.oldest_events(max_rows, share, of_shares, from_no))::bigint[])
     RETURNING q AS event
   )
   SELECT count(*)::integer,
@@ -58,23 +61,29 @@ $$;
 
 -- Let reports not count that a cell has sent before it knew that somebody has reviewed the post. The arguments are
 -- those of take_events.
-CREATE OR REPLACE FUNCTION vroom_private.drop_late_reports(max_rows integer, share integer, of_shares integer)
-RETURNS void
+CREATE OR REPLACE FUNCTION vroom_private.drop_late_reports(
+  max_rows integer, share integer, of_shares integer, from_no bigint
+) RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
   UPDATE engagement_queue q SET reports = 0
   FROM post_reviews r
   WHERE r.post_id = q.post_id AND r.counted_from > q.at AND q.reports <> 0
-    AND q.queue_no = ANY ((SELECT vroom_private.oldest_events(max_rows, share, of_shares))::bigint[])
+    AND q.queue_no = ANY ((SELECT vroom_private.oldest_events(max_rows, share, of_shares, from_no))::bigint[])
     AND EXISTS (SELECT FROM vroom_private.cells)
 $$;
 
 -- Count the oldest events of a share of the queue, max_rows of them (10,000 at most). The shares are numbered from 0
 -- to of_shares - 1. Posts that have reached the number of reports in feed_settings are taken off the feed. `busy` says
 -- that another run works on some of the share and that this one did nothing. `events` says how many events left the
--- queue. Where they are fewer than max_rows, nothing of the share is left in the queue.
-CREATE OR REPLACE FUNCTION public.roll_up(max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1)
+-- queue. Where they are fewer than max_rows, nothing of the share is left in the queue. `from_no` leaves out events of
+-- lower numbers. Where it is the lowest number that waits, no batch reads past the dead rows before it. There are many
+-- of these while a transaction is left open. An event of a lower number that is committed later waits for a call that
+-- knows it.
+CREATE OR REPLACE FUNCTION public.roll_up(
+  max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1, from_no bigint DEFAULT 0
+)
 RETURNS TABLE (busy boolean, events integer, posts integer, held integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -96,8 +105,9 @@ BEGIN
   held := 0;
   IF NOT busy THEN
     v_half_life := vroom_private.hold_hot_half_life();
-    PERFORM vroom_private.drop_late_reports(max_rows, share, of_shares);
-    SELECT t.events, t.taken INTO events, v_taken FROM vroom_private.take_events(max_rows, share, of_shares) AS t;
+    PERFORM vroom_private.drop_late_reports(max_rows, share, of_shares, from_no);
+    SELECT t.events, t.taken INTO events, v_taken
+    FROM vroom_private.take_events(max_rows, share, of_shares, from_no) AS t;
     IF v_taken IS NOT NULL THEN
       held := vroom_private.hold_reported(v_taken, (SELECT f.report_hold_threshold FROM feed_settings f));
       PERFORM vroom_private.count_creators(v_taken);
@@ -142,8 +152,8 @@ BEGIN
 END
 $$;
 
-SELECT vroom_private.open_only_to('vroom_private.drop_late_reports(integer, integer, integer)', NULL);
-SELECT vroom_private.open_only_to('public.roll_up(integer, integer, integer)', 'vroom_app');
+SELECT vroom_private.open_only_to('vroom_private.drop_late_reports(integer, integer, integer, bigint)', NULL);
+SELECT vroom_private.open_only_to('public.roll_up(integer, integer, integer, bigint)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.set_hot_half_life(interval)', NULL);
 
 -- Set the mix of the heat's half-lives (8 minutes, an hour, 6 hours, a day), whether the roll-up continues to learn,

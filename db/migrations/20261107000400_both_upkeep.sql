@@ -65,45 +65,50 @@ $$;
 -- Do what a run of the upkeep does once, before any share of it counts events. A catalogue sends its heartbeat,
 -- carries out orders of erasure, and publishes posts whose time has come. A cell takes erased creators out of its rows.
 -- Each works on at most about `max_rows` rows. While another run counts events, most of it is left to that run.
--- Return how many events wait to be counted, 64 times `max_rows` at most, by which the upkeep divides the queue. On a
--- cell, which counts none, it is 0.
-CREATE OR REPLACE FUNCTION public.begin_upkeep(max_rows integer) RETURNS integer
+--
+-- `waiting` says how many events wait to be counted, 64 times `max_rows` at most. By it the upkeep divides the queue.
+-- `from_no` is the lowest number of these. Both are 0 on a cell, which counts none, and where none waits.
+CREATE OR REPLACE FUNCTION public.begin_upkeep(max_rows integer, OUT waiting integer, OUT from_no bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
   v_is_cell   boolean := vroom_private.server_kind() = 'viewers';
   v_has_cells boolean := EXISTS (SELECT FROM vroom_private.cells);
-  v_waiting   integer := 0;
 BEGIN
+  waiting := 0;
+  from_no := 0;
   PERFORM vroom_private.assert_no_viewer();
   IF NOT v_is_cell THEN
-    v_waiting := (SELECT count(*) FROM (
-      SELECT FROM engagement_queue LIMIT 64 * least(10000, greatest(0, max_rows))) q);
+    from_no := coalesce((SELECT q.queue_no FROM engagement_queue q ORDER BY q.queue_no LIMIT 1), 0);
+    waiting := (SELECT count(*) FROM (
+      SELECT FROM engagement_queue q WHERE q.queue_no >= begin_upkeep.from_no
+      LIMIT 64 * least(10000, greatest(0, max_rows))) w);
   END IF;
   IF v_has_cells AND NOT v_is_cell THEN
     INSERT INTO vroom_private.heartbeat AS h (at) VALUES (clock_timestamp())
     ON CONFLICT (only_row) DO UPDATE SET at = excluded.at;
   END IF;
   IF NOT vroom_private.try_lock_task('roll_up') THEN
-    RETURN v_waiting;
+    RETURN;
   END IF;
   IF v_is_cell THEN
     PERFORM vroom_private.forget_creators(max_rows);
-    RETURN v_waiting;
+    RETURN;
   END IF;
   -- Erasures lock uploads, and every transaction locks these before posts.
   IF v_has_cells THEN
     PERFORM vroom_private.carry_out_erasures(max_rows);
   END IF;
   PERFORM vroom_private.publish_due(max_rows);
-  RETURN v_waiting;
 END
 $$;
 
 -- Do what the upkeep does with events, and return it as roll_up does. A catalogue counts those of a share. A cell
 -- removes those that the catalogue has, and `events` then says how many. Its first share does all of that.
-CREATE OR REPLACE FUNCTION public.count_events(max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1)
+CREATE OR REPLACE FUNCTION public.count_events(
+  max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1, from_no bigint DEFAULT 0
+)
 RETURNS TABLE (busy boolean, events integer, posts integer, held integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -111,7 +116,7 @@ AS $$
 BEGIN
   PERFORM vroom_private.assert_no_viewer();
   IF vroom_private.server_kind() <> 'viewers' THEN
-    RETURN QUERY SELECT r.* FROM public.roll_up(max_rows, share, of_shares) AS r;
+    RETURN QUERY SELECT r.* FROM public.roll_up(max_rows, share, of_shares, from_no) AS r;
     RETURN;
   END IF;
   busy := share = 0 AND NOT vroom_private.try_lock_task('roll_up');
@@ -130,9 +135,9 @@ BEGIN
   IF vroom_private.server_kind() = 'viewers' THEN
     FOR f IN
       SELECT * FROM (VALUES
-        ('roll_up(max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1)'
+        ('roll_up(max_rows integer, share integer DEFAULT 0, of_shares integer DEFAULT 1, from_no bigint DEFAULT 0)'
          ' RETURNS TABLE (busy boolean, events integer, posts integer, held integer)',
-         'roll_up(integer, integer, integer)'),
+         'roll_up(integer, integer, integer, bigint)'),
         ('review_post(post uuid, verdict text) RETURNS void', 'review_post(uuid, text)'),
         ('set_hot_half_life(half_life interval) RETURNS void', 'set_hot_half_life(interval)'),
         ('set_heat_mix(weights double precision[], learning boolean DEFAULT NULL,'
@@ -196,7 +201,7 @@ BEGIN
   END LOOP;
 END $$;
 SELECT vroom_private.open_only_to('public.begin_upkeep(integer)', 'vroom_app');
-SELECT vroom_private.open_only_to('public.count_events(integer, integer, integer)', 'vroom_app');
+SELECT vroom_private.open_only_to('public.count_events(integer, integer, integer, bigint)', 'vroom_app');
 SELECT vroom_private.open_only_to('public.oldest_snapshot()', 'vroom_app');
 SELECT vroom_private.open_only_to('public.queue_age()', 'vroom_app');
 

@@ -23,7 +23,7 @@ from shared import sql
 from shared.postgres import Database, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 OLD_SNAPSHOT: Final = "oldest_snapshot"  # the names of durations
 QUEUE_AGE: Final = "queue_age"
@@ -129,8 +129,14 @@ def run(
     result = UpkeepResult()
     if left(_ROLL_UP_TIME) >= _LEAST_CALL_S:
         begin = Statement(sql.FEED["begin_upkeep"], {"max_rows": rules.roll_up_batch})
-        (((waiting,),),) = database.run(begin, viewer=None, budget_s=left())
-        result = _roll_up(database, rules, waiting, left)
+        (((waiting, from_no),),) = database.run(begin, viewer=None, budget_s=left())
+        # What comes in below the lowest number that waits is left to the next run.
+        ask = {
+            "max_rows": rules.roll_up_batch,
+            "shares": shares_of(waiting, rules),
+            "from_no": from_no,
+        }
+        result = _roll_up(database, rules.roll_up_shares, ask, left)
     pruned = False
     while not pruned and left() >= _LEAST_CALL_S:
         pruned = _prune(database, rules, result, left())
@@ -138,22 +144,21 @@ def run(
 
 
 def _roll_up(
-    database: Connections, rules: UpkeepRules, waiting: int, left: Callable[[float], float]
+    database: Connections, threads: int, ask: Mapping[str, int], left: Callable[[float], float]
 ) -> UpkeepResult:
-    """Count the queue, as many shares of it at once as the rules say.
+    """Count the queue in so many threads, and return what they did together.
 
     An error of one thread is raised after the others have ended.
     """
-    threads = rules.roll_up_shares
-    of_shares = shares_of(waiting, rules)
+    of_shares = ask["shares"]
     if threads == 1:
-        counted = [_count(database, rules, range(of_shares), of_shares, left)]
+        counted = [_count(database, ask, range(of_shares), left)]
     else:
 
         def in_thread(number: int) -> _Counted:
             own = range(number, of_shares, threads)
             try:
-                return _count(database, rules, own, of_shares, left)
+                return _count(database, ask, own, left)
             finally:
                 database.close()
 
@@ -179,32 +184,25 @@ def shares_of(waiting: int, rules: UpkeepRules) -> int:
 
 
 def _count(
-    database: Database,
-    rules: UpkeepRules,
-    shares: range,
-    of_shares: int,
-    left: Callable[[float], float],
+    database: Database, ask: Mapping[str, int], shares: range, left: Callable[[float], float]
 ) -> _Counted:
     """Count shares of the queue, a batch of each in turn, until they are empty or time is up.
 
-    A run begins with any of them. Otherwise the last shares would never be counted where the time
-    is always too short for all.
+    `ask` is what a batch is asked for beside its share. A run begins with any of the shares.
+    Otherwise the last would never be counted where the time is always too short for all.
     """
     done = _Counted()
     unfinished = deque(random.sample(shares, len(shares)))
     while unfinished and left(_ROLL_UP_TIME) >= _LEAST_CALL_S:
         share = unfinished.popleft()
-        statement = Statement(
-            sql.FEED["roll_up"],
-            {"max_rows": rules.roll_up_batch, "share": share, "shares": of_shares},
-        )
+        statement = Statement(sql.FEED["roll_up"], {**ask, "share": share})
         (rows,) = database.run(statement, viewer=None, budget_s=left(1.0))
         ((busy, events, posts, held),) = rows
         done.busy = done.busy or busy
         done.events += events
         done.posts += posts
         done.held += held
-        if not busy and events == rules.roll_up_batch:
+        if not busy and events == ask["max_rows"]:
             unfinished.append(share)
     done.drained = not (unfinished or done.busy)
     return done

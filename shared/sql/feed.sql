@@ -78,11 +78,12 @@ SELECT index, outcome
 FROM record_watches(%(viewer)s, %(batch)s, %(at)s);
 
 -- name: begin_upkeep
-SELECT begin_upkeep(%(max_rows)s::integer);
+SELECT waiting, from_no
+FROM begin_upkeep(%(max_rows)s::integer);
 
 -- name: roll_up
 SELECT busy, events, posts, held
-FROM count_events(%(max_rows)s::integer, %(share)s::integer, %(shares)s::integer);
+FROM count_events(%(max_rows)s::integer, %(share)s::integer, %(shares)s::integer, %(from_no)s::bigint);
 
 -- name: prune
 SELECT kind, removed

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from functions.feed_ranker import upkeep
 from functions.feed_ranker.upkeep import UpkeepRules
 from tests.integration.database.clients import at_once, refresh_counters
-from tests.integration.engagement.audience import watch
+from tests.integration.engagement.audience import RECORD, watch, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,3 +154,52 @@ def test_a_long_queue_gives_the_figures_of_a_post_one_new_version(audience: Audi
     assert {audience.stats(post)["plays"] for post in posts} == {20}
     # A share that has more than a batch is counted in two.
     assert updates(audience) - before <= 2 * len(posts)
+
+
+def test_a_lower_number_that_is_committed_late_is_counted_by_the_next_run(
+    audience: Audience,
+) -> None:
+    early, late = audience.add_posts(2)
+    begin: LiteralString = "SELECT waiting, from_no FROM begin_upkeep(100)"
+    roll_up: LiteralString = "SELECT events FROM roll_up(100, from_no => %s)"
+    viewer = uuid4()
+    with watching(audience.database.app_url, viewer) as slow, slow.transaction():
+        # The slow transaction has its number first, and is committed last.
+        slow.execute(RECORD, [viewer, Jsonb([watch(early)]), None])
+        audience.record(uuid4(), [watch(late)])
+        begun = audience.row(begin)
+        assert begun["waiting"] == 1
+    assert audience.row(roll_up, begun["from_no"]) == {"events": 1}
+    assert (audience.stats(early)["plays"], audience.stats(late)["plays"]) == (0, 1)
+    again = audience.row(begin)
+    assert again["waiting"] == 1
+    assert 0 < again["from_no"] < begun["from_no"]
+    assert audience.row(roll_up, again["from_no"]) == {"events": 1}
+    assert audience.row(begin) == {"waiting": 0, "from_no": 0}
+    assert audience.stats(early)["plays"] == 1
+
+
+def test_no_batch_reads_past_the_dead_rows_of_earlier_runs(audience: Audience) -> None:
+    posts = audience.add_posts(30)
+
+    def entries_read() -> int:
+        refresh_counters(audience.operator)
+        query = "SELECT idx_tup_read AS n FROM pg_stat_user_indexes WHERE indexrelname = %s"
+        return int(audience.row(query, "engagement_queue_pkey")["n"])
+
+    with psycopg.connect(audience.database.admin_url) as forgotten:
+        forgotten.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        forgotten.execute("SELECT count(*) FROM posts")
+        for _ in range(20):
+            audience.record(uuid4(), [watch(post) for post in posts])
+        audience.roll_up()
+        audience.record(uuid4(), [watch(post) for post in posts])
+        audience.operator.execute("SET enable_seqscan = off")
+        begun = audience.row("SELECT waiting, from_no FROM begin_upkeep(100)")
+        before = entries_read()
+        for share in range(4):
+            audience.row("SELECT * FROM roll_up(100, %s, 4, %s)", share, begun["from_no"])
+        # Each share looks at the 30 events, and each event is then taken by its number. The 600
+        # dead rows before them are passed over by begin_upkeep alone.
+        assert entries_read() - before <= 4 * 30 + 30
+        assert audience.queued() == 0

@@ -61,7 +61,7 @@ class FakeDatabase:
         if statement.sql == sql.FEED["prune"]:
             return [[statement.make_row(kind, self.take(kind, max_rows)) for kind in self.rows]]
         if statement.sql == sql.FEED["begin_upkeep"]:
-            return [[statement.make_row(self.waiting)]]
+            return [[statement.make_row(self.waiting, 77)]]
         assert statement.sql == sql.FEED["roll_up"]
         if self.busy:
             return [[statement.make_row(True, 0, 0, 0)]]
@@ -128,7 +128,7 @@ def test_the_rules_are_passed_on() -> None:
     run(database, rules, 60.0, lambda: database.time)
     begun, rolled, pruned = database.sent
     assert begun.params == {"max_rows": 7}
-    assert rolled.params == {"max_rows": 7, "share": 0, "shares": 1}
+    assert rolled.params == {"max_rows": 7, "share": 0, "shares": 1, "from_no": 77}
     assert pruned.params == {"max_rows": 9, "cooldown": timedelta(days=40)}
 
 
