@@ -128,3 +128,29 @@ def test_the_learning_goes_on_from_a_share_that_was_set_beyond_its_bounds(
     follow(audience, [first, second])
     audience.roll_up()
     assert 0.05 <= share(audience) <= 0.75
+
+
+def test_how_likely_neighbours_make_a_post_by_hand(audience: Audience) -> None:
+    known, unknown, following, other = audience.add_posts(4)
+    for next_post, slow, fast in ((following, 3, 2), (other, 1, 1)):
+        audience.operator.execute(
+            "INSERT INTO post_covisits (post_id, next_post_id, score, fast_score)"
+            " VALUES (%s, %s, vroom_private.hot_score(%s, %s),"
+            " vroom_private.hot_score(%s, %s, interval '2 hours'))",
+            [known, next_post, NOW, slow, NOW, fast],
+        )
+    for before in ([known, unknown], [unknown, known], [unknown]):
+        audience.operator.execute(
+            "INSERT INTO engagement_queue (post_id, creator_id, at, weight, after_posts)"
+            " SELECT id, creator_id, %s, 1, %s FROM posts WHERE id = %s",
+            [NOW, before, following],
+        )
+    rows = audience.rows(
+        "SELECT follows FROM vroom_private.judged_neighbours("
+        "(SELECT array_agg(q ORDER BY q.queue_no) FROM engagement_queue q)) ORDER BY queue_no"
+    )
+    # Three of four viewers went on to the post in the long run, and two of three of late. Five are
+    # added to each whole, the two figures count by half, and the second post back by 0.7.
+    likely = 0.5 * (3 / (4 + 5) + 2 / (3 + 5))
+    expected = [likely / 1.7, 0.7 * likely / 1.7, 0.0]
+    assert [row["follows"] for row in rows] == pytest.approx(expected)
