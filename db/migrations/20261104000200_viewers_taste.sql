@@ -160,11 +160,13 @@ AS $$
 DECLARE
   v_samples bigint;
 BEGIN
-  SELECT s.samples INTO v_samples FROM user_interest_signals s WHERE s.user_id = viewer FOR NO KEY UPDATE;
-  IF NOT FOUND THEN
-    INSERT INTO user_interest_signals (user_id) VALUES (viewer) ON CONFLICT DO NOTHING;
+  LOOP
     SELECT s.samples INTO v_samples FROM user_interest_signals s WHERE s.user_id = viewer FOR NO KEY UPDATE;
-  END IF;
+    EXIT WHEN FOUND;
+    -- Where another transaction has inserted the row first, nothing is inserted here. An erasure may delete that row
+    -- before the next turn has locked it, so only a row that was found counts as locked.
+    INSERT INTO user_interest_signals (user_id) VALUES (viewer) ON CONFLICT DO NOTHING;
+  END LOOP;
   RETURN v_samples;
 END
 $$;
