@@ -17,8 +17,13 @@ INSERT INTO public.hot_scale (half_life) VALUES (interval '1 day') ON CONFLICT D
 ALTER TABLE public.hot_scale ENABLE ROW LEVEL SECURITY;
 
 CREATE OR REPLACE FUNCTION vroom_private.hot_half_life() RETURNS interval
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT h.half_life FROM public.hot_scale h);
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+  RETURN (SELECT h.half_life FROM hot_scale h);
+END
+$$;
 
 -- Return the half-life for transactions that write scores. set_hot_half_life waits until they commit.
 CREATE OR REPLACE FUNCTION vroom_private.hold_hot_half_life() RETURNS interval

@@ -9,13 +9,15 @@ DO $$ BEGIN PERFORM 'vroom_private.assert_viewer(uuid)'::regprocedure; END $$;
 
 -- Return a text in the compatibility form of Unicode, without the characters that have no width.
 CREATE OR REPLACE FUNCTION vroom_private.plain_form(content text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE WHEN getdatabaseencoding() = 'UTF8' THEN regexp_replace(
+BEGIN
+  RETURN CASE WHEN getdatabaseencoding() = 'UTF8' THEN regexp_replace(
     normalize(content, NFKC),
     '[\u00AD\u0640\u180B-\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\uFE00-\uFE0F\uFEFF]', '', 'g')
-  ELSE content END
+  ELSE content END;
+END
 $$;
 
 -- Return the form in which tags and terms are compared: in lower case, without `#` before it, at most 100 characters.

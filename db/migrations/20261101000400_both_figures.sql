@@ -109,12 +109,16 @@ GRANT SELECT ON public.watch_norms TO vroom_app;
 -- Return the watch ratio to expect of a bucket. It starts from the priors in shared.ranking, each of which counts
 -- as 20 plays, and moves towards what was measured.
 CREATE OR REPLACE FUNCTION vroom_private.watch_norm(bucket smallint) RETURNS double precision
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT (coalesce(n.watch_ratio_sum, 0) + 20 * prior.mean) / (coalesce(n.plays, 0) + 20)
-  FROM (SELECT (ARRAY[0.85, 0.70, 0.55, 0.45, 0.35])[watch_norm.bucket + 1]::double precision AS mean) prior
-  LEFT JOIN watch_norms n ON n.bucket = watch_norm.bucket
+BEGIN
+  RETURN (
+    SELECT (coalesce(n.watch_ratio_sum, 0) + 20 * prior.mean) / (coalesce(n.plays, 0) + 20)
+    FROM (SELECT (ARRAY[0.85, 0.70, 0.55, 0.45, 0.35])[watch_norm.bucket + 1]::double precision AS mean) prior
+    LEFT JOIN watch_norms n ON n.bucket = watch_norm.bucket
+  );
+END
 $$;
 
 CREATE TABLE IF NOT EXISTS public.post_reviews (

@@ -192,11 +192,14 @@ $$;
 -- Return whether an operator's transaction moves rows of a viewer who is the same before and after. The triggers
 -- then count nothing, because everything was counted where the rows come from.
 CREATE OR REPLACE FUNCTION vroom_private.is_move() RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT coalesce(current_setting('vroom.move', true), '') = 'on' AND auth.uid() IS NULL
-    AND pg_has_role(coalesce(nullif(current_setting('role', true), 'none'), session_user::text), current_user, 'MEMBER')
+BEGIN
+  RETURN coalesce(current_setting('vroom.move', true), '') = 'on' AND auth.uid() IS NULL
+    AND pg_has_role(
+      coalesce(nullif(current_setting('role', true), 'none'), session_user::text), current_user, 'MEMBER');
+END
 $$;
 
 DO $$

@@ -75,22 +75,26 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN encode(substr(sha256(uuid_send(viewer)), 1, 16), 'hex')::uuid;
 
 CREATE OR REPLACE FUNCTION vroom_private.counts_for_others(viewer uuid) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT NOT EXISTS (
+BEGIN
+  RETURN NOT EXISTS (
     SELECT FROM erasures e
-    WHERE e.mark = vroom_private.erasure_mark(viewer) AND e.counts_again_at > now())
+    WHERE e.mark = vroom_private.erasure_mark(viewer) AND e.counts_again_at > now());
+END
 $$;
 
 -- Make what these viewers do count for nobody else until a given time.
 CREATE OR REPLACE FUNCTION vroom_private.mark_forgotten(viewers uuid[], until timestamptz) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
   INSERT INTO erasures AS e (mark, counts_again_at)
   SELECT vroom_private.erasure_mark(v.viewer), until FROM unnest(viewers) AS v(viewer) GROUP BY 1, 2 ORDER BY 1
-  ON CONFLICT (mark) DO UPDATE SET counts_again_at = greatest(e.counts_again_at, excluded.counts_again_at)
+  ON CONFLICT (mark) DO UPDATE SET counts_again_at = greatest(e.counts_again_at, excluded.counts_again_at);
+END
 $$;
 
 -- Lock the histories of viewers, so that only one transaction at a time writes a viewer's history. An update

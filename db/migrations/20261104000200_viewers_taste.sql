@@ -180,19 +180,23 @@ RETURN vroom_private.decayed(value, since, at, interval '14 days');
 -- Return the cohorts to which a viewer belongs: their device and daypart, and the same with the tag that they like
 -- best. There are none before the viewer's first page.
 CREATE OR REPLACE FUNCTION vroom_private.cohorts_of(viewer uuid, at timestamptz) RETURNS text[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT coalesce(array_agg(c.device || '/' || c.daypart || '/' || t.tag ORDER BY t.tag <> ''), '{}')
-  FROM viewer_context c
-  CROSS JOIN LATERAL (
-    SELECT '' AS tag
-    UNION ALL
-    (SELECT a.tag FROM viewer_tag_affinity a
-     WHERE a.user_id = viewer AND a.value > 0
-     ORDER BY vroom_private.affinity_at(a.value, a.at, cohorts_of.at) DESC, a.tag LIMIT 1)
-  ) t
-  WHERE c.user_id = viewer
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(c.device || '/' || c.daypart || '/' || t.tag ORDER BY t.tag <> ''), '{}')
+    FROM viewer_context c
+    CROSS JOIN LATERAL (
+      SELECT '' AS tag
+      UNION ALL
+      (SELECT a.tag FROM viewer_tag_affinity a
+       WHERE a.user_id = viewer AND a.value > 0
+       ORDER BY vroom_private.affinity_at(a.value, a.at, cohorts_of.at) DESC, a.tag LIMIT 1)
+    ) t
+    WHERE c.user_id = viewer
+  );
+END
 $$;
 
 COMMIT;

@@ -13,9 +13,10 @@ DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 CREATE OR REPLACE FUNCTION vroom_private.add_creator_affinity(
   viewer uuid, creators uuid[], amounts double precision[], at timestamptz
 ) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
   WITH given AS MATERIALIZED (
     SELECT g.creator_id, least(5, greatest(-5, sum(g.amount))) AS value
     FROM unnest(creators, amounts) AS g(creator_id, amount)
@@ -34,20 +35,25 @@ AS $$
   WHERE g.creator_id NOT IN (SELECT k.creator_id FROM known k)
   ORDER BY g.creator_id;
 
-  DELETE FROM viewer_creator_affinity a
-  WHERE a.user_id = viewer AND a.creator_id IN (
-    SELECT w.creator_id FROM viewer_creator_affinity w WHERE w.user_id = viewer
-    ORDER BY abs(vroom_private.affinity_at(w.value, w.at, add_creator_affinity.at)) DESC, w.creator_id
-    OFFSET 300
-  );
+  -- Only a new row can be one too many.
+  IF FOUND AND (SELECT count(*) FROM viewer_creator_affinity a WHERE a.user_id = viewer) > 300 THEN
+    DELETE FROM viewer_creator_affinity a
+    WHERE a.user_id = viewer AND a.creator_id IN (
+      SELECT w.creator_id FROM viewer_creator_affinity w WHERE w.user_id = viewer
+      ORDER BY abs(vroom_private.affinity_at(w.value, w.at, add_creator_affinity.at)) DESC, w.creator_id
+      OFFSET 300
+    );
+  END IF;
+END
 $$;
 
 CREATE OR REPLACE FUNCTION vroom_private.add_tag_affinity(
   viewer uuid, tags text[], amounts double precision[], at timestamptz
 ) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
   WITH given AS MATERIALIZED (
     SELECT g.tag, least(5, greatest(-5, sum(g.amount))) AS value
     FROM unnest(tags, amounts) AS g(tag, amount)
@@ -66,12 +72,16 @@ AS $$
   WHERE g.tag NOT IN (SELECT k.tag FROM known k)
   ORDER BY g.tag;
 
-  DELETE FROM viewer_tag_affinity a
-  WHERE a.user_id = viewer AND a.tag IN (
-    SELECT w.tag FROM viewer_tag_affinity w WHERE w.user_id = viewer
-    ORDER BY abs(vroom_private.affinity_at(w.value, w.at, add_tag_affinity.at)) DESC, w.tag
-    OFFSET 300
-  );
+  -- Only a new row can be one too many.
+  IF FOUND AND (SELECT count(*) FROM viewer_tag_affinity a WHERE a.user_id = viewer) > 300 THEN
+    DELETE FROM viewer_tag_affinity a
+    WHERE a.user_id = viewer AND a.tag IN (
+      SELECT w.tag FROM viewer_tag_affinity w WHERE w.user_id = viewer
+      ORDER BY abs(vroom_private.affinity_at(w.value, w.at, add_tag_affinity.at)) DESC, w.tag
+      OFFSET 300
+    );
+  END IF;
+END
 $$;
 
 COMMIT;

@@ -9,46 +9,55 @@ DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 
 -- Return posts as clients are shown them, as far as the database knows them.
 CREATE OR REPLACE FUNCTION vroom_private.posts_as_shown(ids uuid[]) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT coalesce(jsonb_agg(jsonb_build_object(
-    'post_id', p.id, 'creator_id', p.creator_id, 'caption', p.caption, 'tags', to_jsonb(p.tags),
-    'playback_id', p.mux_playback_id, 'signed', p.mux_playback_policy = 'signed', 'duration_ms', p.mux_duration_ms,
-    'aspect_ratio', p.aspect_ratio,
-    'created_at', to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-  )), '[]')
-  FROM posts p
-  WHERE p.id = ANY (ids)
+BEGIN
+  RETURN (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+      'post_id', p.id, 'creator_id', p.creator_id, 'caption', p.caption, 'tags', to_jsonb(p.tags),
+      'playback_id', p.mux_playback_id, 'signed', p.mux_playback_policy = 'signed', 'duration_ms', p.mux_duration_ms,
+      'aspect_ratio', p.aspect_ratio,
+      'created_at', to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    )), '[]')
+    FROM posts p
+    WHERE p.id = ANY (ids)
+  );
+END
 $$;
 
 -- Return the same for the session cache, as text that is stored and seldom read. It is laid out in columns, which
 -- compress well, in the order of `ids`. A post without a caption no longer exists.
 CREATE OR REPLACE FUNCTION vroom_private.posts_as_cached(ids uuid[]) RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT json_build_object(
-    'caption', json_agg(o.caption), 'tags', json_agg(o.tags), 'playback_id', json_agg(o.mux_playback_id),
-    'signed', json_agg(o.mux_playback_policy = 'signed'),
-    'duration_ms', json_agg(o.mux_duration_ms), 'aspect_ratio', json_agg(o.aspect_ratio),
-    'created_at', json_agg((extract(epoch FROM o.created_at) * 1000000)::bigint)
-  )::text
-  FROM (
-    SELECT p.*
-    FROM unnest(ids) WITH ORDINALITY AS g(id, ord)
-    LEFT JOIN posts p ON p.id = g.id
-    ORDER BY g.ord
-  ) o
+BEGIN
+  RETURN (
+    SELECT json_build_object(
+      'caption', json_agg(o.caption), 'tags', json_agg(o.tags), 'playback_id', json_agg(o.mux_playback_id),
+      'signed', json_agg(o.mux_playback_policy = 'signed'),
+      'duration_ms', json_agg(o.mux_duration_ms), 'aspect_ratio', json_agg(o.aspect_ratio),
+      'created_at', json_agg((extract(epoch FROM o.created_at) * 1000000)::bigint)
+    )::text
+    FROM (
+      SELECT p.*
+      FROM unnest(ids) WITH ORDINALITY AS g(id, ord)
+      LEFT JOIN posts p ON p.id = g.id
+      ORDER BY g.ord
+    ) o
+  );
+END
 $$;
 
 -- Write the feed_requests row of one request, as the feed function describes it. Keep the viewer's device and time
 -- of day where they have changed.
 CREATE OR REPLACE FUNCTION vroom_private.log_request(viewer uuid, session uuid, page integer, request jsonb)
 RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
   INSERT INTO feed_requests (
     user_id, request_id, session_id, page_no, page_size, response_time_ms, cache_hit, prepared, stale_cursor,
     degraded, variant, sources, trace)
@@ -70,57 +79,66 @@ AS $$
       WHERE c.user_id = viewer AND c.device = r.device AND c.daypart = r.daypart
     )
   ON CONFLICT (user_id) DO UPDATE
-  SET device = excluded.device, daypart = excluded.daypart, updated_at = now()
+  SET device = excluded.device, daypart = excluded.daypart, updated_at = now();
+END
 $$;
 
 -- Return the revision of a viewer's feedback, or 0 without any feedback. It changes with every feedback that the
 -- viewer gives or takes back.
 CREATE OR REPLACE FUNCTION vroom_private.feedback_revision(viewer uuid) RETURNS bigint
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT coalesce(max(f.revision), 0) FROM feedback f WHERE f.user_id = viewer
+BEGIN
+  RETURN (SELECT coalesce(max(f.revision), 0) FROM feedback f WHERE f.user_id = viewer);
+END
 $$;
 
 -- Return whether a ranking has to be made anew: by the viewer's feedback, or, in an interview, since the viewer has
 -- watched six posts or more, half of a page, that it did not know. What is null is not checked.
 CREATE OR REPLACE FUNCTION vroom_private.is_outdated(viewer uuid, revision bigint, answers bigint) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT coalesce(revision <> vroom_private.feedback_revision(viewer), false)
+BEGIN
+  RETURN coalesce(revision <> vroom_private.feedback_revision(viewer), false)
       OR (answers IS NOT NULL
-          AND coalesce((SELECT u.samples >= answers + 6 FROM user_interest_signals u WHERE u.user_id = viewer), false))
+          AND coalesce((SELECT u.samples >= answers + 6 FROM user_interest_signals u WHERE u.user_id = viewer), false));
+END
 $$;
 
 -- Return those of `ids` that the viewer may be shown at all, seen or not.
 CREATE OR REPLACE FUNCTION vroom_private.still_eligible(viewer uuid, ids uuid[]) RETURNS uuid[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT coalesce(array_agg(p.id), '{}')
-  FROM posts p
-  WHERE p.id = ANY (ids) AND p.creator_id <> viewer
-    AND vroom_private.is_published(p.visibility, p.mux_ready, p.mux_playback_id, p.created_at, p.published_at)
-    -- LIMIT makes these probes of an index, however much the viewer has asked for. Each gives the whole key.
-    AND (
-      SELECT true FROM feedback f
-      WHERE f.user_id = viewer AND f.action = 'hide_creator' AND f.target = p.creator_id
-        AND f.undone_at IS NULL
-      LIMIT 1
-    ) IS NULL
-    AND (
-      SELECT true FROM feedback f
-      WHERE f.user_id = viewer AND f.action = 'not_interested' AND f.target = p.id
-        AND f.undone_at IS NULL
-      LIMIT 1
-    ) IS NULL
-    AND (
-      SELECT true FROM feedback f
-      WHERE f.user_id = viewer AND f.action = 'report' AND f.target = p.id
-        AND f.undone_at IS NULL
-      LIMIT 1
-    ) IS NULL
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(p.id), '{}')
+    FROM posts p
+    WHERE p.id = ANY (ids) AND p.creator_id <> viewer
+      AND vroom_private.is_published(p.visibility, p.mux_ready, p.mux_playback_id, p.created_at, p.published_at)
+      -- LIMIT makes these probes of an index, however much the viewer has asked for. Each gives the whole key.
+      AND (
+        SELECT true FROM feedback f
+        WHERE f.user_id = viewer AND f.action = 'hide_creator' AND f.target = p.creator_id
+          AND f.undone_at IS NULL
+        LIMIT 1
+      ) IS NULL
+      AND (
+        SELECT true FROM feedback f
+        WHERE f.user_id = viewer AND f.action = 'not_interested' AND f.target = p.id
+          AND f.undone_at IS NULL
+        LIMIT 1
+      ) IS NULL
+      AND (
+        SELECT true FROM feedback f
+        WHERE f.user_id = viewer AND f.action = 'report' AND f.target = p.id
+          AND f.undone_at IS NULL
+        LIMIT 1
+      ) IS NULL
+  );
+END
 $$;
 
 -- Return how many posts the viewer may be shown at all, max_rows at most. This is asked only where a page is
@@ -128,37 +146,48 @@ $$;
 -- kind that is_eligible knows: those that are marked as eligible, and those whose time has come since they were
 -- written. Each kind has an index of its own, which a condition with is_eligible could not use.
 CREATE OR REPLACE FUNCTION vroom_private.eligible_posts(viewer uuid, max_rows integer) RETURNS integer
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT count(*)::integer
-  FROM (
-    SELECT FROM unnest(vroom_private.still_eligible(
-      viewer,
-      ARRAY(SELECT s.post_id FROM post_stats s WHERE s.eligible ORDER BY s.published_at DESC LIMIT 5000)
-      || ARRAY(SELECT w.post_id FROM vroom_private.walk_due(5000) AS w)
-    )) LIMIT max_rows
-  ) found
+BEGIN
+  RETURN (
+    SELECT count(*)::integer
+    FROM (
+      SELECT FROM unnest(vroom_private.still_eligible(
+        viewer,
+        ARRAY(SELECT s.post_id FROM post_stats s WHERE s.eligible ORDER BY s.published_at DESC LIMIT 5000)
+        || ARRAY(SELECT w.post_id FROM vroom_private.walk_due(5000) AS w)
+      )) LIMIT max_rows
+    ) found
+  );
+END
 $$;
 
 -- Return the same for a page that is shorter than its description asks for, and null for a full page.
 CREATE OR REPLACE FUNCTION vroom_private.eligible_where_short(viewer uuid, described jsonb, shown uuid[])
 RETURNS integer
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT CASE WHEN cardinality(shown) < size THEN vroom_private.eligible_posts(viewer, size) END
-  FROM (SELECT CASE WHEN jsonb_typeof(described) = 'object' THEN (described ->> 'page_size')::integer END) d(size)
+DECLARE
+  v_size integer := CASE WHEN jsonb_typeof(described) = 'object' THEN (described ->> 'page_size')::integer END;
+BEGIN
+  RETURN CASE WHEN cardinality(shown) < v_size THEN vroom_private.eligible_posts(viewer, v_size) END;
+END
 $$;
 
 -- Return those of `ids` that the viewer may not be shown at all.
 CREATE OR REPLACE FUNCTION vroom_private.no_longer_eligible(viewer uuid, ids uuid[]) RETURNS uuid[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT coalesce(array_agg(g.id), '{}')
-  FROM unnest(ids) AS g(id)
-  WHERE g.id NOT IN (SELECT unnest(vroom_private.still_eligible(viewer, ids)))
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(g.id), '{}')
+    FROM unnest(ids) AS g(id)
+    WHERE g.id NOT IN (SELECT unnest(vroom_private.still_eligible(viewer, ids)))
+  );
+END
 $$;
 
 -- Write a page as this version of it. Posts that an earlier version held and this one does not hold count as
@@ -166,9 +195,10 @@ $$;
 CREATE OR REPLACE FUNCTION vroom_private.write_page(
   viewer uuid, session uuid, page integer, version integer, shown uuid[], described jsonb
 ) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
   INSERT INTO feed_pages AS f (user_id, session_id, page_no, version, post_ids, entries, variant)
   VALUES (viewer, session, page, write_page.version, shown, described, described #>> '{policy,variant}')
   ON CONFLICT (user_id, session_id, page_no)
@@ -177,7 +207,8 @@ AS $$
     -- A refill does not change how the viewer watches.
     entries = excluded.entries || jsonb_build_object('pace', f.entries -> 'pace'),
     withdrawn_ids = ARRAY(
-      SELECT unnest(f.withdrawn_ids || f.post_ids) EXCEPT SELECT unnest(excluded.post_ids))
+      SELECT unnest(f.withdrawn_ids || f.post_ids) EXCEPT SELECT unnest(excluded.post_ids));
+END
 $$;
 
 -- Return those of `claimed` that may not pass as unseen on a page: the session has served them on another page
@@ -185,28 +216,32 @@ $$;
 CREATE OR REPLACE FUNCTION vroom_private.no_longer_unseen(
   viewer uuid, session uuid, page integer, claimed uuid[], cutoff timestamptz
 ) RETURNS uuid[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT coalesce(array_agg(DISTINCT found.id), '{}')
-  FROM (
-    SELECT g.id
-    FROM feed_pages f
-    CROSS JOIN LATERAL (
-      SELECT unnest(f.withdrawn_ids) AS id
+BEGIN
+  RETURN (
+    SELECT coalesce(array_agg(DISTINCT found.id), '{}')
+    FROM (
+      SELECT g.id
+      FROM feed_pages f
+      CROSS JOIN LATERAL (
+        SELECT unnest(f.withdrawn_ids) AS id
+        UNION ALL
+        SELECT unnest(f.post_ids) WHERE f.page_no <> page
+      ) g
+      WHERE f.user_id = viewer AND f.session_id = session AND g.id = ANY (claimed)
       UNION ALL
-      SELECT unnest(f.post_ids) WHERE f.page_no <> page
-    ) g
-    WHERE f.user_id = viewer AND f.session_id = session AND g.id = ANY (claimed)
-    UNION ALL
-    SELECT c.id
-    FROM unnest(claimed) AS c(id)
-    WHERE (
-      SELECT true FROM viewer_last_seen i
-      WHERE i.user_id = viewer AND i.post_id = c.id AND i.seen_at > cutoff
-      LIMIT 1
-    )
-  ) found
+      SELECT c.id
+      FROM unnest(claimed) AS c(id)
+      WHERE (
+        SELECT true FROM viewer_last_seen i
+        WHERE i.user_id = viewer AND i.post_id = c.id AND i.seen_at > cutoff
+        LIMIT 1
+      )
+    ) found
+  );
+END
 $$;
 
 -- Write page `page` of a session once, or check that it still stands.

@@ -11,9 +11,11 @@ DO $$ BEGIN PERFORM vroom_private.assert_kind('viewers'); END $$;
 -- the time of its first page.
 CREATE OR REPLACE FUNCTION vroom_private.served_times(viewer uuid, session uuid)
 RETURNS TABLE (post_id uuid, served_at timestamptz)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
+  RETURN QUERY
   SELECT p.post_id, min(f.created_at)
   FROM (
     SELECT g.post_ids, g.created_at FROM feed_pages g
@@ -21,7 +23,8 @@ AS $$
     ORDER BY g.page_no DESC LIMIT 50
   ) f
   CROSS JOIN LATERAL unnest(f.post_ids) AS p(post_id)
-  GROUP BY p.post_id
+  GROUP BY p.post_id;
+END
 $$;
 
 -- Return the rows of a batch with the times at which their posts can have been seen. A device with a wrong clock
@@ -32,9 +35,11 @@ RETURNS TABLE (
   index integer, event_id uuid, post_id uuid, source text, score double precision, "position" smallint,
   visible_ms integer, seen_at timestamptz
 )
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
+  RETURN QUERY
   SELECT (g.ord - 1)::integer, r.event_id, r.post_id, r.source, r.score, r.position, r.visible_ms,
          CASE
            WHEN coalesce(r.seen_at, now()) >= now() THEN now()
@@ -49,7 +54,8 @@ AS $$
   CROSS JOIN LATERAL jsonb_to_record(g.item) AS r(
     event_id uuid, post_id uuid, source text, score double precision, position smallint,
     visible_ms integer, seen_at timestamptz)
-  LEFT JOIN vroom_private.served_times(viewer, session) AS s ON s.post_id = r.post_id
+  LEFT JOIN vroom_private.served_times(viewer, session) AS s ON s.post_id = r.post_id;
+END
 $$;
 
 -- Record a batch of impressions, and return one row for each of them, by index. The batch holds rows of the form

@@ -42,9 +42,11 @@ END $$;
 -- event that occurs twice in a batch counts once. The post's own duration decides how much of the post was
 -- watched. The client's duration counts only where the post's own is not known.
 CREATE OR REPLACE FUNCTION vroom_private.judged_watches(batch jsonb) RETURNS SETOF vroom_private.watch
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
+  RETURN QUERY
   SELECT j.index, j.event_id, j.post_id, j.play_ms::integer, j.duration_ms::integer,
          j.liked, j.commented, j.shared, least(1, j.play_ms::double precision / j.lasts_ms),
          CASE WHEN j.problem IS NULL AND row_number() OVER (
@@ -77,7 +79,8 @@ AS $$
     LEFT JOIN LATERAL (
       SELECT * FROM posts q WHERE q.id = r.post_id AND v.problem IS NULL LIMIT 1
     ) p ON true
-  ) j
+  ) j;
+END
 $$;
 
 -- Fold watches, in their order, into the viewer's moving averages. The taste for new posts moves more slowly. It
@@ -86,9 +89,10 @@ $$;
 CREATE OR REPLACE FUNCTION vroom_private.learn_signals(
   viewer uuid, watches vroom_private.watch[], norms double precision[], at timestamptz
 ) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
   UPDATE user_interest_signals s
   SET like_rate = e.like_rate, avg_watch_ratio = e.watch_ratio, comment_rate = e.comment_rate,
       share_rate = e.share_rate, freshness_preference = e.freshness,
@@ -120,7 +124,8 @@ AS $$
       ) seen
     ) o
   ) e
-  WHERE s.user_id = viewer
+  WHERE s.user_id = viewer;
+END
 $$;
 
 -- A watch, and what it adds to what the viewer had given its post before.
@@ -147,36 +152,41 @@ END $$;
 CREATE OR REPLACE FUNCTION vroom_private.grown_watches(
   viewer uuid, watches vroom_private.watch[], at timestamptz
 ) RETURNS vroom_private.grown_watch[]
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  WITH measured AS (
-    SELECT w AS watch, grown_watches.at + w.index * interval '1 microsecond' AS watched_at,
-           row_number() OVER in_order AS nth, s.post_id IS NULL AS is_new,
-           (s.last_at AT TIME ZONE 'UTC')::date
-             IS DISTINCT FROM (grown_watches.at AT TIME ZONE 'UTC')::date AS is_new_day,
-           greatest(coalesce(s.best_ratio, 0), coalesce(max(w.watch_ratio) OVER earlier, 0)) AS best_before,
-           w.liked AND NOT (coalesce(s.liked, false) OR coalesce(bool_or(w.liked) OVER earlier, false)) AS newly_liked,
-           w.commented AND NOT (coalesce(s.commented, false)
-             OR coalesce(bool_or(w.commented) OVER earlier, false)) AS newly_commented,
-           w.shared AND NOT (coalesce(s.shared, false)
-             OR coalesce(bool_or(w.shared) OVER earlier, false)) AS newly_shared
-    FROM unnest(watches) AS w
-    LEFT JOIN LATERAL (
-      SELECT * FROM viewer_watches k WHERE k.user_id = viewer AND k.post_id = w.post_id LIMIT 1
-    ) s ON true
-    WINDOW in_order AS (PARTITION BY w.post_id ORDER BY w.index),
-           earlier AS (in_order ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-  )
-  SELECT array_agg((
-    m.watch, m.watched_at, m.is_new AND m.nth = 1, m.is_new_day AND m.nth = 1,
-    (m.watch).watch_ratio >= 0.5 AND m.best_before < 0.5, g.ratio,
-    m.newly_liked::integer, m.newly_commented::integer, m.newly_shared::integer,
-    vroom_private.is_replay((m.watch).play_ms, (m.watch).lasts_ms)::integer,
-    g.ratio + 2 * m.newly_liked::integer + 3 * m.newly_commented::integer + 4 * m.newly_shared::integer
-  )::vroom_private.grown_watch ORDER BY (m.watch).index)
-  FROM measured m
-  CROSS JOIN LATERAL (SELECT greatest(0, (m.watch).watch_ratio - m.best_before) AS ratio) g
+BEGIN
+  RETURN (
+    WITH measured AS (
+      SELECT w AS watch, grown_watches.at + w.index * interval '1 microsecond' AS watched_at,
+             row_number() OVER in_order AS nth, s.post_id IS NULL AS is_new,
+             (s.last_at AT TIME ZONE 'UTC')::date
+               IS DISTINCT FROM (grown_watches.at AT TIME ZONE 'UTC')::date AS is_new_day,
+             greatest(coalesce(s.best_ratio, 0), coalesce(max(w.watch_ratio) OVER earlier, 0)) AS best_before,
+             w.liked AND NOT (coalesce(s.liked, false)
+               OR coalesce(bool_or(w.liked) OVER earlier, false)) AS newly_liked,
+             w.commented AND NOT (coalesce(s.commented, false)
+               OR coalesce(bool_or(w.commented) OVER earlier, false)) AS newly_commented,
+             w.shared AND NOT (coalesce(s.shared, false)
+               OR coalesce(bool_or(w.shared) OVER earlier, false)) AS newly_shared
+      FROM unnest(watches) AS w
+      LEFT JOIN LATERAL (
+        SELECT * FROM viewer_watches k WHERE k.user_id = viewer AND k.post_id = w.post_id LIMIT 1
+      ) s ON true
+      WINDOW in_order AS (PARTITION BY w.post_id ORDER BY w.index),
+             earlier AS (in_order ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    )
+    SELECT array_agg((
+      m.watch, m.watched_at, m.is_new AND m.nth = 1, m.is_new_day AND m.nth = 1,
+      (m.watch).watch_ratio >= 0.5 AND m.best_before < 0.5, g.ratio,
+      m.newly_liked::integer, m.newly_commented::integer, m.newly_shared::integer,
+      vroom_private.is_replay((m.watch).play_ms, (m.watch).lasts_ms)::integer,
+      g.ratio + 2 * m.newly_liked::integer + 3 * m.newly_commented::integer + 4 * m.newly_shared::integer
+    )::vroom_private.grown_watch ORDER BY (m.watch).index)
+    FROM measured m
+    CROSS JOIN LATERAL (SELECT greatest(0, (m.watch).watch_ratio - m.best_before) AS ratio) g
+  );
+END
 $$;
 
 -- Keep what a viewer has given to each post. The caller holds lock_viewer, so that no other transaction adds the same
@@ -184,9 +194,10 @@ $$;
 CREATE OR REPLACE FUNCTION vroom_private.keep_watches(
   viewer uuid, grown vroom_private.grown_watch[], at timestamptz
 ) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
   WITH given AS MATERIALIZED (
     SELECT (g.watch).post_id, max((g.watch).watch_ratio) AS best_ratio, bool_or((g.watch).liked) AS liked,
            bool_or((g.watch).commented) AS commented, bool_or((g.watch).shared) AS shared,
@@ -210,7 +221,8 @@ AS $$
   SELECT viewer, g.post_id, g.best_ratio, g.liked, g.commented, g.shared, g.plays, g.half_watched_at, keep_watches.at
   FROM given g
   WHERE g.post_id NOT IN (SELECT k.post_id FROM known k)
-  ORDER BY g.post_id
+  ORDER BY g.post_id;
+END
 $$;
 
 -- Queue what watches add for the roll-up, as far as the viewer's allowance goes. In the moving averages of a
@@ -290,9 +302,10 @@ $$;
 CREATE OR REPLACE FUNCTION vroom_private.keep_events(
   viewer uuid, watches vroom_private.watch[], samples bigint, at timestamptz
 ) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
+BEGIN
   INSERT INTO watch_events (
     user_id, event_id, post_id, play_ms, duration_ms, watch_ratio, liked, commented, shared, replay,
     nth, created_at)
@@ -301,7 +314,8 @@ AS $$
          CASE WHEN w.creator_id <> viewer
               THEN samples + count(*) FILTER (WHERE w.creator_id <> viewer) OVER (ORDER BY w.index) END,
          keep_events.at
-  FROM unnest(watches) AS w
+  FROM unnest(watches) AS w;
+END
 $$;
 
 -- Record a batch of watches, and return one row for each of them, by index. The batch holds rows of the form

@@ -77,12 +77,14 @@ $$;
 -- Return whether a viewer's report counts towards taking a post off the feed. Only a viewer who has seen a post
 -- can judge it. A report of a creator as a whole (post is null) takes no post off the feed.
 CREATE OR REPLACE FUNCTION vroom_private.may_report(viewer uuid, post uuid) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
-  SELECT vroom_private.counts_for_others(viewer) AND (
+BEGIN
+  RETURN vroom_private.counts_for_others(viewer) AND (
     post IS NULL
-    OR (SELECT true FROM viewer_last_seen s WHERE s.user_id = viewer AND s.post_id = post LIMIT 1) IS NOT NULL)
+    OR (SELECT true FROM viewer_last_seen s WHERE s.user_id = viewer AND s.post_id = post LIMIT 1) IS NOT NULL);
+END
 $$;
 
 -- Raise an error if the arguments do not describe a feedback.
