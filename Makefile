@@ -77,7 +77,7 @@ roll-up: install  ## How many events a second one catalogue server counts (POSTS
 lag: install  ## How long a take-down takes to reach the cells, idle and under the roll-up (POSTS, CELLS, SAMPLES, EVENTS, BATCH="2000 10000") [1 min]
 	exec $(BIN)/python -m evaluation.lag
 
-soak: install  ## A long run at half of what the machine does (MINUTES, RATE, OPEN_TRANSACTION minutes); writes STATE_DIR/soak.json and soak.png [30 min]
+soak: install  ## A long run at half of what the machine does (MINUTES, WARM_UP minutes, RATE, OPEN_TRANSACTION minutes); writes STATE_DIR/soak.json and soak.png [35 min]
 	STATE_DIR=$(STATE_DIR) exec $(BIN)/python -m evaluation.soak
 
 bench: install  ## The benchmark (POSTS, IMPRESSIONS, SAMPLES; AGAINST=<commit>); writes STATE_DIR/bench.json and bench.png [45 s at 20,000 posts]

@@ -1,6 +1,6 @@
 """The program of `make soak`.
 
-MINUTES, POSTS, VIEWERS, RATE, OPEN_TRANSACTION and STATE_DIR come from the environment.
+MINUTES, WARM_UP, POSTS, VIEWERS, RATE, OPEN_TRANSACTION and STATE_DIR come from the environment.
 """
 
 from __future__ import annotations

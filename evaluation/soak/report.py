@@ -20,14 +20,15 @@ _MB = 1e6
 def show(console: Console, results: Mapping[str, Any]) -> None:
     """Print what was measured."""
     console.print(
-        f"{results['steps']:,} steps in {results['minutes']:g} minutes at"
-        f" {results['steps_per_second']} a second, half of what the machine did when idle"
-        f" ({results['capacity_steps_per_second']}); {results['published']} posts published,"
-        f" {results['removed']} removed; {results['error_count']} errors"
+        f"After {results['warm_up_minutes']:g} minutes of warm-up, {results['steps']:,} steps in"
+        f" {results['minutes']:g} minutes at {results['steps_per_second']} a second, half of what"
+        f" the machine did when idle ({results['capacity_steps_per_second']});"
+        f" {results['published']} posts published, {results['removed']} removed;"
+        f" {results['error_count']} errors"
     )
     for error in results["errors"][:5]:
         console.print(f"[red]{error}")
-    for table in (_requests(results["requests"]), _sizes(results["looks"])):
+    for table in (_requests(results["requests"], results["warm_up"]), _sizes(results["looks"])):
         console.print(table)
     first, last = results["looks"][0], results["looks"][-1]
     for part in sorted(last["memory_bytes"]):
@@ -50,14 +51,26 @@ def show(console: Console, results: Mapping[str, Any]) -> None:
     )
 
 
-def _requests(requests: Mapping[str, Any]) -> Table:
+def _requests(requests: Mapping[str, Any], warm_up: Mapping[str, Any]) -> Table:
+    """Show the requests. The first p50 is that of the first sixth of the warm-up."""
     table = Table(title="Requests (ms)", title_justify="left")
-    for column in ("", "n", "p50", "p95", "first sixth p50", "last sixth p50", "drift"):
+    columns = (
+        "",
+        "new viewers p50",
+        "n",
+        "p50",
+        "p95",
+        "first sixth p50",
+        "last sixth p50",
+        "drift",
+    )
+    for column in columns:
         table.add_column(column, justify="right" if column else "left")
     keys = ("p50_ms", "p95_ms", "first_p50_ms", "last_p50_ms", "drift")
     for kind, figures in requests.items():
+        before = warm_up.get(kind, {}).get("first_p50_ms")
         cells = ("-" if figures[key] is None else f"{figures[key]:.2f}" for key in keys)
-        table.add_row(kind, f"{figures['n']:,}", *cells)
+        table.add_row(kind, "-" if before is None else f"{before:.2f}", f"{figures['n']:,}", *cells)
     return table
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evaluation.soak.crowd import Sample
     from evaluation.soak.settings import SoakSettings
 
-_WARM_UP_S = 20.0
+_CAPACITY_S = 20.0
 _WINDOWS: Final = (
     6  # the run is split into so many parts, of which the first and the last are compared
 )
@@ -46,15 +46,19 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
         crowd = Crowd(running.base_url, settings.viewers)
         open_.callback(crowd.close)
         with steps.step("what the machine does"):
-            capacity = crowd.capacity(_WARM_UP_S)
+            capacity = crowd.capacity(_CAPACITY_S)
         aged = retention.begin(info["admin_database_url"])
         crowd.samples.clear()
         rate = settings.steps_per_second or capacity / 2
         seconds = settings.minutes * 60
-        observer = Observer(info, running.family, max(seconds / _LOOKS, 1.0))
         creators = Creators(info["admin_database_url"])
-        observer.start()
         creators.start()
+        with steps.step(f"{settings.warm_up_minutes:g} minutes of warm-up"):
+            crowd.run(rate, settings.warm_up_minutes * 60)
+        warm_up = _by_kind(crowd.samples)
+        crowd.samples.clear()
+        observer = Observer(info, running.family, max(seconds / _LOOKS, 1.0))
+        observer.start()
         title = f"{settings.minutes:g} minutes at {rate:.1f} steps/s"
         with (
             steps.step(title),
@@ -68,6 +72,7 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
         kept = retention.left(info["admin_database_url"])
     return {
         "minutes": settings.minutes,
+        "warm_up_minutes": settings.warm_up_minutes,
         "posts": settings.posts,
         "capacity_steps_per_second": round(capacity, 2),
         "steps_per_second": round(rate, 2),
@@ -77,6 +82,7 @@ def run(settings: SoakSettings, steps: Steps) -> dict[str, Any]:
         "published": creators.published,
         "removed": creators.removed,
         "retention": {"aged_rows": aged, "left": kept},
+        "warm_up": {kind: drift(of, settings.warm_up_minutes * 60) for kind, of in warm_up.items()},
         "requests": {kind: drift(of, seconds) for kind, of in _by_kind(crowd.samples).items()},
         "minutes_p50": _by_minute(crowd.samples, seconds),
         "looks": observer.looks,

@@ -17,7 +17,9 @@ class SoakSettings:
     """The choices of a run.
 
     Attributes:
-        minutes: The length of the open loop.
+        minutes: The length of the open loop, as far as it is measured.
+        warm_up_minutes: The minutes for which the same loop runs before, so that viewers have
+            tastes and histories, and tables have the rows that they have in production.
         posts: The size of the catalogue at the start.
         viewers: The number of viewers who take turns.
         steps_per_second: The rate of the open loop. None means half of what the machine can do.
@@ -27,6 +29,7 @@ class SoakSettings:
     """
 
     minutes: float
+    warm_up_minutes: float
     posts: int
     viewers: int
     steps_per_second: float | None
@@ -35,7 +38,7 @@ class SoakSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> SoakSettings:
-        """Read MINUTES, POSTS, VIEWERS, RATE, OPEN_TRANSACTION and STATE_DIR.
+        """Read MINUTES, WARM_UP, POSTS, VIEWERS, RATE, OPEN_TRANSACTION and STATE_DIR.
 
         Raises:
             StackError: A value is not a number, or is out of range.
@@ -43,6 +46,7 @@ class SoakSettings:
         rate = environment.get("RATE")
         return cls(
             minutes=_number(environment, "MINUTES", 30.0),
+            warm_up_minutes=_number(environment, "WARM_UP", 5.0, least=0.0),
             posts=int(_number(environment, "POSTS", 20_000.0, least=100.0)),
             viewers=int(_number(environment, "VIEWERS", 300.0, least=1.0)),
             steps_per_second=_number(environment, "RATE", 1.0) if rate else None,

@@ -26,9 +26,13 @@ def test_a_sixth_without_a_request_has_no_drift() -> None:
 
 
 def test_a_soak_takes_half_an_hour_unless_it_is_told_otherwise() -> None:
-    assert SoakSettings.from_environment({}).minutes == 30.0
-    given = SoakSettings.from_environment({"MINUTES": "2", "RATE": "3.5", "OPEN_TRANSACTION": "10"})
-    assert (given.minutes, given.steps_per_second, given.open_transaction_minutes) == (2, 3.5, 10)
+    usual = SoakSettings.from_environment({})
+    assert (usual.minutes, usual.warm_up_minutes) == (30, 5)
+    given = SoakSettings.from_environment(
+        {"MINUTES": "2", "WARM_UP": "0", "RATE": "3.5", "OPEN_TRANSACTION": "10"}
+    )
+    assert (given.minutes, given.warm_up_minutes) == (2, 0)
+    assert (given.steps_per_second, given.open_transaction_minutes) == (3.5, 10)
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", "0"])
