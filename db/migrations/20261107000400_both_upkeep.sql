@@ -154,9 +154,10 @@ BEGIN
   END IF;
 END $$;
 
--- Return for how many seconds the oldest transaction of this database has kept dead rows from being removed. A
--- transaction does so from its first statement on, also while it is idle. The result is null where the owner of the
--- schema may not see the sessions of others (pg_read_all_stats).
+-- Return for how many seconds the oldest open transaction has kept dead rows. A transaction of this database does so
+-- from its first statement on, also while it is idle. One of another database does so once it has written: scans and
+-- pages then take the rows that died since for living ones, and only a vacuum knows better. The result is null where
+-- the owner of the schema may not see the sessions of others (pg_read_all_stats).
 CREATE OR REPLACE FUNCTION public.oldest_snapshot(OUT age_s double precision)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -167,11 +168,12 @@ BEGIN
     SELECT coalesce(max(extract(epoch FROM clock_timestamp() - o.since)), 0) INTO age_s
     FROM (
       SELECT a.xact_start AS since FROM pg_stat_activity a
-      WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+      WHERE a.pid <> pg_backend_pid()
         -- The snapshot of a vacuum keeps nothing.
-        AND a.backend_type <> 'autovacuum worker' AND coalesce(a.backend_xmin, a.backend_xid) IS NOT NULL
+        AND a.backend_type <> 'autovacuum worker'
+        AND (a.backend_xid IS NOT NULL OR a.datname = current_database() AND a.backend_xmin IS NOT NULL)
       UNION ALL
-      SELECT p.prepared FROM pg_prepared_xacts p WHERE p.database = current_database()
+      SELECT p.prepared FROM pg_prepared_xacts p
     ) o;
   END IF;
 END

@@ -9,6 +9,7 @@ from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 T = TypeVar("T")
@@ -65,3 +66,18 @@ def refresh_counters(connection: Connection) -> None:
     """Let the server's counters show all that this connection has done so far."""
     connection.execute("SELECT pg_stat_force_next_flush()")
     connection.execute("SELECT pg_stat_clear_snapshot()")
+
+
+def wait_for_older_transactions(connection: Connection) -> None:
+    """Return once no transaction of the server is older than what was written until now.
+
+    As long as one is that has written something, in whatever database, no scan may note which rows
+    and index entries are dead, and each looks at them all again. What a statement costs would then
+    depend on the tests that run beside it.
+    """
+    assert connection.info.transaction_status == TransactionStatus.IDLE  # it would wait for itself
+    xmin: LiteralString = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid"
+    written = connection.execute("SELECT pg_current_xact_id()::text::bigint AS xid").fetchone()
+    assert written is not None
+    while (oldest := connection.execute(xmin).fetchone()) and oldest["xid"] <= written["xid"]:
+        pass

@@ -12,7 +12,11 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import Database, MigratedTemplate, copy_of
-from tests.integration.database.clients import Connection, operator
+from tests.integration.database.clients import (
+    Connection,
+    operator,
+    wait_for_older_transactions,
+)
 
 POSTS = 4_000
 BLOCKS = 10_000  # as many as ten million posts have
@@ -83,6 +87,7 @@ def all_buffers(database: Database, viewers: dict[str, UUID]) -> dict[tuple[str,
 
 def buffers(connection: Connection, viewer: UUID, *, newest: bool) -> int:
     """Buffers that the second of two calls touches, once the catalogues' caches are warm."""
+    wait_for_older_transactions(connection)
     total = 0
     for _ in range(2):
         row = connection.execute(CANDIDATES, [viewer, newest]).fetchone()

@@ -21,7 +21,12 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import Database, MigratedTemplate, copy_of
-from tests.integration.database.clients import Connection, operator, refresh_counters
+from tests.integration.database.clients import (
+    Connection,
+    operator,
+    refresh_counters,
+    wait_for_older_transactions,
+)
 
 TASTES = 5 * 10 + 10 * 12 + 8 * 31 + 2 * 31 + 62
 LOOKED_AT = 500 + 250 + 500 + TASTES + 14 * 40 + 2 * 1024
@@ -186,6 +191,7 @@ def buffers(
 
 def touched(catalogue: Catalogue, statement: LiteralString, *parameters: object) -> int:
     """Buffers that a statement touches when it is run for the second time."""
+    wait_for_older_transactions(catalogue.connection)
     total = 0
     for _ in range(2):
         row = catalogue.connection.execute(

@@ -14,7 +14,12 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.conftest import MigratedTemplate, copy_of
-from tests.integration.database.clients import Connection, operator, refresh_counters
+from tests.integration.database.clients import (
+    Connection,
+    operator,
+    refresh_counters,
+    wait_for_older_transactions,
+)
 
 VIEWERS, SEEN, WATCHED = 60, 300, 60
 BATCH = 24
@@ -128,6 +133,7 @@ def scanned(
         rows = connection.execute(READS).fetchall()
         return {row["name"]: (row["reads"], row["entries"]) for row in rows}
 
+    wait_for_older_transactions(connection)
     before = counters()
     connection.execute(statement, given)
     after = counters()

@@ -13,7 +13,11 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import MigratedTemplate, copy_of
-from tests.integration.database.clients import operator, refresh_counters
+from tests.integration.database.clients import (
+    operator,
+    refresh_counters,
+    wait_for_older_transactions,
+)
 from tests.integration.database.test_bounded_work import SESSION, Catalogue, filled, touched
 
 # Many viewers with one refusal each. Statistics of these say that nobody has more.
@@ -99,6 +103,7 @@ def test_a_page_reads_few_of_50_000_refusals(viewers: tuple[Catalogue, UUID, UUI
         assert row is not None
         return int(row["entries"])
 
+    wait_for_older_transactions(catalogue.connection)
     for newest in (False, True):
         before = entries_read()
         catalogue.connection.execute(

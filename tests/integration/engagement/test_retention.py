@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from tests.integration.database.clients import wait_for_older_transactions
 from tests.integration.engagement.audience import watch
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ def test_a_second_call_meanwhile_does_nothing(audience: Audience) -> None:
 
 def buffers(audience: Audience) -> int:
     """Buffers that one call touches, caches warm."""
+    wait_for_older_transactions(audience.operator)
     touched = 0
     for _ in range(2):
         row = audience.row("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) " + PRUNE, 50)
