@@ -9,6 +9,8 @@ DO $$ BEGIN PERFORM vroom_private.assert_kind('catalogue'); END $$;
 -- trim.
 
 -- Take in what was said about a post's upload. Facts about another upload with the post's passthrough are ignored.
+-- A fact without an upload says that the sweep found none at Mux. It is ignored where a request has gone on since,
+-- which asks Mux for one or has got it.
 CREATE OR REPLACE FUNCTION vroom_private.take_in_upload_facts(post uuid, facts jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -24,7 +26,9 @@ BEGIN
         THEN f.upload_status ELSE x.mux_upload_status END,
       detail = CASE WHEN f.asset_id IS NULL THEN coalesce(f.error, x.detail) ELSE x.detail END
   WHERE x.post_id = post AND f.upload_status IS NOT NULL
-    AND coalesce(f.upload_id, '') IN ('', coalesce(x.mux_upload_id, f.upload_id, ''));
+    AND CASE WHEN f.upload_id IS NULL
+             THEN x.mux_upload_id IS NULL AND x.making_until <= now() - interval '1 minute'
+             ELSE coalesce(x.mux_upload_id, f.upload_id) = f.upload_id END;
   UPDATE posts p SET mux_upload_id = x.mux_upload_id
   FROM uploads x
   WHERE x.post_id = post AND p.id = post AND p.mux_upload_id IS NULL AND x.mux_upload_id IS NOT NULL;

@@ -99,6 +99,39 @@ def test_the_sweep_leaves_a_request_alone_that_is_under_way(world: World) -> Non
     assert_one(world, ask(world, viewer))
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_request_that_goes_on_while_the_sweep_looks_for_its_upload_keeps_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, is_answered: bool
+) -> None:
+    viewer = uuid4()
+    broken = Fault("create_upload", KeyboardInterrupt)  # type: ignore[arg-type]
+    world.mux.faults = [broken]
+    with pytest.raises(KeyboardInterrupt):
+        ask(world, viewer)
+    (post,) = world.rows("SELECT id FROM posts")
+    world.admin.execute("UPDATE uploads SET making_until = now() - interval '5 minutes'")
+    world.make_due()
+    list_uploads = world.mux.list_uploads
+
+    def overtaken(page: int, limit: int, *, budget_s: float) -> list[dict[str, Any]]:
+        found = list_uploads(page, limit, budget_s=budget_s)
+        monkeypatch.setattr(world.mux, "list_uploads", list_uploads)
+        if is_answered:
+            ask(world, viewer)
+        else:
+            world.mux.faults = [broken]
+            with pytest.raises(KeyboardInterrupt):
+                ask(world, viewer)
+        return found
+
+    monkeypatch.setattr(world.mux, "list_uploads", overtaken)
+    world.sweep()
+    let_time_pass(world)
+    made = ask(world, viewer)
+    assert made["post_id"] == str(post["id"])
+    assert_one(world, made)
+
+
 def test_a_key_is_free_when_its_time_is_over_or_its_upload_came_to_nothing(world: World) -> None:
     viewer = uuid4()
     first = ask(world, viewer)
