@@ -138,6 +138,8 @@ BEGIN
   WHERE b.block_no = gone.block_no
     AND b.block_no = ANY (ARRAY(
       SELECT s.post_no >> 10 FROM old_posts o JOIN post_stats s ON s.post_id = o.id));
+  -- The roll-up locks the figures of posts in the same order.
+  PERFORM FROM post_stats s JOIN old_posts o ON o.id = s.post_id ORDER BY s.post_id FOR UPDATE OF s;
   DELETE FROM post_stats s USING old_posts o WHERE s.post_id = o.id;
   DELETE FROM post_tags t USING old_posts o WHERE t.post_id = o.id;
   DELETE FROM post_heat h USING old_posts o WHERE h.post_id = o.id;

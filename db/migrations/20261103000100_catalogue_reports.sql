@@ -56,7 +56,10 @@ BEGIN
     RAISE EXCEPTION 'a verdict is restored or removed' USING ERRCODE = 'invalid_parameter_value';
   END IF;
   PERFORM vroom_private.lock_task('roll_up');
-  SELECT s.reports INTO v_reports FROM post_stats s WHERE s.post_id = v_post;
+  -- Every transaction that changes posts locks them before their figures. A report that is being given holds a lock on
+  -- the figures until it has committed (count_report), so that the statements below find it in the queue.
+  PERFORM FROM posts p WHERE p.id = v_post FOR NO KEY UPDATE;
+  SELECT s.reports INTO v_reports FROM post_stats s WHERE s.post_id = v_post FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no post has this id' USING ERRCODE = 'no_data_found';
   END IF;

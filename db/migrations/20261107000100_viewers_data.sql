@@ -223,6 +223,12 @@ DECLARE
   t        record;
 BEGIN
   PERFORM vroom_private.assert_viewer(v_viewer);
+  IF everything AND vroom_private.server_kind() <> 'viewers' THEN
+    -- erase_posts needs this lock, which a roll-up may hold for seconds. An erasure that waits for it has not locked
+    -- anything of the viewer yet. Otherwise the viewer's batches would wait, and so would those of other viewers who
+    -- share the lock of a history.
+    PERFORM vroom_private.lock_task('roll_up');
+  END IF;
   v_had := EXISTS (SELECT FROM user_interest_signals s WHERE s.user_id = v_viewer);
   PERFORM vroom_private.lock_viewer(v_viewer);
   -- This lock is taken before any row of the history is touched, as in the transactions that add to the history.
