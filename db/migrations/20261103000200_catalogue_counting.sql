@@ -169,7 +169,8 @@ RETURN CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a ELSE
         vroom_private.add_hot(a[3], b[3]), vroom_private.add_hot(a[4], b[4])] END;
 
 -- Count events towards the heat of their posts, and return what they add to the heat of all posts together. The
--- result is null where they add nothing.
+-- result is null where they add nothing. A post that was deleted since its events were taken gets no row. count_posts
+-- has locked the figures of the others, so they stay until the roll-up has committed.
 CREATE OR REPLACE FUNCTION vroom_private.count_heat(taken public.engagement_queue[]) RETURNS double precision[]
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -177,7 +178,10 @@ AS $$
   WITH added AS MATERIALIZED (SELECT n.post_id, n.heat FROM vroom_private.heat_of(taken) n),
   counted AS (
     INSERT INTO post_heat AS h (post_id, heat)
-    SELECT a.post_id, a.heat FROM added a WHERE a.post_id IS NOT NULL ORDER BY a.post_id
+    SELECT a.post_id, a.heat FROM added a
+    -- LIMIT makes this a probe of the key
+    WHERE (SELECT true FROM post_stats s WHERE s.post_id = a.post_id LIMIT 1) IS NOT NULL
+    ORDER BY a.post_id
     ON CONFLICT (post_id) DO UPDATE SET heat = vroom_private.add_heat(h.heat, excluded.heat)
   )
   SELECT (SELECT a.heat FROM added a WHERE a.post_id IS NULL)

@@ -38,19 +38,18 @@ $$;
 
 -- Remove the heat of the posts that have not been watched for the longest time, where nothing is left of it, and
 -- return how many rows were removed. Nothing is left after 32 half-lives of 6 hours, which is 8 days for a post
--- that was watched once.
+-- that was watched once. A post whose heat somebody else is writing stays, because it has just been watched again.
 CREATE OR REPLACE FUNCTION vroom_private.forget_cold_posts(max_rows integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
+  v_cold    double precision := vroom_private.hot_score(clock_timestamp(), 1, interval '6 hours') - 32;
   v_removed integer;
 BEGIN
-  DELETE FROM post_heat h
-  WHERE h.post_id = ANY (ARRAY(
-    SELECT c.post_id
-    FROM (SELECT o.post_id, o.heat[3] AS hours FROM post_heat o ORDER BY o.heat[3] LIMIT max_rows) c
-    WHERE c.hours < vroom_private.hot_score(clock_timestamp(), 1, interval '6 hours') - 32));
+  DELETE FROM post_heat h WHERE h.ctid = ANY (ARRAY(
+    SELECT o.ctid FROM post_heat o WHERE o.heat[3] < v_cold
+    ORDER BY o.heat[3] LIMIT max_rows FOR UPDATE SKIP LOCKED));
   GET DIAGNOSTICS v_removed = ROW_COUNT;
   RETURN v_removed;
 END
@@ -58,7 +57,7 @@ $$;
 
 -- Look at the next `max_rows` rows of a table that refers to posts, remove those whose post no longer exists, and
 -- return how many were removed. post_columns are the columns that name posts. key_column and the last of
--- post_columns form the primary key.
+-- post_columns form the primary key. Rows that somebody else has locked stay for a call of the next round.
 CREATE OR REPLACE FUNCTION vroom_private.remove_orphans(
   from_table regclass, key_column name, post_columns name[], max_rows integer
 ) RETURNS integer
@@ -81,8 +80,9 @@ BEGIN
     '  SELECT t.* FROM %1$s t WHERE $1 IS NULL OR (t.%2$I, t.%3$I) > ($1::%4$s, $2)'
     '  ORDER BY t.%2$I, t.%3$I LIMIT $3),'
     ' gone AS ('
-    '  DELETE FROM %1$s t USING looked l'
-    '  WHERE (t.%2$I, t.%3$I) = (l.%2$I, l.%3$I) AND (%5$s) RETURNING true)'
+    '  DELETE FROM %1$s t WHERE t.ctid = ANY (ARRAY('
+    '   SELECT o.ctid FROM looked l JOIN %1$s o ON (o.%2$I, o.%3$I) = (l.%2$I, l.%3$I)'
+    '   WHERE %5$s FOR UPDATE OF o SKIP LOCKED)) RETURNING true)'
     ' SELECT (SELECT count(*) FROM looked), (SELECT count(*) FROM gone), last.key::text, last.post'
     ' FROM (SELECT) one LEFT JOIN ('
     '  SELECT l.%2$I AS key, l.%3$I AS post FROM looked l ORDER BY l.%2$I DESC, l.%3$I DESC LIMIT 1'
@@ -104,7 +104,7 @@ $$;
 
 -- Remove feedback about posts that no longer exist, because it has no effect any more, and return how many rows
 -- were removed. A call looks at the next `max_rows` rows that are older than `after`, and starts where the last call
--- ended.
+-- ended. Rows that somebody else has locked stay for a call of the next round.
 CREATE OR REPLACE FUNCTION vroom_private.retire_feedback(max_rows integer, after interval) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, public, pg_temp
@@ -123,9 +123,10 @@ BEGIN
       AND f.created_at < now() - retire_feedback.after
     ORDER BY f.created_at, f.id LIMIT max_rows
   ), gone AS (
-    DELETE FROM feedback f USING looked l
-    WHERE f.user_id = l.user_id AND f.id = l.id AND l.of_post AND l.post_id IS NOT NULL
-      AND NOT EXISTS (SELECT FROM posts p WHERE p.id = l.post_id)
+    DELETE FROM feedback f WHERE f.ctid = ANY (ARRAY(
+      SELECT o.ctid FROM looked l JOIN feedback o ON o.user_id = l.user_id AND o.id = l.id
+      WHERE l.of_post AND l.post_id IS NOT NULL AND NOT EXISTS (SELECT FROM posts p WHERE p.id = l.post_id)
+      FOR UPDATE OF o SKIP LOCKED))
     RETURNING true
   )
   SELECT (SELECT count(*) FROM looked), (SELECT count(*) FROM gone), last.created_at::text, last.id
