@@ -44,14 +44,18 @@ SELECT (SELECT count(*) FROM given), ({new}),
 """
 # A like or a comment says that the post was watched, not for how long: it counts as a usual watch
 # of a post of this length. A viewer counts once a post, so that a second run adds nothing.
+# Batches that arrive meanwhile add rows of viewer_watches under the lock of their viewer alone.
 _ENGAGEMENT = """
 , once AS MATERIALIZED (
   SELECT DISTINCT ON (g.user_id, g.post_id) g.*,
          vroom_private.watch_norm(vroom_private.duration_bucket(g.lasts_ms)) AS usual
   FROM good g ORDER BY g.user_id, g.post_id, g.at
+), locked AS MATERIALIZED (
+  SELECT count(vroom_private.lock_viewer(v.user_id)) AS viewers
+  FROM (SELECT DISTINCT o.user_id FROM once o ORDER BY 1) v
 ), kept AS (
   INSERT INTO public.viewer_watches AS k (user_id, post_id, best_ratio, {flag}, plays, last_at)
-  SELECT o.user_id, o.post_id, o.usual, true, 1, o.at FROM once o ORDER BY 1, 2
+  SELECT o.user_id, o.post_id, o.usual, true, 1, o.at FROM once o CROSS JOIN locked ORDER BY 1, 2
   ON CONFLICT (user_id, post_id) DO UPDATE SET {flag} = true WHERE NOT k.{flag}
   RETURNING k.user_id, k.post_id, (xmax = 0) AS is_new
 ), queued AS (
