@@ -16,6 +16,8 @@ import time
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from psycopg import sql
+
 from ops.cells.command import run
 from ops.cells.servers import CellsError, Server, open_server
 from ops.cells.shares import shares_of
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
 _PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.02
+# The tables in which a viewer's rows name creators: the viewer, and when a row was written.
+_NAMING: Final = (
+    ("follows", "follower_id", "created_at"),
+    ("feedback", "user_id", "created_at"),
+    ("viewer_creator_affinity", "user_id", "at"),
+)
 _RUNNING: Final = (
     "SELECT l.pid || ':' || l.virtualxid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.locktype = 'virtualxid' AND l.granted AND a.datname = current_database()"
@@ -143,6 +151,17 @@ def _take_over(source: Server, target: Server, viewer: UUID) -> int:
             if (there := share.sum_of(source)) != share.sum_of(target):
                 raise CellsError(f"The rows of {share.table} are not the same after the copy.")
             total += there[0]
+        # The target may have forgotten an erased creator whom the source has still to forget.
+        for table, key, at in _NAMING:
+            target.connection.execute(
+                sql.SQL(
+                    "DELETE FROM public.{table} r USING vroom_private.erased_creators e"
+                    " WHERE r.{key} = %s AND r.creator_id = e.creator_id AND r.{at} < e.erased_at"
+                ).format(
+                    table=sql.Identifier(table), key=sql.Identifier(key), at=sql.Identifier(at)
+                ),
+                [viewer],
+            )
         # Feedback that the viewer gives from now on has a higher revision than what was moved.
         target.one(
             "SELECT setval(s.name, greatest(nextval(s.name), f.highest))"

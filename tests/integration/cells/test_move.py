@@ -143,6 +143,27 @@ def test_a_moved_viewer_counts_once_and_can_move_back(world: World) -> None:
     assert counted() == 4
 
 
+def test_an_erased_creator_does_not_come_back_with_a_viewer_who_is_moved(world: World) -> None:
+    first, second = world.cells[1], world.cells[2]
+    viewer, creator = uuid4(), uuid4()
+    first.as_viewer(viewer, "INSERT INTO follows VALUES (%s, %s) RETURNING 1", viewer, creator)
+    hidden = uuid4()
+    world.post(hidden)
+    world.settle()
+    hide(first, viewer, hidden)
+    world.catalogue.run(
+        "INSERT INTO vroom_private.erased_creators (creator_id) VALUES (%s)", creator
+    )
+    world.settle()
+    # The cell to which the viewer goes forgets the creator before, and the other one after that.
+    second.upkeep()
+    run(world, viewer, lambda _: None)
+    for cell in (first, second):
+        cell.upkeep()
+        assert cell.one("SELECT count(*) FROM follows WHERE creator_id = %s", creator) == 0
+    assert second.one("SELECT count(*) FROM feedback WHERE user_id = %s", viewer) == 1
+
+
 def test_a_transaction_that_was_begun_before_is_waited_for_and_moved(world: World) -> None:
     first, second = world.cells[1], world.cells[2]
     viewer, posts, _ = lived(world, first)
