@@ -37,11 +37,13 @@ BEGIN
     v_gone := v_gone || jsonb_build_object(
       'creator_quality', vroom_private.erase_rows('creator_quality', 'creator_id', viewer, v_left));
   END IF;
-  -- Other viewers' rows in the cells name the creator, too.
+  -- Other viewers' rows in the cells name the creator, too. Each time that is noted here lets the cells forget the
+  -- creator. Once posts have gone, they have to do so again, since their viewers may have learnt of the creator from
+  -- these posts meanwhile.
   INSERT INTO vroom_private.erased_creators AS e (creator_id)
   SELECT viewer WHERE EXISTS (SELECT FROM vroom_private.cells)
   ON CONFLICT (creator_id) DO UPDATE SET erased_at = excluded.erased_at
-  WHERE e.erased_at < excluded.erased_at - interval '1 minute';
+  WHERE cardinality(v_posts) > 0 OR e.erased_at < excluded.erased_at - interval '1 minute';
   RETURN v_gone;
 END
 $$;

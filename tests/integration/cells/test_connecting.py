@@ -280,6 +280,30 @@ def test_who_is_erased_in_a_cell_loses_posts_at_the_catalogue_and_names_everywhe
     assert second.one("SELECT count(*) FROM follows WHERE creator_id = %s", creator) == 0
 
 
+def test_a_creator_whose_posts_go_in_several_steps_is_forgotten_after_the_last(
+    world: World,
+) -> None:
+    cell, viewer, creator = world.cells[1], uuid4(), uuid4()
+    world.catalogue.run(
+        "INSERT INTO posts (creator_id, mux_ready, mux_playback_id, mux_duration_ms)"
+        " SELECT %s, true, 'p', 10000 FROM generate_series(1, 201)",
+        creator,
+    )
+    erase: LiteralString = "SELECT vroom_private.erase_posts(%s, 2000)"
+    world.catalogue.run(erase, creator)
+    world.settle()
+    cell.upkeep()
+    # The cell has forgotten the creator, and a viewer watches the post that is left.
+    last = world.catalogue.one("SELECT id FROM posts WHERE creator_id = %s", creator)
+    watch(cell, viewer, last)
+    liked: LiteralString = "SELECT count(*) FROM viewer_creator_affinity WHERE creator_id = %s"
+    assert cell.one(liked, creator) == 1
+    world.catalogue.run(erase, creator)
+    world.settle()
+    cell.upkeep()
+    assert cell.one(liked, creator) == 0
+
+
 def test_an_export_shows_uploads_and_posts_that_the_catalogue_keeps(world: World) -> None:
     creator = uuid4()
     post = world.post(creator)
