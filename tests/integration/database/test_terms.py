@@ -109,6 +109,12 @@ def test_a_caption_says_the_same_in_each_form_of_unicode(
 
 
 @given(st.text(letters, min_size=2, max_size=12))
+# Letters and marks among characters that separate words.
+@example("กรุงเทพฯ")
+@example("soup\ufe20soup")
+@example("soup\u302asoup")
+@example("soup\u214esoup")
+@example("soup\u2184soup")
 def test_a_tag_and_the_same_hashtag_in_a_caption_are_one(connection: Connection, tag: str) -> None:
     connection.execute("TRUNCATE posts")
     tagged, untagged = add_post(connection, "", tag), add_post(connection, f"#{tag}")
