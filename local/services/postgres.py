@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -107,7 +108,7 @@ class PostgresInstance:
             return
         end_leftover_server(self.data_dir)
         chosen = SETTINGS | {"port": str(self.port)} | ({} if self.durable else FORGETFUL)
-        chosen |= self.settings
+        chosen |= {**self.settings, "cluster_name": _cluster_name(self.data_dir)}
         options = [f"--{name}={value}" for name, value in chosen.items()]
         command = [str(self.binaries.folder / "postgres"), "-D", str(self.data_dir), *options]
         # SIGINT is Postgres's fast shutdown. It ends all sessions and leaves the data clean.
@@ -131,11 +132,7 @@ class PostgresInstance:
 
     def kill(self) -> None:
         """Kill the server and all of its sessions at once, as a crash does."""
-        family = _family(self.data_dir)
-        for process in family:  # the first is the postmaster, which would start its children anew
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(family)
+        _kill_all(self.data_dir)
         self.stop()
 
     def _wait_until_it_answers(self, part: Part, seconds: float = 60.0) -> None:
@@ -207,30 +204,58 @@ def embedded_postgres(
 
 
 def end_leftover_server(data_dir: Path, seconds: float = 10.0) -> None:
-    """End the server that a killed run may have left on a data directory."""
+    """End the server that a killed run may have left on a data directory, or what is left of it."""
     family = _family(data_dir)
-    if not family:
-        return
-    with suppress(psutil.NoSuchProcess):
-        family[0].send_signal(signal.SIGINT)
-    _, alive = psutil.wait_procs(family, seconds)
-    for process in alive:
+    if family and family[0].pid == _postmaster_pid(data_dir):
         with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(alive, seconds)
+            family[0].send_signal(signal.SIGINT)
+        psutil.wait_procs(family, seconds)
+    _kill_all(data_dir)
+
+
+def _kill_all(data_dir: Path) -> None:
+    """Kill the processes of the server on a data directory until none is left.
+
+    A postmaster makes a process for each connection. It may make one after the processes were
+    listed, and that one outlives it. A new server does not start on the directory before all have
+    ended.
+    """
+    while family := _family(data_dir):
+        for process in family:  # the first is the postmaster, which would start its children anew
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, 0.1)
 
 
 def _family(data_dir: Path) -> list[psutil.Process]:
-    """Return the processes of the server on a data directory, the postmaster first."""
+    """Return the processes of the server on a data directory, the postmaster first.
+
+    They are known by their command lines, which everybody may read. Children of a postmaster that
+    has ended are found, too, although they are nobody's children any more.
+    """
+    title, family = f"postgres: {_cluster_name(data_dir)}: ", []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it may end meanwhile, or be hidden from us
+            words = process.cmdline()
+            if process.name() == "postgres" and (
+                str(data_dir) in words or " ".join(words).startswith(title)
+            ):
+                family.append(process)
+    postmaster = _postmaster_pid(data_dir)
+    return sorted(family, key=lambda process: process.pid != postmaster)
+
+
+def _cluster_name(data_dir: Path) -> str:
+    """Return a name of the server on a data directory, which all its processes show."""
+    return f"vroom-{hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]}"
+
+
+def _postmaster_pid(data_dir: Path) -> int | None:
+    """Return the process id that the last postmaster on a data directory has noted there."""
     try:
-        pid = int((data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
-        postmaster = psutil.Process(pid)
-        # The process id may belong to another program by now.
-        if str(data_dir) not in postmaster.cmdline():
-            return []
-        return [postmaster, *postmaster.children(recursive=True)]
-    except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
-        return []
+        return int((data_dir / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return None
 
 
 def _ensure_data_directory(

@@ -137,7 +137,7 @@ def test_what_a_killed_run_left_behind_is_cleaned_up(state_dir: Path, left: str)
     with embedded_postgres(data_dir, durable=False) as again:
         assert ask(again.admin_url, "SELECT 1") == "1"
         assert not server.is_running()
-    _, alive = psutil.wait_procs(processes, 20)
+    _, alive = psutil.wait_procs(processes, 120)
     assert alive == []
 
 
@@ -145,6 +145,21 @@ def test_a_server_without_any_supervisor_is_ended_too(server: PostgresInstance) 
     process = postmaster(server)
     end_leftover_server(server.data_dir)
     assert not process.is_running()
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_session_that_outlived_its_postmaster_keeps_no_new_server_from_starting(
+    server: PostgresInstance, end: str
+) -> None:
+    with psycopg.connect(server.admin_url) as connection:
+        session = psutil.Process(connection.info.backend_pid)
+        session.suspend()  # else it would notice the end of the postmaster, and end itself
+        postmaster(server).kill()
+        assert session.is_running()
+        getattr(server, end)()
+        server.start()
+        assert ask(server.admin_url, "SELECT 1") == "1"
+        assert not session.is_running() or session.status() == psutil.STATUS_ZOMBIE
 
 
 def test_another_programs_pid_is_left_alone(state_dir: Path) -> None:
