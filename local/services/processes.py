@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 READY = "ready "
 LOG_TAIL = 2000
+MOST_KEPT = 100  # ports; a stack needs five
+
+# File descriptors of the sockets that keep the ports which were given out last.
+_kept: deque[int] = deque()
 
 
 def free_port() -> int:
@@ -29,6 +34,11 @@ def free_port() -> int:
 
     The system gives higher ports to outgoing connections. Such a connection could take the port
     of a part that is stopped. If its client tries to reach that part, it could connect to itself.
+
+    On Linux this process keeps the port, so that nobody else who asks here gets the same one before
+    the part listens on it, or while the part is stopped. A socket keeps it that is bound and does
+    not listen. A server can listen there all the same, because both sockets have SO_REUSEADDR,
+    which servers set so that they can start again soon.
     """
     while True:
         port = PORTS.start + secrets.randbelow(len(PORTS))
@@ -37,6 +47,11 @@ def free_port() -> int:
                 probe.bind((HOST, port))
             except OSError:
                 continue
+            if sys.platform == "linux":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                _kept.append(probe.detach())
+                if len(_kept) > MOST_KEPT:
+                    os.close(_kept.popleft())
             return port
 
 
