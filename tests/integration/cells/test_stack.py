@@ -30,6 +30,8 @@ pytestmark = pytest.mark.skipif(
 )
 PAGES, SIZE = 5, 12
 SCHEDULE = {"source": "aws.scheduler"}
+# A busy machine is no lost dependency.
+PATIENT = {"DATABASE_BUDGET_MS": "10000", "CACHE_BUDGET_MS": "10000"}
 
 
 @dataclass
@@ -106,6 +108,14 @@ class Running:
         self.stack.invoke(f"feed_ranker-cell-{cell}", SCHEDULE)
         return bool(self.one(cell, "SELECT count(*) = 0 FROM engagement_queue"))
 
+    def settled(self) -> int:
+        """Wait until all that was reported so far is counted, and return the impressions."""
+        for cell in (1, 2):
+            eventually(partial(self.has_sent_all, cell))
+        arrived = "SELECT count(*) = 0 FROM engagement_queue"
+        eventually(lambda: (self.counted(), self.one(0, arrived)), lambda found: bool(found[1]))
+        return self.counted()
+
     def upload(self, viewer: Scroller) -> int:
         body = {"content": {"caption": "c"}, "size_bytes": 9, "duration_ms": 9}
         return viewer.ask("POST", "/v1/uploads", json=body).status_code
@@ -114,7 +124,10 @@ class Running:
 @pytest.fixture(scope="module")
 def running(scratch: Path) -> Iterator[Running]:
     settings = StackSettings(
-        state_dir=scratch / "stack-of-cells", cells=2, workers={"feed_ranker": 2}
+        state_dir=scratch / "stack-of-cells",
+        cells=2,
+        workers={"feed_ranker": 2},
+        environment=PATIENT,
     )
     with (
         Stack(settings) as stack,
@@ -134,7 +147,7 @@ def running(scratch: Path) -> Iterator[Running]:
 def test_twelve_viewers_of_two_cells_scroll_and_every_event_is_counted_once(
     running: Running,
 ) -> None:
-    before = running.counted()
+    before = running.settled()
     viewers = running.viewers(1, 6) + running.viewers(2, 6)
     for _ in range(PAGES):
         for viewer in viewers:
@@ -231,7 +244,7 @@ def test_a_creator_of_a_cell_sees_and_erases_what_the_catalogue_keeps(running: R
 @pytest.mark.parametrize("end", ["stop_cell", "kill_cell"])
 def test_a_cell_that_is_gone_takes_nobody_else_with_it(running: Running, end: str) -> None:
     (mine,), (other,) = running.viewers(1, 1), running.viewers(2, 1)
-    before = running.counted()
+    before = running.settled()
     mine.scroll()
     other.scroll()
     getattr(running.stack, end)(1)
@@ -254,7 +267,7 @@ def test_a_cell_that_is_gone_takes_nobody_else_with_it(running: Running, end: st
 @pytest.mark.parametrize("end", ["stop_cell", "kill_cell"])
 def test_feeds_go_on_while_the_catalogue_is_gone(running: Running, end: str) -> None:
     viewers = running.viewers(1, 1) + running.viewers(2, 1)
-    before = running.counted()
+    before = running.settled()
     getattr(running.stack, end)(0)
     try:
         for viewer in viewers:
