@@ -10,6 +10,8 @@ from tests.load.viewers import BATCH, PAGES_PER_SESSION, Viewer
 class Reporter(Viewer):
     """Has scrolled, and reports it again and again."""
 
+    retries = False  # whether the last batch was sent twice
+
     def on_start(self) -> None:
         """Scroll as far as one session goes."""
         super().on_start()
@@ -18,10 +20,6 @@ class Reporter(Viewer):
 
     @task
     def report(self) -> None:
-        """A batch."""
-        self.send_impressions(BATCH)
-
-    @task
-    def report_twice(self) -> None:
-        """A batch, and its retry."""
-        self.send_impressions(BATCH, retry=True)
+        """A batch, and the retry of every other one."""
+        self.retries = not self.retries
+        self.send_impressions(BATCH, retry=self.retries)

@@ -11,6 +11,11 @@ from tests.load.viewers import Viewer
 class Visitor(Viewer):
     """Scrolls, watches, and now and then does not want a post."""
 
+    def on_start(self) -> None:
+        """Open the feed."""
+        super().on_start()
+        self.scroll_on()
+
     @task(10)
     def scroll_on(self) -> None:
         """The next page; what it shows is seen and some of it watched."""
