@@ -75,9 +75,16 @@ async function record(seconds) {
   stream.addTrack(heard.stream.getAudioTracks()[0]);
   const recorder = new MediaRecorder(stream, { mimeType: 'video/webm;codecs=vp8,opus' });
   const parts = [];
-  recorder.ondataavailable = ({ data }) => parts.push(data);
+  const begun = new Promise((done) => {
+    recorder.ondataavailable = ({ data }) => {
+      parts.push(data);
+      if (data.size) done();
+    };
+  });
   const stopped = new Promise((done) => (recorder.onstop = done));
   recorder.start(200);
+  // The sound of a new page begins late on a busy machine, and nothing is recorded before.
+  await begun;
   setTimeout(() => recorder.stop(), seconds * 1000);
   await stopped;
   clearInterval(draw);

@@ -153,7 +153,7 @@ class Running:
         self.http.close()
         self.client.close()
         self.process.send_signal(sent)
-        code = self.process.wait(30)
+        code = self.process.wait(120)
         if self.process.stdout:
             self.process.stdout.close()
         return code

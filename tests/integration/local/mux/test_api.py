@@ -76,6 +76,8 @@ def test_a_clip_of_a_long_video_is_cut_and_outlives_its_source(
 ) -> None:
     source = mux.upload(videos["long"])
     assert source.duration == pytest.approx(200, abs=0.5)
+    # It is to be preparing still when it is asked to be deleted.
+    mux.control("settings", {"processing_delay": 3}, "PATCH")
     clip = mux.clip(source.id, 0, 180, passthrough="post-2")
     assert clip.status == "preparing"
     with pytest.raises(mux_python.ApiException) as refused:
@@ -98,7 +100,7 @@ def test_a_source_deleted_while_it_is_clipped_fails_the_clip(
     mux: Running, videos: dict[str, Path]
 ) -> None:
     source = mux.upload(videos["short"])
-    mux.control("settings", {"processing_delay": 0.2}, "PATCH")
+    mux.control("settings", {"processing_delay": 3}, "PATCH")
     clip = mux.clip(source.id, 0, 2)
     mux.assets.delete_asset(source.id, _request_timeout=TIMEOUT)
     mux.settle()

@@ -38,7 +38,7 @@ def node() -> Node:
             capture_output=True,
             text=True,
             check=False,
-            timeout=SECONDS,
+            timeout=240,
         )
         if installed.returncode:
             pytest.skip(f"The packages of {lock} cannot be had: {installed.stderr[-300:]}")

@@ -48,6 +48,11 @@ def test_a_request_can_hang_with_or_without_being_done(mux: Running, *, done: bo
     mux.control("api-faults", UPLOADS | {"kind": "hang", "seconds": 600, "done": done})
     with pytest.raises(urllib3.exceptions.HTTPError):
         mux.uploads.create_direct_upload({"cors_origin": "*"}, _request_timeout=(5, 0.3))
+    # The client may have given up before the stand-in came to the request.
+    while not mux.control("api-faults", method="GET")[0]["applied"]:
+        continue
+    while len(mux.state()["uploads"]) < done:
+        continue
     assert len(mux.state()["uploads"]) == done
 
 

@@ -21,10 +21,14 @@ def test_a_webhook_without_an_answer_is_retried(mux: Running, receiver: Receiver
     mux.control("settings", {"answer_timeout": 0.1}, "PATCH")
     receiver.answers.append(0)
     mux.create_upload()
-    mux.settle()
+    while not mux.settle()["settled"]:
+        continue
     (webhook,) = mux.state()["webhooks"]
-    assert [a["response_status_code"] for a in webhook["attempts"]] == [None, 200]
-    assert webhook["state"] == "delivered"
+    *unanswered, last = [attempt["response_status_code"] for attempt in webhook["attempts"]]
+    # On a busy machine a later answer may be late, too.
+    assert unanswered
+    assert set(unanswered) == {None}
+    assert (last, webhook["state"]) == (200, "delivered")
 
 
 def test_a_receiver_that_is_gone_leaves_webhooks_pending(mux: Running, receiver: Receiver) -> None:
