@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PGBOUNCER: Final = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
-_START_S = 10.0
+_START_S = 60.0
 
 
 @contextmanager

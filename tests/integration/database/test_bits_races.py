@@ -28,7 +28,7 @@ def when_it_waits_or_is_done(
     while not running.done() and watcher.execute(waits, [pid]).fetchone() is None:
         pass
     then()
-    running.result(timeout=30)
+    running.result(timeout=120)
 
 
 @pytest.fixture

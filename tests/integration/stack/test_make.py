@@ -45,7 +45,7 @@ def test_sigterm_to_make_alone_ends_all_of_the_stack_and_frees_its_port(
     family = psutil.Process(make.pid).children(recursive=True)
     assert len(family) >= 4
     make.send_signal(signal.SIGTERM)
-    _, alive = psutil.wait_procs(family, 30)
+    _, alive = psutil.wait_procs(family, 120)
     assert alive == []
     with socket.create_server(("127.0.0.1", port)):
         pass

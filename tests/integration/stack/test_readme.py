@@ -120,10 +120,8 @@ def test_the_readme_s_requests_get_a_page(stack: Stack) -> None:
 
 
 def test_make_why_tells_of_a_request(stack: Stack) -> None:
-    token = httpx.post(f"{stack.base_url}/dev/token", json={"user_id": str(uuid4())}).json()
-    page = httpx.get(
-        f"{stack.base_url}/v1/feed", headers={"Authorization": f"Bearer {token['token']}"}
-    ).json()
+    headers = {"Authorization": f"Bearer {stack.token(str(uuid4()))}"}
+    page = httpx.get(f"{stack.base_url}/v1/feed", headers=headers, timeout=60).json()
     url = stack.info["admin_database_url"]
     told = run(["make", "why", f"REQUEST={page['request_id']}", f"DATABASE_URL={url}"], folder=ROOT)
     assert page["request_id"] in told

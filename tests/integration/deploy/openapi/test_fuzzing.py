@@ -55,7 +55,12 @@ def stack(scratch: Path) -> Iterator[Stack]:
         state_dir=scratch / "fuzzed",
         durable=False,
         seed_posts=40,
-        environment={"MAX_OPEN_UPLOADS": "1000"},
+        # A busy machine is no lost dependency.
+        environment={
+            "MAX_OPEN_UPLOADS": "1000",
+            "DATABASE_BUDGET_MS": "10000",
+            "CACHE_BUDGET_MS": "10000",
+        },
     )
     with Stack(chosen) as running:
         httpx.patch(
@@ -67,7 +72,8 @@ def stack(scratch: Path) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def token(stack: Stack) -> str:
     """A viewer's."""
-    made = httpx.post(f"{stack.info['base_url']}/dev/token", json={"user_id": str(uuid4())})
+    user = {"user_id": str(uuid4())}
+    made = httpx.post(f"{stack.info['base_url']}/dev/token", json=user, timeout=60)
     return str(made.json()["token"])
 
 

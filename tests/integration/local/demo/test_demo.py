@@ -94,7 +94,7 @@ def test_an_interrupted_demo_ends_all_it_started_and_says_so(folder: Path) -> No
     assert parts
     assert all(
         not part.is_running() or part.status() == psutil.STATUS_ZOMBIE
-        for part in psutil.wait_procs(parts, 15)[1]
+        for part in psutil.wait_procs(parts, 120)[1]
     )
     assert list(folder.iterdir()) == []
 
