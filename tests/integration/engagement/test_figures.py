@@ -146,11 +146,11 @@ def test_the_record_of_a_creator_holds_decayed_sums_and_averages_over_single_eve
 
 
 def test_a_viewer_has_one_vote_a_post_and_day_in_a_creators_averages(audience: Audience) -> None:
-    creator, rival = uuid4(), uuid4()
+    creator, rival, at = uuid4(), uuid4(), datetime.now(UTC)  # one day, though midnight comes
     (post,) = audience.add_posts(1, creator=creator)
-    audience.record(uuid4(), [watch(post, 1.0, liked=True)])
+    audience.record(uuid4(), [watch(post, 1.0, liked=True)], at)
     for _ in range(4):
-        audience.record(rival, [watch(post, 0.0) for _ in range(25)])
+        audience.record(rival, [watch(post, 0.0) for _ in range(25)], at)
     audience.roll_up()
     found = audience.row("SELECT * FROM creator_quality WHERE creator_id = %s", creator)
     assert (found["samples"], found["plays"]) == (2, pytest.approx(2, abs=1e-4))

@@ -63,7 +63,8 @@ def test_a_runner_that_is_killed_has_counted_nothing_and_the_next_counts_all(
     assert audience.roll_up(2)["events"] == 2
     victim = psycopg.connect(audience.database.admin_url)
     victim.execute("SELECT roll_up(100)")
-    audience.operator.execute("SELECT pg_terminate_backend(%s)", [victim.info.backend_pid])
+    # It has let go of its locks only once it has ended.
+    audience.operator.execute("SELECT pg_terminate_backend(%s, 5000)", [victim.info.backend_pid])
     with pytest.raises(psycopg.OperationalError):
         victim.execute("SELECT 1")
     victim.close()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.integration.engagement.audience import Audience
 
 SHARES = 4
+POSTS = 80  # of random creators: that one of four shares gets none of them has a chance of 10^-10
 ROLL_UP: LiteralString = "SELECT busy, events FROM roll_up(%s, %s, %s)"
 # Watches of posts in turn, each after the five posts before, over two hours.
 EVENTS: LiteralString = """
@@ -150,7 +151,7 @@ def test_one_post_is_counted_by_one_share_and_in_order(audience: Audience) -> No
 def test_a_share_that_is_killed_has_counted_nothing_and_holds_up_no_other(
     audience: Audience,
 ) -> None:
-    posts = audience.add_posts(40)
+    posts = audience.add_posts(POSTS)
     audience.record(uuid4(), [watch(post, 1.0) for post in posts])
     url = audience.database.admin_url
     with (
@@ -167,8 +168,9 @@ def test_a_share_that_is_killed_has_counted_nothing_and_holds_up_no_other(
         waits = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
         while holder.execute(waits, [victim.info.backend_pid]).fetchone() == (0,):
             assert not lost.done()
-        assert sum(count(audience, share, SHARES) for share in (0, 1, 3)) == 40 - len(held)
-        holder.execute("SELECT pg_terminate_backend(%s)", [victim.info.backend_pid])
+        assert sum(count(audience, share, SHARES) for share in (0, 1, 3)) == POSTS - len(held)
+        # It has let go of its locks only once it has ended.
+        holder.execute("SELECT pg_terminate_backend(%s, 5000)", [victim.info.backend_pid])
         with pytest.raises(psycopg.OperationalError):
             lost.result()
     assert audience.queued() == len(held) > 0
@@ -191,7 +193,7 @@ def test_a_share_that_is_killed_has_counted_nothing_and_holds_up_no_other(
 def test_shares_of_another_number_never_meet(
     audience: Audience, share: int, of_shares: int, *, busy: bool
 ) -> None:
-    posts = audience.add_posts(40)
+    posts = audience.add_posts(POSTS)
     audience.record(uuid4(), [watch(post, 1.0) for post in posts])
     with psycopg.connect(audience.database.admin_url) as working:
         working.execute("SELECT vroom_private.try_lock_task('roll_up', 0, 2)")

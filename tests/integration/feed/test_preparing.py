@@ -386,13 +386,15 @@ def test_a_database_that_only_reads_refuses_the_batch_and_prepares_nothing(
     viewer = feed.viewer()
     viewer.next()
     feed.now += 8 * EACH
-    feed.execute("ALTER ROLE vroom_app SET default_transaction_read_only = on")
+    # Of this database alone: other tests log in as the same role to others of the server.
+    role = f'ALTER ROLE vroom_app IN DATABASE "{feed.admin.info.dbname}"'
+    feed.execute(f"{role} SET default_transaction_read_only = on")
     try:
         reading = feed.new_container()
         with pytest.raises(UnavailableError):
             viewer.records(viewer.pages[-1], posts=slice(0, 9), container=reading)
     finally:
-        feed.execute("ALTER ROLE vroom_app RESET default_transaction_read_only")
+        feed.execute(f"{role} RESET default_transaction_read_only")
     assert len(rankings) == 1
 
 
