@@ -20,6 +20,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from shared import sql
+from shared.errors import DatabaseUnavailableError
 from shared.postgres import Database, Statement
 
 if TYPE_CHECKING:
@@ -225,17 +226,18 @@ def server_durations(database: Database, budget_s: float) -> dict[str, float]:
 
     The snapshot's age says for how long an open transaction has kept dead rows. It is missing where
     the owner of the schema may not see the sessions of others. The event is the oldest that waits
-    to be counted; a cell counts none and tells no age.
-
-    Raises:
-        DatabaseUnavailableError: No answer in time.
+    to be counted; a cell counts none and tells no age. Where the database does not answer in time,
+    nothing is told: what the run has done stands, and the next one tells of it.
     """
     statements = (
         Statement(sql.FEED["cell_lag"]),
         Statement(sql.FEED["oldest_snapshot"]),
         Statement(sql.FEED["queue_age"]),
     )
-    lags, *ages = database.run(*statements, viewer=None, budget_s=budget_s)
+    try:
+        lags, *ages = database.run(*statements, viewer=None, budget_s=budget_s)
+    except DatabaseUnavailableError:
+        return {}
     ((age_s, delay_s, unsent_s),) = lags
     named = zip((OLD_SNAPSHOT, QUEUE_AGE), (seconds for ((seconds,),) in ages), strict=True)
     told = {name: 1000 * float(seconds) for name, seconds in named if seconds is not None}

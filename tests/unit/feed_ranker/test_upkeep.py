@@ -320,3 +320,12 @@ def test_the_age_of_the_oldest_event_is_told_also_where_none_waits() -> None:
     nothing = (None, None, None)
     assert server_durations(Told(nothing, event=0), 1.0) == {QUEUE_AGE: 0.0}
     assert server_durations(Told(nothing, event=61.5), 1.0) == {QUEUE_AGE: 61_500.0}
+
+
+def test_a_database_without_time_for_durations_takes_nothing_back_of_what_the_run_did() -> None:
+    class Late(Told):
+        def run(self, *_: Statement, viewer: UUID | None, budget_s: float) -> list[list[Any]]:
+            super().run(viewer=viewer, budget_s=budget_s)
+            raise DatabaseUnavailableError
+
+    assert server_durations(Late((None, None, None)), 1.0) == {}
