@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +39,8 @@ def stack(builds: Path) -> Iterator[Stack]:
         emulated=True,
         artifacts=builds,
         workers={},
+        # The upkeep would wait for the same tables, and be killed in the place of the request.
+        schedule_speed=0.001,
         # The function is to wait for the database until it is killed.
         environment={"DATABASE_BUDGET_MS": "10000"},
     )
@@ -82,7 +84,9 @@ def kill_who_waits(admin: psycopg.Connection) -> None:
         ).fetchone()
         port = row[0] if row else None
     for process in psutil.Process().children(recursive=True):
-        if any(c.laddr.port == port for c in process.net_connections("tcp")):
+        with suppress(psutil.NoSuchProcess):  # others of the stack may end meanwhile
+            if not any(c.laddr.port == port for c in process.net_connections("tcp")):
+                continue
             assert "awslambdaric" in process.cmdline()
             process.kill()
             return
