@@ -176,7 +176,8 @@ def test_half_a_character_is_refused(body: str) -> None:
     assert problems(body)
 
 
-keys = st.text().filter(lambda key: key != "name") | st.just("rows")
+# Texts that stand in the code are drawn, too. Who names a user_id there is refused for that.
+keys = st.text().filter(lambda key: key not in {"name", "user_id"}) | st.just("rows")
 
 
 @given(
