@@ -77,7 +77,7 @@ class Handler:
         backend: Where its data are.
         settings: Its further settings, by their variables' names.
         clock: The time that it sees.
-        new_id: Makes ids of invocations.
+        new_id: Makes ids of invocations, and of sessions for which a client brings none.
     """
 
     def __init__(
@@ -106,6 +106,9 @@ class Handler:
             # Only now: the handler's module reads Powertools' settings when it is imported.
             app: Any = importlib.import_module("functions.feed_ranker.app")
             stack.enter_context(patch.object(app, "datetime", self._clock))
+            container = importlib.import_module("functions.feed_ranker.container")
+            # What exploration draws follows from the ids of sessions.
+            stack.enter_context(patch.object(container, "uuid4", self._new_id))
             app.container.cache_clear()
             stack.callback(app.container.cache_clear)
             database = app.container().database

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from io import StringIO
+from random import Random
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 from rich.console import Console
 
 from evaluation.clock import START
-from evaluation.speed.sessions import measure, table
+from evaluation.speed.sessions import measure, opened, table
 from local.catalogue import seed
 
 if TYPE_CHECKING:
@@ -46,3 +48,15 @@ def test_what_sessions_cost_is_laid_out(sessions: dict[str, dict[str, float]]) -
     text = console.export_text()
     assert WATCHED in text
     assert f"{sessions[WATCHED]['write_units']:.1f}" in text
+
+
+def test_the_ids_of_sessions_are_drawn_from_the_seed(backend: Backend) -> None:
+    """Exploration draws by them, and so do the sizes of queues and now and then the hits."""
+
+    def session() -> str:
+        ids = Random(1)  # noqa: S311  # no secret
+        viewer = UUID(int=ids.getrandbits(128), version=4)
+        with opened(backend, ids) as (handler, _):
+            return str(handler.call("GET", "/v1/feed", viewer)["session_id"])
+
+    assert session() == session()
