@@ -241,7 +241,7 @@ test('a refresh within the debounce brings none of the twelve back', async () =>
   await sent(page, viewer);
 });
 
-test('sixty swipes cost six pages and six batches, three videos, and show a frame at once', async () => {
+test('sixty swipes cost six pages, a batch every ten seconds and three videos, and show a frame at once', async () => {
   const viewer = newViewer();
   const calls = { feed: 0, impressions: 0, watches: 0 };
   context.on('request', (request) => {
@@ -250,6 +250,7 @@ test('sixty swipes cost six pages and six batches, three videos, and show a fram
     if (path === '/v1/impressions') calls.impressions++;
     if (path === '/v1/watch-progress') calls.watches++;
   });
+  const begun = Date.now();
   const { page } = await open(context, viewer);
   await page.waitForTimeout(1_500);
   await page.evaluate(() => {
@@ -268,11 +269,14 @@ test('sixty swipes cost six pages and six batches, three videos, and show a fram
     });
   });
   let most = 0;
+  let pauses = 0;
   for (let count = 0; count < 60; count++) {
+    const swiped = Date.now();
     await swipe(page, 300);
     // On a busy machine a frame may come later than that: what counts is that it comes.
     await page.waitForFunction(() => window.frames_.has(window.vroom.stage.current.key), null, { timeout: 3_000 }).catch(() => undefined);
     most = Math.max(most, await page.locator('video').count());
+    if (Date.now() - swiped > 1_800) pauses++;
   }
   const frames = ((await page.evaluate(() => [...window.frames_.values()])) as number[]).sort((a, b) => a - b);
   figures['first frame after a swipe, median ms'] = Math.round(frames[frames.length >> 1]!);
@@ -280,10 +284,13 @@ test('sixty swipes cost six pages and six batches, three videos, and show a fram
   figures['swipes with a frame'] = frames.length;
   Object.assign(figures, { 'feed calls': calls.feed, 'batches of impressions': calls.impressions, 'batches of watches': calls.watches });
   await sent(page, viewer);
+  // A batch is sent ten seconds after its first row, or after two without another row. Beside those, the first post may
+  // make one of its own, and `sent` sends the last.
+  const batches = 2 + Math.floor((Date.now() - begun) / 10_000) + pauses;
   assert.ok(most <= 3, `${most} videos`);
   assert.ok(calls.feed <= 6, `${calls.feed} pages`);
-  assert.ok(calls.impressions <= 6, `${calls.impressions} batches of impressions`);
-  assert.ok(calls.watches <= 6, `${calls.watches} batches of watches`);
+  assert.ok(calls.impressions <= batches, `${calls.impressions} batches of impressions`);
+  assert.ok(calls.watches <= batches, `${calls.watches} batches of watches`);
   assert.ok(calls.impressions > 0 && calls.watches > 0);
   assert.ok(frames.length >= 50, `${frames.length} swipes with a frame`);
   assert.ok((await page.locator('article').count()) <= 5);
