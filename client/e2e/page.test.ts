@@ -47,6 +47,11 @@ async function seen(page: Page): Promise<Seen[]> {
   return page.evaluate(() => [...window.vroom.seen].map(([event_id, row]: [string, object]) => ({ event_id, ...row })) as never);
 }
 
+/** Waits until so many posts count as seen. Half a second in sight may take longer on a busy machine. */
+async function counted(page: Page, posts: number): Promise<void> {
+  await page.waitForFunction((least) => window.vroom.seen.size >= least, posts);
+}
+
 /** Waits until everything is sent; notes what the page says was seen. */
 async function sent(page: Page, viewer: string): Promise<Seen[]> {
   await page.evaluate(() => window.vroom.client.flush());
@@ -114,13 +119,20 @@ test('what the page says was seen is what the server holds, through swipes, a fl
   const viewer = newViewer();
   const { page, faults } = await open(context, viewer);
   await page.waitForTimeout(900);
-  for (let count = 0; count < 6; count++) await swipe(page, 750);
+  await counted(page, 1);
+  for (let count = 0; count < 6; count++) {
+    await swipe(page, 750);
+    await counted(page, count + 2);
+  }
   await picture(page, 'feed');
   await page.keyboard.press('l');
   assert.equal(await page.getAttribute('article.current .like', 'aria-pressed'), 'true');
   await page.keyboard.press('f');
   await page.waitForFunction(() => document.querySelector('article.current .follow').textContent === 'Following');
-  for (let count = 0; count < 8; count++) await swipe(page, 750);
+  for (let count = 0; count < 8; count++) {
+    await swipe(page, 750);
+    await counted(page, count + 8);
+  }
   assert.equal((await seen(page)).length, 15);
 
   // A fling: five at once, of which the last alone comes to rest.
@@ -129,6 +141,7 @@ test('what the page says was seen is what the server holds, through swipes, a fl
     feed.scrollTo({ top: feed.scrollTop + 5 * feed.clientHeight, behavior: 'smooth' });
   });
   await page.waitForTimeout(1_900);
+  await counted(page, 16);
   assert.equal((await seen(page)).length, 16);
 
   await page.keyboard.press('w');
@@ -168,8 +181,10 @@ test('a page that is closed 0.8 s after a swipe has told of it', async () => {
   const viewer = newViewer();
   const { page } = await open(context, viewer);
   await page.waitForTimeout(900);
+  await counted(page, 1);
   await swipe(page, 0);
   await page.waitForTimeout(800);
+  await counted(page, 2);
   const rows = await seen(page);
   assert.equal(rows.length, 2);
   await page.close({ runBeforeUnload: false });
@@ -177,7 +192,7 @@ test('a page that is closed 0.8 s after a swipe has told of it', async () => {
   // A document without a client: nothing but the page itself can have told.
   const other = await context.newPage();
   await other.goto(`${BASE}/page/icon.svg`);
-  for (let looks = 0; looks < 50 && (await stored(other, viewer)).length < 2; looks++) await other.waitForTimeout(100);
+  for (let looks = 0; looks < 300 && (await stored(other, viewer)).length < 2; looks++) await other.waitForTimeout(100);
   assert.deepEqual(bare(await stored(other, viewer)), bare(rows));
 });
 
@@ -185,8 +200,12 @@ test('what was seen without a network is told after a reload', async () => {
   const viewer = newViewer();
   const first = await open(context, viewer);
   await first.page.waitForTimeout(700);
+  await counted(first.page, 1);
   await context.setOffline(true);
-  for (let count = 0; count < 4; count++) await swipe(first.page, 750);
+  for (let count = 0; count < 4; count++) {
+    await swipe(first.page, 750);
+    await counted(first.page, count + 2);
+  }
   const rows = await seen(first.page);
   assert.equal(rows.length, 5);
   await first.page.close();
@@ -230,7 +249,11 @@ test('a refresh within the debounce brings none of the twelve back', async () =>
   const viewer = newViewer();
   const { page } = await open(context, viewer);
   await page.waitForTimeout(650);
-  for (let count = 0; count < 11; count++) await swipe(page, 620);
+  await counted(page, 1);
+  for (let count = 0; count < 11; count++) {
+    await swipe(page, 620);
+    await counted(page, count + 2);
+  }
   const before = await seen(page);
   assert.equal(before.length, 12);
   await page.keyboard.press('r');
