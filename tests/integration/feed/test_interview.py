@@ -61,8 +61,10 @@ def test_the_first_page_asks_about_many_neighbourhoods(
 ) -> None:
     page = feed.viewer().next()
     check_page(page, 12, 800)
-    tags = [tag_of[post] for post in ids(page)]
-    assert len(set(tags)) >= 9, "posts drawn for discovery, and personal ones, may meet again"
+    # Posts that are drawn for discovery may be of any tag, and a page holds some by chance.
+    ranked = [post for post in page["posts"] if post["source"] != "explore"]
+    tags = [tag_of[post["post_id"]] for post in ranked]
+    assert len(set(tags)) == len(tags)
 
 
 @pytest.mark.parametrize("reports_impressions", [True, False])
