@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from functions.feed_ranker.feed.drafting import Drafter
 from tests.integration.feed.harness import Viewer, check_page, ids
 from tests.integration.feed.lives import asks
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from functions.feed_ranker.feed.request import FeedRequest
+    from functions.feed_ranker.feed.work import Draft, Work
+    from functions.feed_ranker.sessions.cache import CacheForRequest
+    from functions.feed_ranker.sessions.ledger import AlreadyWritten
     from tests.integration.feed.harness import Harness
 
 
@@ -138,23 +144,42 @@ def test_a_refused_creator_leaves_a_page_full_on_the_other_device(feed: Harness)
     check_page(page, 12, 50)
 
 
-def test_no_request_fails_while_posts_are_taken_down_in_bulk(feed: Harness) -> None:
+def test_no_request_fails_while_posts_are_taken_down_in_bulk(
+    feed: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three posts or more go with each draft; one or two would outlast a request's attempts."""
     posts = feed.add_posts(400)
     viewer = feed.viewer()
     first = viewer.next(50)
-    doomed, stop = ids(first)[:45] + [str(post) for post in posts], threading.Event()
+    doomed = [*ids(first)[:45], *map(str, posts)][:200]
+    draft, change, gone, ended, drafts = Drafter.draft, threading.Condition(), 0, False, 0
 
     def take_down() -> None:
-        for post in doomed[:200]:
-            feed.execute("UPDATE posts SET visibility = 'removed' WHERE id = %s", post)
-            if stop.wait(0.005):
-                break
+        nonlocal gone, ended
+        try:
+            for post in doomed:
+                feed.execute("UPDATE posts SET visibility = 'removed' WHERE id = %s", post)
+                with change:
+                    gone += 1
+                    change.notify_all()
+        finally:
+            with change:
+                ended = True
+                change.notify_all()
 
-    taking = threading.Thread(target=take_down)
-    taking.start()
-    try:
-        while taking.is_alive():
+    def draft_late(
+        drafter: Drafter, request: FeedRequest, work: Work, cache: CacheForRequest
+    ) -> Draft | AlreadyWritten:
+        nonlocal drafts
+        drafts += 1
+        drafted = draft(drafter, request, work, cache)
+        with change:
+            change.wait_for(lambda: ended or gone >= 3 * drafts)
+        return drafted
+
+    monkeypatch.setattr(Drafter, "draft", draft_late)
+    with ThreadPoolExecutor(1) as thread:
+        taking = thread.submit(take_down)
+        while not taking.done():
             assert len(viewer.page(50, session_id=first["session_id"])["posts"]) == 50
-    finally:
-        stop.set()
-        taking.join()
+        taking.result()
