@@ -5,6 +5,7 @@ import pytest
 
 from tests.conftest import Database
 from tests.integration.database.clients import operator
+from tests.integration.database.feedback import World
 from tests.integration.database.policies import OWN_ROWS
 from tests.integration.database.sessions import Session
 from tests.integration.database.strangers import VICTIM
@@ -40,3 +41,10 @@ def session(database: Database) -> Iterator[Session]:
         yield Session(
             database.app_url, connection, uuid.uuid4(), uuid.uuid4(), [row["id"] for row in posts]
         )
+
+
+@pytest.fixture
+def world(database: Database) -> Iterator[World]:
+    """Posts, and viewers who give feedback about them."""
+    with operator(database.admin_url) as connection:
+        yield World(database.app_url, connection)

@@ -1,25 +1,16 @@
 """Feedback that is given or changed while somebody else works on the same rows."""
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import LiteralString
 
 import psycopg
-import pytest
 
 from tests.conftest import Database
-from tests.integration.database.clients import operator
+from tests.integration.database.feedback import GIVE, World
 from tests.integration.database.stopping import stopped_after, wait_for_lock, wait_or_end
-from tests.integration.database.test_feedback import GIVE, World
 
 VIEWER, CREATOR = uuid.uuid4(), uuid.uuid4()
-
-
-@pytest.fixture
-def world(database: Database) -> Iterator[World]:
-    with operator(database.admin_url) as connection:
-        yield World(database.app_url, connection)
 
 
 def test_a_report_that_is_being_given_during_a_verdict_counts_no_longer(

@@ -1,25 +1,16 @@
 """The order in which transactions lock rows: nobody waits in a circle, or longer than needed."""
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import LiteralString
 
 import psycopg
-import pytest
 
 from tests.conftest import Database
-from tests.integration.database.clients import operator
+from tests.integration.database.feedback import World
 from tests.integration.database.stopping import stopped_after, wait_for_lock, wait_or_end
-from tests.integration.database.test_feedback import World
 
 VIEWER, CREATOR = uuid.uuid4(), uuid.uuid4()
-
-
-@pytest.fixture
-def world(database: Database) -> Iterator[World]:
-    with operator(database.admin_url) as connection:
-        yield World(database.app_url, connection)
 
 
 def test_a_verdict_on_a_post_that_is_being_changed_waits_for_the_change(

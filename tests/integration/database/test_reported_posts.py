@@ -1,24 +1,16 @@
 """What operators see of reports: how many, how fast, and whether the reporters are known."""
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from tests.conftest import Database
-from tests.integration.database.clients import call, operator
-from tests.integration.database.test_feedback import THRESHOLD, World
+from tests.integration.database.clients import call
+from tests.integration.database.feedback import THRESHOLD, World
 
 CREATOR = uuid.uuid4()
-
-
-@pytest.fixture
-def world(database: Database) -> Iterator[World]:
-    with operator(database.admin_url) as connection:
-        yield World(database.app_url, connection)
 
 
 def reported(world: World, within: str = "1 hour") -> dict[UUID, dict[str, Any]]:
